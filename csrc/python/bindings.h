@@ -1,0 +1,10 @@
+// The parts of the Python module, one function a file.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace rtaudio {
+
+void bind_system(pybind11::module_& module);
+
+}  // namespace rtaudio

@@ -1,0 +1,6 @@
+#include "python/bindings.h"
+
+PYBIND11_MODULE(_native, module) {
+  module.doc() = "The native engine of rtaudio.";
+  rtaudio::bind_system(module);
+}
