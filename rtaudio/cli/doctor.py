@@ -1,0 +1,209 @@
+"""`rtaudio doctor`: what this machine offers, and what to do about what it lacks."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+DESCRIPTION = "say what works on this machine and what to do about the rest"
+EPILOG = "exit code: 0 when files can be denoised here, 1 when something needed is broken"
+
+# What an absent package would add; rtaudio works without them.
+OPTIONAL_PACKAGES = {
+    "torch": "rtaudio.nn and training: pip install 'rtaudio[torch]'",
+    "matplotlib": "rtaudio denoise --plot: pip install 'rtaudio[plot]'",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One line of the report. `advice` is a sentence; `broken` makes the exit code 1."""
+
+    topic: str
+    text: str
+    advice: str = ""
+    broken: bool = False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command has no arguments of its own."""
+
+
+def run(args: argparse.Namespace) -> int:
+    findings = [finding for examine in EXAMINATIONS for finding in examine()]
+    width = max(len(finding.topic) for finding in findings)
+    for finding in findings:
+        mark = "x" if finding.broken else "!" if finding.advice else " "
+        print(f"{mark} {finding.topic:<{width}}  {finding.text}")
+    advice = [finding.advice for finding in findings if finding.advice]
+    if advice:
+        print("\nAdvice")
+        print("\n".join(f"  - {sentence}" for sentence in advice))
+    broken = any(finding.broken for finding in findings)
+    print("\nSomething needed is broken." if broken else "\nDenoising files works here.")
+    return 1 if broken else 0
+
+
+def versions() -> Iterator[Finding]:
+    yield Finding(
+        topic="rtaudio",
+        text=f"{importlib.metadata.version('rtaudio')}, Python {platform.python_version()}, "
+        f"{platform.system()} {platform.machine()}",
+    )
+
+
+def processor_name() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def processor() -> Iterator[Finding]:
+    name = f"{processor_name()}, {os.cpu_count()} threads"
+    try:
+        from rtaudio import _native
+
+        supported = _native.supported_cpu_levels()
+        level = _native.cpu_level()
+    except ImportError as error:
+        yield Finding(
+            topic="engine",
+            text=f"the native module cannot be loaded: {error}",
+            advice="Install rtaudio again for this Python; in a clone, run ./dev setup.",
+            broken=True,
+        )
+        return
+    except RuntimeError as error:
+        yield Finding(
+            topic="processor",
+            text=f"{name}; {error}",
+            advice="Unset RTAUDIO_CPU_ISA, or set it to a level this processor has.",
+            broken=True,
+        )
+        return
+    forced = os.environ.get("RTAUDIO_CPU_ISA", "")
+    why = "forced by RTAUDIO_CPU_ISA" if forced else "the best of " + ", ".join(supported)
+    slower = forced and level != supported[0]
+    yield Finding(
+        topic="processor",
+        text=f"{name}; level {level} ({why})",
+        advice=f"RTAUDIO_CPU_ISA keeps this processor below its best level {supported[0]}."
+        if slower
+        else "",
+    )
+
+
+def cuda() -> Iterator[Finding]:
+    try:
+        from rtaudio import _native
+    except ImportError:
+        return
+    report = _native.query_cuda()
+    if report.reason:
+        built = f" (built for CUDA {report.runtime_version})" if report.runtime_version else ""
+        yield Finding(topic="CUDA", text=f"none: {report.reason}{built}")
+    for index, device in enumerate(report.devices):
+        yield Finding(
+            topic=f"CUDA {index}",
+            text=f"{device.name}, compute {device.compute_major}.{device.compute_minor}, "
+            f"{device.memory_bytes / 2**30:.0f} GiB, {device.num_multiprocessors} multiprocessors; "
+            f"driver for CUDA {report.driver_version}, built with {report.runtime_version}",
+        )
+
+
+@contextlib.contextmanager
+def silent_stderr() -> Iterator[None]:
+    """Hide what ALSA prints to the terminal, past Python, while PortAudio looks for devices."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
+
+
+def sound_card() -> Iterator[Finding]:
+    try:
+        with silent_stderr():
+            import sounddevice
+
+            devices = list(sounddevice.query_devices())
+            version = sounddevice.get_portaudio_version()[1].partition(",")[0]
+    except ImportError as error:
+        yield Finding(
+            topic="sound",
+            text=f"sounddevice cannot be imported: {error}",
+            advice="For live sound: pip install sounddevice. Files work without it.",
+        )
+        return
+    except Exception as error:  # PortAudio's own failures, and OSError when it is not there
+        yield Finding(
+            topic="sound",
+            text=str(error),
+            advice="For live sound install PortAudio (sudo apt-get install libportaudio2). "
+            "Files work without it.",
+        )
+        return
+    inputs = [device["name"] for device in devices if device["max_input_channels"] > 0]
+    outputs = [device["name"] for device in devices if device["max_output_channels"] > 0]
+    missing = [kind for kind, names in (("input", inputs), ("output", outputs)) if not names]
+    yield Finding(
+        topic="sound",
+        text=f"{version}; {len(inputs)} inputs, {len(outputs)} outputs",
+        advice=f"There is no sound {' or '.join(missing)} device here, so live sound cannot start. "
+        "Files work without one."
+        if missing
+        else "",
+    )
+
+
+def audio_files() -> Iterator[Finding]:
+    try:
+        import soundfile
+        import soxr
+    except (ImportError, OSError) as error:
+        yield Finding(
+            topic="files",
+            text=str(error),
+            advice="Audio files need soundfile and soxr: pip install --force-reinstall "
+            "soundfile soxr.",
+            broken=True,
+        )
+        return
+    yield Finding(
+        topic="files",
+        text=f"soundfile {soundfile.__version__} ({soundfile.__libsndfile_version__}), "
+        f"soxr {soxr.__version__}",
+    )
+
+
+def optional_packages() -> Iterator[Finding]:
+    for package, purpose in OPTIONAL_PACKAGES.items():
+        if importlib.util.find_spec(package) is None:
+            yield Finding(topic=package, text=f"not installed; for {purpose}")
+        else:
+            yield Finding(topic=package, text=importlib.metadata.version(package))
+
+
+EXAMINATIONS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    versions,
+    processor,
+    cuda,
+    sound_card,
+    audio_files,
+    optional_packages,
+)
