@@ -1,6 +1,7 @@
 // What this machine offers: CUDA devices, instruction-set levels.
 #include <pybind11/stl.h>
 
+#include "cpu/isa.h"
 #include "cuda/device.h"
 #include "python/bindings.h"
 
@@ -26,6 +27,13 @@ void bind_system(py::module_& module) {
 
   module.def("query_cuda", &query_cuda, py::call_guard<py::gil_scoped_release>(),
              "Ask the CUDA runtime which devices there are.");
+
+  module.def("supported_cpu_levels", &level_names,
+             "The instruction-set levels this processor can run, lowest first.");
+  module.def(
+      "cpu_level", [] { return std::string(select_kernels().name); },
+      "The level in use: the highest, or the one RTAUDIO_CPU_ISA forces. RuntimeError if that "
+      "level is unknown or the processor lacks it.");
 }
 
 }  // namespace rtaudio

@@ -93,11 +93,11 @@ def processor() -> Iterator[Finding]:
         return
     forced = os.environ.get("RTAUDIO_CPU_ISA", "")
     why = "forced by RTAUDIO_CPU_ISA" if forced else "the best of " + ", ".join(supported)
-    slower = forced and level != supported[0]
+    slower = forced and level != supported[-1]
     yield Finding(
         topic="processor",
         text=f"{name}; level {level} ({why})",
-        advice=f"RTAUDIO_CPU_ISA keeps this processor below its best level {supported[0]}."
+        advice=f"RTAUDIO_CPU_ISA keeps this processor below its best level {supported[-1]}."
         if slower
         else "",
     )

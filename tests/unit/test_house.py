@@ -9,11 +9,12 @@ import sys
 
 import pytest
 
+import rtaudio
 from rtaudio import _native
 
 
 def test_module_and_package_agree_on_the_version() -> None:
-    assert _native.__version__ == importlib.metadata.version("rtaudio")
+    assert _native.__version__ == importlib.metadata.version("rtaudio") == rtaudio.__version__
 
 
 def test_cuda_report_has_devices_or_a_reason() -> None:
