@@ -1,0 +1,44 @@
+"""rtaudio: neural audio models, block by block, exact, on a live signal.
+
+load(name_or_path) gives a Model; model(x, sample_rate) runs it over a whole signal;
+model.stream(...) runs it block by block with the very same output.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rtaudio.errors import AudioFileError, GraphError, ModelFileError, RateError, RtaudioError
+
+if TYPE_CHECKING:
+    from rtaudio.runtime import Latency, Model, Report, Stream, load, verify_streaming
+    from rtaudio.runtime.registry import DEFAULT_DENOISER
+
+__version__ = "0.1.0"
+__all__ = [
+    "DEFAULT_DENOISER",
+    "AudioFileError",
+    "GraphError",
+    "Latency",
+    "Model",
+    "ModelFileError",
+    "RateError",
+    "Report",
+    "RtaudioError",
+    "Stream",
+    "load",
+    "verify_streaming",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """The engine is imported when it is first asked for."""
+    if name == "DEFAULT_DENOISER":
+        from rtaudio.runtime.registry import DEFAULT_DENOISER
+
+        return DEFAULT_DENOISER
+    if name in __all__:
+        from rtaudio import runtime
+
+        return getattr(runtime, name)
+    raise AttributeError(f"module 'rtaudio' has no attribute {name!r}")

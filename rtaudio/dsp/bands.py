@@ -1,0 +1,68 @@
+"""Filter banks: ERB bands of a few bins each, and Slaney's mel triangles."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float64]
+
+
+def hz_to_erb(hz: Matrix | float) -> Matrix:
+    """Glasberg and Moore (1990): ERB-rate."""
+    return np.asarray(21.4 * np.log10(1.0 + 0.00437 * np.asarray(hz, dtype=np.float64)))
+
+
+def erb_to_hz(erb: Matrix | float) -> Matrix:
+    return np.asarray((10.0 ** (np.asarray(erb, dtype=np.float64) / 21.4) - 1.0) / 0.00437)
+
+
+def erb_bands(
+    bins: int,
+    bands: int,
+    bin_hz: float,
+    *,
+    low_hz: float = 0.0,
+    high_hz: float = 0.0,
+    transpose: bool = False,
+) -> Matrix:
+    """Triangular bands between `low_hz` and `high_hz` (0: the last bin), [bands, bins].
+
+    Bin i lies at low_hz + i * bin_hz. Centres are spread on the ERB-rate scale, then moved apart
+    so that neighbours are at least one bin from each other. Every bin is shared by its two
+    neighbouring bands with weights that sum to one: that is the transpose, [bins, bands]; bins
+    above the last centre belong to the last band. The forward matrix has rows that sum to one
+    (or to zero, where no bin lies in the band).
+    """
+    count = round((high_hz - low_hz) / bin_hz) + 1 if high_hz else bins
+    edges = hz_to_erb(np.array([low_hz, low_hz + (count - 1) * bin_hz]))
+    centres = (erb_to_hz(np.linspace(edges[0], edges[1], bands)) - low_hz) / bin_hz
+    for i in range(1, bands):
+        centres[i] = max(centres[i], centres[i - 1] + 1.0)
+    for i in range(bands - 1, -1, -1):
+        centres[i] = min(centres[i], count - 1 - (bands - 1 - i))
+    centres = np.round(centres)
+    spread = np.stack([np.interp(np.arange(bins), centres, row) for row in np.eye(bands)], axis=1)
+    if transpose:
+        return np.ascontiguousarray(spread)
+    return np.ascontiguousarray(spread.T / np.maximum(spread.sum(axis=0), 1e-9)[:, None])
+
+
+def mel_bands(bins: int, bands: int, bin_hz: float, low_hz: float = 0.0) -> Matrix:
+    """Slaney-style mel triangles with area normalisation (librosa's default), [bands, bins]."""
+    frequencies = np.arange(bins) * bin_hz
+    low, high = _hz_to_mel(np.array([low_hz, frequencies[-1]]))
+    points = _mel_to_hz(np.linspace(low, high, bands + 2))
+    lower = (frequencies[None, :] - points[:-2, None]) / np.diff(points)[:-1, None]
+    upper = (points[2:, None] - frequencies[None, :]) / np.diff(points)[1:, None]
+    triangles = np.maximum(0.0, np.minimum(lower, upper))
+    return np.asarray(triangles * (2.0 / (points[2:] - points[:-2]))[:, None])
+
+
+def _hz_to_mel(hz: Matrix) -> Matrix:
+    linear = hz / (200.0 / 3)
+    return np.where(hz < 1000, linear, 15 + np.log(np.maximum(hz, 1) / 1000) / (np.log(6.4) / 27))
+
+
+def _mel_to_hz(mel: Matrix) -> Matrix:
+    return np.where(mel < 15, mel * (200.0 / 3), 1000 * np.exp((mel - 15) * (np.log(6.4) / 27)))

@@ -1,0 +1,23 @@
+"""The errors a user can meet. Every message is one sentence with the value and the way out."""
+
+from __future__ import annotations
+
+
+class RtaudioError(Exception):
+    """Base of every error raised on purpose by this package."""
+
+
+class GraphError(RtaudioError, ValueError):
+    """A layer or a graph that cannot exist: a wrong size, channel count or rate."""
+
+
+class ModelFileError(RtaudioError, ValueError):
+    """A model file that is broken, inconsistent or made by a newer version."""
+
+
+class AudioFileError(RtaudioError, ValueError):
+    """An audio file that cannot be read or written."""
+
+
+class RateError(RtaudioError, ValueError):
+    """A sample rate that a model does not frame at."""

@@ -1,0 +1,70 @@
+"""What a model is: layers as frozen dataclasses, ports, the plan, the program, the model file."""
+
+from rtaudio.graph.composite import Merge, Residual, Serial
+from rtaudio.graph.conv import Conv1d, ConvTranspose1d, GatedStack, Linear
+from rtaudio.graph.file import ModelFile, load_model_file, save_model
+from rtaudio.graph.graph import ControlPort, Graph, StreamPort
+from rtaudio.graph.layer import Layer
+from rtaudio.graph.plan import Plan, plan
+from rtaudio.graph.pointwise import (
+    Activation,
+    BatchNorm,
+    Blend,
+    Channels,
+    Gate,
+    LayerNorm,
+    PReLU,
+)
+from rtaudio.graph.program import Program, lower
+from rtaudio.graph.recurrent import GRU, LSTM, MeanSubtract
+from rtaudio.graph.serialize import graph_from_json, graph_to_json
+from rtaudio.graph.spectral import (
+    ISTFT,
+    STFT,
+    BandFilter,
+    ComplexCompress,
+    ComplexGain,
+    ComplexPower,
+    DeepFilter,
+)
+
+__all__ = [
+    "GRU",
+    "ISTFT",
+    "LSTM",
+    "STFT",
+    "Activation",
+    "BandFilter",
+    "BatchNorm",
+    "Blend",
+    "Channels",
+    "ComplexCompress",
+    "ComplexGain",
+    "ComplexPower",
+    "ControlPort",
+    "Conv1d",
+    "ConvTranspose1d",
+    "DeepFilter",
+    "Gate",
+    "GatedStack",
+    "Graph",
+    "Layer",
+    "LayerNorm",
+    "Linear",
+    "MeanSubtract",
+    "Merge",
+    "ModelFile",
+    "PReLU",
+    "Plan",
+    "Program",
+    "Residual",
+    "STFT",
+    "Serial",
+    "StreamPort",
+    "graph_from_json",
+    "graph_to_json",
+    "load_model_file",
+    "lower",
+    "plan",
+    "save_model",
+]

@@ -1,0 +1,60 @@
+"""Layers made of layers. The plan inserts every delay they need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rtaudio.errors import GraphError
+from rtaudio.graph.layer import Composite, Layer
+
+MERGES = ("add", "mul", "cat")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serial(Composite):
+    """Layers one after the other. Without layers: the identity."""
+
+    kind: ClassVar[str] = "serial"
+
+    layers: tuple[Layer, ...] = ()
+
+    def children(self) -> tuple[Layer, ...]:
+        return self.layers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merge(Composite):
+    """Branches of one input, joined frame by frame: added, multiplied or concatenated.
+
+    Branches of different delay are aligned by the plan; the valid length is the shortest one's.
+    """
+
+    kind: ClassVar[str] = "merge"
+
+    op: str
+    branches: tuple[Layer, ...]
+
+    def __post_init__(self) -> None:
+        if self.op not in MERGES:
+            raise GraphError(f"merge: op is {self.op!r}; it must be one of {', '.join(MERGES)}.")
+        if not self.branches:
+            raise GraphError("merge: there is no branch; give at least one layer.")
+
+    def children(self) -> tuple[Layer, ...]:
+        return self.branches
+
+
+@dataclass(frozen=True, kw_only=True)
+class Residual(Composite):
+    """x + body(x)."""
+
+    kind: ClassVar[str] = "residual"
+
+    body: Layer
+
+    def children(self) -> tuple[Layer, ...]:
+        return (self.body,)
+
+    def segment(self, index: int) -> str:
+        return self.body.name

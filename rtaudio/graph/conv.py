@@ -1,0 +1,293 @@
+"""Convolutions over time, and the gated stack of WaveNet (van den Oord et al., 1609.03499)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from rtaudio.errors import GraphError
+from rtaudio.graph.composite import Residual, Serial
+from rtaudio.graph.layer import (
+    MAX_CHANNELS,
+    MAX_FRAMES,
+    Composite,
+    FloatArray,
+    Kernel,
+    Layer,
+    Overlap,
+    TensorSpec,
+    Window,
+    check_channels,
+    check_range,
+)
+from rtaudio.graph.pointwise import Channels, Gate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv1d(Layer):
+    """1-D convolution, weight [outputs, inputs / groups, kernel], as torch.nn.functional.conv1d.
+
+    `lookahead_frames` counts from the last frame of the stride block: 0 is causal; the left
+    padding is (kernel - 1) * dilation + 1 - stride - lookahead_frames.
+    """
+
+    kind: ClassVar[str] = "conv1d"
+
+    outputs: int
+    kernel_size: int
+    stride: int = 1
+    dilation: int = 1
+    groups: int = 1
+    lookahead_frames: int = 0
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        check_range(
+            self,
+            outputs=(self.outputs, 1, MAX_CHANNELS),
+            kernel_size=(self.kernel_size, 1, MAX_FRAMES),
+            stride=(self.stride, 1, MAX_FRAMES),
+            dilation=(self.dilation, 1, MAX_FRAMES),
+            groups=(self.groups, 1, self.outputs),
+            width=(self.width, 1, MAX_FRAMES),
+            lookahead_frames=(self.lookahead_frames, -MAX_FRAMES, MAX_FRAMES),
+        )
+        if self.outputs % self.groups:
+            raise GraphError(f"conv1d: {self.outputs} outputs do not split in {self.groups} groups")
+
+    @property
+    def width(self) -> int:
+        return (self.kernel_size - 1) * self.dilation + 1
+
+    def rule(self) -> Window:
+        return Window(self.width, self.stride, self.lookahead_frames)
+
+    def out_channels(self, channels: int) -> int:
+        if channels % self.groups:
+            raise GraphError(f"conv1d: {channels} channels do not split in {self.groups} groups")
+        return self.outputs
+
+    def tensors(self, channels: int) -> dict[str, TensorSpec]:
+        inputs = channels // self.groups
+        fan_in = inputs * self.kernel_size
+        specs = {"weight": TensorSpec((self.outputs, inputs, self.kernel_size), fan_in)}
+        if self.bias:
+            specs["bias"] = TensorSpec((self.outputs,), fan_in)
+        return specs
+
+    def macs_per_frame(self, channels: int) -> float:
+        return self.outputs * (channels // self.groups) * self.kernel_size / self.stride
+
+    def kernel(self, channels: int) -> Kernel:
+        return Kernel(
+            "conv1d",
+            {
+                "kernel": self.kernel_size,
+                "dilation": self.dilation,
+                "stride": self.stride,
+                "groups": self.groups,
+            },
+            tensors={n: n for n in self.tensors(channels)},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linear(Layer):
+    """A matrix [outputs, inputs] applied to every frame."""
+
+    kind: ClassVar[str] = "linear"
+
+    outputs: int
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        check_range(self, outputs=(self.outputs, 1, MAX_CHANNELS))
+
+    def out_channels(self, channels: int) -> int:
+        return self.outputs
+
+    def tensors(self, channels: int) -> dict[str, TensorSpec]:
+        specs = {"weight": TensorSpec((self.outputs, channels), channels)}
+        if self.bias:
+            specs["bias"] = TensorSpec((self.outputs,), channels)
+        return specs
+
+    def macs_per_frame(self, channels: int) -> float:
+        return self.outputs * channels
+
+    def kernel(self, channels: int) -> Kernel:
+        return linear_kernel({n: n for n in self.tensors(channels)})
+
+    def fold(self, tensors: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        return {n: t[:, :, None] if n == "weight" else t for n, t in tensors.items()}
+
+
+def linear_kernel(tensors: Mapping[str, str | FloatArray]) -> Kernel:
+    """A linear map is a convolution of one tap."""
+    return Kernel("conv1d", {"kernel": 1, "dilation": 1, "stride": 1, "groups": 1}, tensors=tensors)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvTranspose1d(Layer):
+    """Transposed convolution, weight [inputs, outputs / groups, kernel] as in torch.
+
+    `crop` outputs are dropped on the left (torch's padding); exactly stride frames leave per
+    frame, so 0 <= crop <= kernel - stride.
+    """
+
+    kind: ClassVar[str] = "conv_transpose1d"
+
+    outputs: int
+    kernel_size: int
+    stride: int
+    crop: int = 0
+    groups: int = 1
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        check_range(
+            self,
+            outputs=(self.outputs, 1, MAX_CHANNELS),
+            kernel_size=(self.kernel_size, 1, MAX_FRAMES),
+            stride=(self.stride, 1, self.kernel_size),
+            crop=(self.crop, 0, self.kernel_size - self.stride),
+            groups=(self.groups, 1, self.outputs),
+        )
+        if self.outputs % self.groups:
+            raise GraphError(
+                f"conv_transpose1d: {self.outputs} outputs do not split in {self.groups} groups"
+            )
+
+    def rule(self) -> Overlap:
+        return Overlap(self.kernel_size, self.stride, self.crop)
+
+    def out_channels(self, channels: int) -> int:
+        if channels % self.groups:
+            raise GraphError(
+                f"conv_transpose1d: {channels} channels do not split in {self.groups} groups"
+            )
+        return self.outputs
+
+    def tensors(self, channels: int) -> dict[str, TensorSpec]:
+        fan_in = channels // self.groups * self.kernel_size // self.stride
+        shape = (channels, self.outputs // self.groups, self.kernel_size)
+        specs = {"weight": TensorSpec(shape, max(1, fan_in))}
+        if self.bias:
+            specs["bias"] = TensorSpec((self.outputs,), max(1, fan_in))
+        return specs
+
+    def macs_per_frame(self, channels: int) -> float:
+        return channels * (self.outputs // self.groups) * self.kernel_size
+
+    def kernel(self, channels: int) -> Kernel:
+        return Kernel(
+            "conv_transpose1d",
+            {"kernel": self.kernel_size, "stride": self.stride, "groups": self.groups},
+            tensors={n: n for n in self.tensors(channels)},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatedStack(Composite):
+    """WaveNet's stack: per layer z = conv(x), g = tanh(z_a) * sigmoid(z_b), [r; s] = W g,
+    x += r, skip += s; the output is the sum of the skips.
+
+    Its definition is its expansion into plain layers (`expansion`); one fused kernel serves it.
+    Causal: dilated convolutions of `kernel_size` taps, one layer a dilation.
+    """
+
+    kind: ClassVar[str] = "gated_stack"
+
+    channels: int
+    gate_channels: int
+    skip_channels: int
+    kernel_size: int
+    dilations: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        check_range(
+            self,
+            channels=(self.channels, 1, MAX_CHANNELS),
+            gate_channels=(self.gate_channels, 1, MAX_CHANNELS),
+            skip_channels=(self.skip_channels, 1, MAX_CHANNELS),
+            kernel_size=(self.kernel_size, 1, 4096),
+            num_layers=(len(self.dilations), 1, 1024),
+        )
+        for dilation in self.dilations:
+            check_range(self, dilation=(dilation, 1, MAX_FRAMES // self.kernel_size))
+
+    def out_channels(self, channels: int) -> int:
+        check_channels(self, channels, self.channels)
+        return self.skip_channels
+
+    def children(self) -> tuple[Layer, ...]:
+        return (self.expansion(),)
+
+    def segment(self, index: int) -> str:
+        return ""
+
+    def expansion(self) -> Serial:
+        """[x; skip] travels as one signal of channels + skip_channels."""
+        c, s = self.channels, self.skip_channels
+        residuals = tuple(
+            Residual(
+                name=f"layers.{i}",
+                body=Serial(
+                    name="",
+                    layers=(
+                        Channels(begin=0, end=c),
+                        Conv1d(
+                            name="conv",
+                            outputs=2 * self.gate_channels,
+                            kernel_size=self.kernel_size,
+                            dilation=d,
+                        ),
+                        Gate(function="tanh"),
+                        Linear(name="out", outputs=c + s),
+                    ),
+                ),
+            )
+            for i, d in enumerate(self.dilations)
+        )
+        return Serial(
+            layers=(
+                Channels(begin=0, end=c, pad=s),
+                *residuals,
+                Channels(begin=c, end=c + s),
+            )
+        )
+
+    def macs_per_frame(self, channels: int) -> float:
+        taps = 2 * self.gate_channels * self.channels * self.kernel_size
+        out = self.gate_channels * (self.channels + self.skip_channels)
+        return len(self.dilations) * (taps + out)
+
+    def history(self) -> tuple[int, ...]:
+        """Past frames kept by each layer."""
+        return tuple((self.kernel_size - 1) * d for d in self.dilations)
+
+    def kernel(self, channels: int) -> Kernel:
+        ints = {
+            "channels": self.channels,
+            "gate_channels": self.gate_channels,
+            "skip_channels": self.skip_channels,
+            "kernel": self.kernel_size,
+            "num_layers": len(self.dilations),
+        }
+        ints |= {f"dilation.{i}": d for i, d in enumerate(self.dilations)}
+        names = [
+            f"layers.{i}.{part}.{tensor}"
+            for i in range(len(self.dilations))
+            for part in ("conv", "out")
+            for tensor in ("weight", "bias")
+        ]
+        return Kernel("gated_stack", ints, tensors={n: n for n in names})
+
+    def fold(self, tensors: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        return {
+            n: np.ascontiguousarray(t[:, :, None]) if n.endswith("out.weight") else t
+            for n, t in tensors.items()
+        }

@@ -1,0 +1,135 @@
+"""A graph: a layer with named ports and rates, everything a model is but its weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from rtaudio.errors import GraphError
+from rtaudio.graph.conv import GatedStack
+from rtaudio.graph.layer import FloatArray, Layer, TensorSpec
+from rtaudio.graph.plan import Plan, join_path, plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamPort:
+    """Frames that flow: `channels` wide, values in `unit`."""
+
+    name: str
+    channels: int = 1
+    unit: str = "full scale = 1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlPort:
+    """A number that may change while the stream runs, ramped over 5 ms of signal time.
+
+    The kernel's value is 10 ** (-value / 20) for unit "dB" and the value itself otherwise.
+    """
+
+    name: str
+    default: float
+    low: float
+    high: float
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.low <= self.default <= self.high:
+            raise GraphError(
+                f"control {self.name!r}: default {self.default} is outside "
+                f"[{self.low}, {self.high}]."
+            )
+
+    def to_kernel(self, value: float) -> float:
+        """Clamps and converts a user's value. NaN counts as the default."""
+        if math.isnan(value):
+            value = self.default
+        value = min(max(value, self.low), self.high)
+        return float(10.0 ** (-value / 20.0)) if self.unit == "dB" else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """`body` between an input and an output port at `sample_rate` (Hz of the input's frames)."""
+
+    body: Layer
+    sample_rate: int
+    input: StreamPort
+    output: StreamPort
+    controls: tuple[ControlPort, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.sample_rate <= 10_000_000:
+            raise GraphError(f"sample_rate is {self.sample_rate}; it must be 1 to 10000000 Hz.")
+        if self.plan.output.channels != self.output.channels:
+            raise GraphError(
+                f"the graph makes {self.plan.output.channels} channels, but its output port "
+                f"{self.output.name!r} has {self.output.channels}."
+            )
+        known = {c.name for c in self.controls}
+        for node in self.plan.nodes:
+            control = node.layer.kernel(node.inputs[0].channels).control
+            if control and control not in known:
+                raise GraphError(f"{node.path}: there is no control port {control!r}.")
+
+    @cached_property
+    def plan(self) -> Plan:
+        return plan(self.body, self.input.channels)
+
+    @cached_property
+    def tensor_specs(self) -> dict[str, TensorSpec]:
+        """Every stored tensor by its path. A layer used twice by path is not possible."""
+        specs: dict[str, TensorSpec] = {}
+        for node in self.plan.nodes:
+            for name, spec in node_tensors(node.layer, node.inputs[0].channels).items():
+                specs[join_path(node.path, name)] = spec
+        return specs
+
+    def initial_tensors(self, seed: int = 0) -> dict[str, FloatArray]:
+        """Random start values, the same for the same seed."""
+        rng = np.random.default_rng(seed)
+        tensors: dict[str, FloatArray] = {}
+        for name, spec in self.tensor_specs.items():
+            if spec.fan_in:
+                bound = spec.fan_in**-0.5
+                tensors[name] = rng.uniform(-bound, bound, spec.shape).astype(np.float32)
+            else:
+                tensors[name] = np.full(spec.shape, spec.fill, np.float32)
+        return tensors
+
+    def check_tensors(self, tensors: Mapping[str, FloatArray]) -> None:
+        """Raises GraphError for a missing, misshapen or non-finite tensor."""
+        for name, spec in self.tensor_specs.items():
+            if name not in tensors:
+                raise GraphError(f"tensor {name!r} is missing.")
+            tensor = tensors[name]
+            if tuple(tensor.shape) != spec.shape:
+                raise GraphError(
+                    f"tensor {name!r} has shape {tuple(tensor.shape)}; the graph needs {spec.shape}."
+                )
+            if not np.isfinite(tensor).all():
+                raise GraphError(f"tensor {name!r} holds values that are not finite.")
+
+    @property
+    def num_parameters(self) -> int:
+        return sum(math.prod(s.shape) for s in self.tensor_specs.values())
+
+    @property
+    def macs_per_second(self) -> float:
+        return self.plan.macs_per_frame * self.sample_rate
+
+
+def node_tensors(layer: Layer, channels: int) -> dict[str, TensorSpec]:
+    """Stored tensors of one planned node; a fused composite has those of its expansion."""
+    if not isinstance(layer, GatedStack):
+        return layer.tensors(channels)
+    inner = plan(layer.expansion(), channels)
+    return {
+        join_path(node.path, name): spec
+        for node in inner.nodes
+        for name, spec in node.layer.tensors(node.inputs[0].channels).items()
+    }

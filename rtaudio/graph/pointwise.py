@@ -1,0 +1,194 @@
+"""Layers in which an output frame depends on its input frame alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from rtaudio.errors import GraphError
+from rtaudio.graph.layer import (
+    MAX_CHANNELS,
+    FloatArray,
+    Kernel,
+    Layer,
+    TensorSpec,
+    check_range,
+)
+
+# function: (meaning of a, meaning of b), empty where unused.
+FUNCTIONS: Mapping[str, tuple[str, str]] = {
+    "identity": ("", ""),
+    "relu": ("", ""),
+    "leaky_relu": ("slope", ""),
+    "tanh": ("", ""),
+    "sigmoid": ("", ""),
+    "silu": ("", ""),
+    "elu": ("alpha", ""),
+    "softplus": ("", ""),
+    "exp": ("", ""),
+    "log": ("floor", ""),
+    "sqrt": ("", ""),
+    "power": ("exponent", ""),
+    "affine": ("scale", "offset"),
+    "clamp": ("low", "high"),
+    "abs": ("", ""),
+    "square": ("", ""),
+    "gelu": ("", ""),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activation(Layer):
+    """A function of each element.
+
+    log(max(x, a)), max(x, 0) ** a (power), sqrt(max(x, 0)), a * x + b (affine), clamp to [a, b],
+    leaky_relu with slope a, elu with alpha a, gelu in its tanh form; the others take no parameter.
+    """
+
+    kind: ClassVar[str] = "activation"
+
+    function: str
+    a: float = 0.0
+    b: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.function not in FUNCTIONS:
+            raise GraphError(
+                f"activation: function is {self.function!r}; "
+                f"it must be one of {', '.join(FUNCTIONS)}."
+            )
+        check_range(self, a=(self.a, -1e30, 1e30), b=(self.b, -1e30, 1e30))
+        if self.function == "log" and self.a <= 0:
+            raise GraphError(f"activation: the floor of log is {self.a}; it must be positive.")
+
+    def kernel(self, channels: int) -> Kernel:
+        index = list(FUNCTIONS).index(self.function)
+        return Kernel("unary", {"function": index}, {"a": self.a, "b": self.b})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate(Layer):
+    """Halves the channels: tanh(x_a) * sigmoid(x_b) ("tanh") or x_a * sigmoid(x_b) ("glu")."""
+
+    kind: ClassVar[str] = "gate"
+
+    function: str = "tanh"
+
+    def __post_init__(self) -> None:
+        if self.function not in ("tanh", "glu"):
+            raise GraphError(f"gate: function is {self.function!r}; it must be tanh or glu.")
+
+    def out_channels(self, channels: int) -> int:
+        if channels % 2:
+            raise GraphError(f"gate: {channels} channels come in; the number must be even.")
+        return channels // 2
+
+    def kernel(self, channels: int) -> Kernel:
+        return Kernel("gate", {"tanh": int(self.function == "tanh")})
+
+
+@dataclass(frozen=True, kw_only=True)
+class PReLU(Layer):
+    """x where x > 0, else slope[channel] * x."""
+
+    kind: ClassVar[str] = "prelu"
+
+    def tensors(self, channels: int) -> dict[str, TensorSpec]:
+        return {"slope": TensorSpec((channels,), fill=0.25)}
+
+    def kernel(self, channels: int) -> Kernel:
+        return Kernel("prelu", tensors={"slope": "slope"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerNorm(Layer):
+    """(x - mean) / sqrt(var + eps) * scale + bias over the channels of each frame."""
+
+    kind: ClassVar[str] = "layer_norm"
+
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        check_range(self, eps=(self.eps, 1e-12, 1.0))
+
+    def tensors(self, channels: int) -> dict[str, TensorSpec]:
+        return {"scale": TensorSpec((channels,), fill=1.0), "bias": TensorSpec((channels,))}
+
+    def kernel(self, channels: int) -> Kernel:
+        return Kernel(
+            "layer_norm", floats={"eps": self.eps}, tensors={"scale": "scale", "bias": "bias"}
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchNorm(Layer):
+    """BatchNorm1d with running statistics; natively one scale and one bias a channel."""
+
+    kind: ClassVar[str] = "batch_norm"
+
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        check_range(self, eps=(self.eps, 1e-12, 1.0))
+
+    def tensors(self, channels: int) -> dict[str, TensorSpec]:
+        return {
+            "scale": TensorSpec((channels,), fill=1.0),
+            "bias": TensorSpec((channels,)),
+            "mean": TensorSpec((channels,), trained=False),
+            "variance": TensorSpec((channels,), fill=1.0, trained=False),
+        }
+
+    def kernel(self, channels: int) -> Kernel:
+        return Kernel("affine", tensors={"scale": "scale", "bias": "bias"})
+
+    def fold(self, tensors: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        t = {n: v.astype(np.float64) for n, v in tensors.items()}
+        scale = t["scale"] / np.sqrt(t["variance"] + self.eps)
+        bias = t["bias"] - t["mean"] * scale
+        return {"scale": scale.astype(np.float32), "bias": bias.astype(np.float32)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channels(Layer):
+    """Channels [begin, end) of the input (those it lacks read as zero), then `pad` zeros."""
+
+    kind: ClassVar[str] = "channels"
+
+    begin: int
+    end: int
+    pad: int = 0
+
+    def __post_init__(self) -> None:
+        check_range(
+            self,
+            begin=(self.begin, 0, MAX_CHANNELS),
+            end=(self.end, self.begin + 1, MAX_CHANNELS),
+            pad=(self.pad, 0, MAX_CHANNELS),
+        )
+
+    def out_channels(self, channels: int) -> int:
+        return self.end - self.begin + self.pad
+
+    def kernel(self, channels: int) -> Kernel:
+        return Kernel("channels", {"begin": self.begin, "end": self.end, "pad": self.pad})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blend(Layer):
+    """Input [wet; dry], halves of the channels: wet + c * (dry - wet), c a control port's value."""
+
+    kind: ClassVar[str] = "blend"
+
+    control: str
+
+    def out_channels(self, channels: int) -> int:
+        if channels % 2:
+            raise GraphError(f"blend: {channels} channels come in; the number must be even.")
+        return channels // 2
+
+    def kernel(self, channels: int) -> Kernel:
+        return Kernel("blend", control=self.control)

@@ -1,0 +1,165 @@
+"""Lowering: a plan as a flat list of typed operations over buffers, what the native engine runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rtaudio.errors import ModelFileError
+from rtaudio.graph.graph import Graph, node_tensors
+from rtaudio.graph.layer import FloatArray, Overlap, Window
+from rtaudio.graph.plan import Node, Plan, join_path
+
+PROGRAM_VERSION = 1
+NUMERICS_REVISION = 1
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """`frames` per tick of `channels` floats, the first `delay` of a stream not valid."""
+
+    channels: int
+    frames: int
+    delay: int
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One native kernel call: where it reads and writes, its numbers, its tensors by name."""
+
+    kind: str
+    inputs: tuple[int, ...]
+    output: int
+    ints: Mapping[str, int]
+    floats: Mapping[str, float]
+    tensors: Mapping[str, str]
+    control: int = -1
+
+
+@dataclass(frozen=True)
+class Program:
+    """Versioned, flat and complete: with its tensors it is all the native engine needs."""
+
+    buffers: tuple[Buffer, ...]
+    operations: tuple[Operation, ...]
+    input: int
+    output: int
+    controls: tuple[str, ...]
+    version: int = PROGRAM_VERSION
+
+    def to_json(self) -> str:
+        return json.dumps(
+            {
+                "version": self.version,
+                "buffers": [[b.channels, b.frames, b.delay] for b in self.buffers],
+                "operations": [
+                    {
+                        "kind": op.kind,
+                        "inputs": list(op.inputs),
+                        "output": op.output,
+                        "ints": dict(op.ints),
+                        "floats": dict(op.floats),
+                        "tensors": dict(op.tensors),
+                        "control": op.control,
+                    }
+                    for op in self.operations
+                ],
+                "input": self.input,
+                "output": self.output,
+                "controls": list(self.controls),
+            },
+            separators=(",", ":"),
+        )
+
+    @staticmethod
+    def from_json(text: str) -> Program:
+        """Raises ModelFileError where the text is no program; the engine checks what it says."""
+        try:
+            data = json.loads(text)
+            if data["version"] != PROGRAM_VERSION:
+                raise ModelFileError(
+                    f"the program has version {data['version']!r}, this rtaudio reads version "
+                    f"{PROGRAM_VERSION}; update rtaudio."
+                )
+            return Program(
+                tuple(Buffer(*_ints(b, 3)) for b in data["buffers"]),
+                tuple(_operation(op) for op in data["operations"]),
+                *_ints([data["input"], data["output"]], 2),
+                tuple(str(c) for c in data["controls"]),
+            )
+        except ModelFileError:
+            raise
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise ModelFileError(
+                f"the program in the model file cannot be read ({type(error).__name__}: {error}); "
+                "export the model again."
+            ) from error
+
+
+def _ints(values: Any, count: int) -> list[int]:
+    if len(values) != count or not all(type(v) is int and abs(v) < 1 << 31 for v in values):
+        raise ValueError(f"expected {count} whole numbers, got {values!r:.80}")
+    return list(values)
+
+
+def _operation(data: Any) -> Operation:
+    inputs = data["inputs"]
+    return Operation(
+        str(data["kind"]),
+        tuple(_ints(inputs, len(inputs))),
+        *_ints([data["output"]], 1),
+        {str(k): _ints([v], 1)[0] for k, v in data["ints"].items()},
+        {str(k): float(v) for k, v in data["floats"].items()},
+        {str(k): str(v) for k, v in data["tensors"].items()},
+        *_ints([data["control"]], 1),
+    )
+
+
+def lower(graph: Graph, tensors: Mapping[str, FloatArray]) -> tuple[Program, dict[str, FloatArray]]:
+    """The graph's program and every tensor it names, folded and with the constants added."""
+    graph.check_tensors(tensors)
+    plan = graph.plan
+    controls = tuple(c.name for c in graph.controls)
+    used: dict[str, FloatArray] = {}
+    operations = tuple(_lower_node(plan, node, controls, tensors, used) for node in plan.nodes)
+    buffers = tuple(Buffer(s.channels, plan.frames_per_tick(s), s.delay) for s in plan.signals)
+    program = Program(buffers, operations, plan.source.buffer, plan.output.buffer, controls)
+    return program, used
+
+
+def _lower_node(
+    plan: Plan,
+    node: Node,
+    controls: tuple[str, ...],
+    tensors: Mapping[str, FloatArray],
+    used: dict[str, FloatArray],
+) -> Operation:
+    channels = node.inputs[0].channels
+    kernel = node.layer.kernel(channels)
+    stored = {n: tensors[join_path(node.path, n)] for n in node_tensors(node.layer, channels)}
+    folded = node.layer.fold(stored)
+    names: dict[str, str] = {}
+    for slot, source in kernel.tensors.items():
+        if isinstance(source, str):
+            names[slot] = join_path(node.path, source)
+            used[names[slot]] = folded[source]
+        else:
+            names[slot] = f"constant.{node.output.buffer}.{slot}"
+            used[names[slot]] = source
+    rule = node.layer.rule()
+    ints = dict(kernel.ints)
+    if isinstance(rule, Window):
+        ints |= {"tail": rule.tail, "extra": node.extra}
+    if isinstance(rule, Overlap):
+        ints |= {"trim": rule.trim}
+    return Operation(
+        kernel.kind,
+        tuple(s.buffer for s in node.inputs),
+        node.output.buffer,
+        ints,
+        dict(kernel.floats),
+        names,
+        controls.index(kernel.control) if kernel.control else -1,
+    )

@@ -1,0 +1,257 @@
+"""Short-time spectra as layers. A complex frame is [re(0..bins), im(0..bins)]: 2 * bins channels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from rtaudio.dsp.bands import erb_bands, mel_bands
+from rtaudio.dsp.windows import analysis_window, synthesis_window
+from rtaudio.errors import GraphError
+from rtaudio.graph.conv import linear_kernel
+from rtaudio.graph.layer import (
+    MAX_CHANNELS,
+    Kernel,
+    Layer,
+    Overlap,
+    Window,
+    check_channels,
+    check_range,
+)
+
+MAX_WINDOW = 1 << 15
+
+
+def _check_framing(layer: Layer, window: int, hop: int) -> None:
+    check_range(layer, window=(window, 2, MAX_WINDOW), hop=(hop, 1, window))
+    n = window
+    for radix in (2, 3, 5, 7):
+        while n % radix == 0:
+            n //= radix
+    if n != 1:
+        raise GraphError(f"{layer.kind}: window is {window}; it must be a product of 2, 3, 5 and 7.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class STFT(Layer):
+    """Real samples to complex frames: X[n] = rfft(w * x[n * hop + hop - window ...]) / window.
+
+    Frame n ends with sample n * hop + hop - 1 (causal). Dividing by the window's length makes bins
+    of the same width agree between sample rates. Frames go on until none touches the signal.
+    """
+
+    kind: ClassVar[str] = "stft"
+
+    window: int
+    hop: int
+    window_kind: str = "sqrt_hann"
+
+    def __post_init__(self) -> None:
+        _check_framing(self, self.window, self.hop)
+        analysis_window(self.window_kind, self.window, self.hop)
+
+    @property
+    def bins(self) -> int:
+        return self.window // 2 + 1
+
+    def rule(self) -> Window:
+        return Window(self.window, self.hop, 0, tail=self.window - self.hop)
+
+    def out_channels(self, channels: int) -> int:
+        check_channels(self, channels, 1)
+        return 2 * self.bins
+
+    def macs_per_frame(self, channels: int) -> float:
+        return (2.5 * self.window * np.log2(self.window) + self.window) / self.hop / 2
+
+    def kernel(self, channels: int) -> Kernel:
+        window = analysis_window(self.window_kind, self.window, self.hop) / self.window
+        return Kernel(
+            "stft",
+            {"window": self.window, "hop": self.hop},
+            tensors={"window": window.astype(np.float32)},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ISTFT(Layer):
+    """The inverse of STFT with the same numbers: weighted overlap-add, exact at both ends."""
+
+    kind: ClassVar[str] = "istft"
+
+    window: int
+    hop: int
+    window_kind: str = "sqrt_hann"
+
+    def __post_init__(self) -> None:
+        _check_framing(self, self.window, self.hop)
+        synthesis_window(self.window_kind, self.window, self.hop)
+
+    @property
+    def bins(self) -> int:
+        return self.window // 2 + 1
+
+    def rule(self) -> Overlap:
+        overlap = self.window - self.hop
+        return Overlap(self.window, self.hop, crop=overlap, trim=overlap)
+
+    def out_channels(self, channels: int) -> int:
+        check_channels(self, channels, 2 * self.bins)
+        return 1
+
+    def macs_per_frame(self, channels: int) -> float:
+        return (2.5 * self.window * float(np.log2(self.window)) + self.window) / 2
+
+    def kernel(self, channels: int) -> Kernel:
+        # irfft of the kernel is unscaled and the STFT divided by the window's length: they cancel.
+        window = synthesis_window(self.window_kind, self.window, self.hop)
+        return Kernel(
+            "istft",
+            {"window": self.window, "hop": self.hop},
+            tensors={"window": window.astype(np.float32)},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BandFilter(Layer):
+    """A fixed matrix from `bins` to `bands` (or back, `transpose`), triangles on a scale.
+
+    Bin i lies at low_hz + i * bin_hz. scale "erb": rtaudio.dsp.bands.erb_bands, every band holds
+    at least one bin; transposed, each bin is interpolated between its bands. scale "mel":
+    Slaney's triangles.
+    """
+
+    kind: ClassVar[str] = "band_filter"
+
+    bins: int
+    bands: int
+    bin_hz: float
+    scale: str = "erb"
+    low_hz: float = 0.0
+    high_hz: float = 0.0
+    transpose: bool = False
+
+    def __post_init__(self) -> None:
+        check_range(
+            self,
+            bins=(self.bins, 1, MAX_CHANNELS),
+            bands=(self.bands, 1, MAX_CHANNELS),
+            bin_hz=(self.bin_hz, 1e-3, 1e6),
+            low_hz=(self.low_hz, 0.0, 1e6),
+            high_hz=(self.high_hz, 0.0, 1e6),
+        )
+        top = self.high_hz or self.low_hz + (self.bins - 1) * self.bin_hz
+        if self.scale == "erb" and self.bands > round((top - self.low_hz) / self.bin_hz) + 1:
+            raise GraphError(f"band_filter: {self.bands} bands leave some without a bin.")
+        if self.scale not in ("erb", "mel"):
+            raise GraphError(f"band_filter: scale is {self.scale!r}; it must be erb or mel.")
+
+    def out_channels(self, channels: int) -> int:
+        check_channels(self, channels, self.bands if self.transpose else self.bins)
+        return self.bins if self.transpose else self.bands
+
+    def matrix(self) -> np.ndarray:
+        """[outputs, inputs] in float64."""
+        if self.scale == "mel":
+            matrix = mel_bands(self.bins, self.bands, self.bin_hz, self.low_hz)
+            return np.ascontiguousarray(matrix.T) if self.transpose else matrix
+        return erb_bands(
+            self.bins,
+            self.bands,
+            self.bin_hz,
+            low_hz=self.low_hz,
+            high_hz=self.high_hz,
+            transpose=self.transpose,
+        )
+
+    def macs_per_frame(self, channels: int) -> float:
+        return self.bins * self.bands
+
+    def kernel(self, channels: int) -> Kernel:
+        return linear_kernel({"weight": self.matrix().astype(np.float32)[:, :, None]})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComplexPower(Layer):
+    """re^2 + im^2: 2 * bins channels to bins."""
+
+    kind: ClassVar[str] = "complex_power"
+
+    def out_channels(self, channels: int) -> int:
+        return _half(self, channels)
+
+    def kernel(self, channels: int) -> Kernel:
+        return Kernel("complex_power")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComplexCompress(Layer):
+    """x * (re^2 + im^2 + eps)^((exponent - 1) / 2)."""
+
+    kind: ClassVar[str] = "complex_compress"
+
+    exponent: float
+    eps: float = 1e-12
+
+    def __post_init__(self) -> None:
+        check_range(self, exponent=(self.exponent, 0.0, 4.0), eps=(self.eps, 1e-30, 1.0))
+
+    def out_channels(self, channels: int) -> int:
+        _half(self, channels)
+        return channels
+
+    def kernel(self, channels: int) -> Kernel:
+        return Kernel("complex_compress", floats={"exponent": self.exponent, "eps": self.eps})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComplexGain(Layer):
+    """Input [gains(bins); re; im]: both parts times the real gain of their bin."""
+
+    kind: ClassVar[str] = "complex_gain"
+
+    def out_channels(self, channels: int) -> int:
+        if channels % 3:
+            raise GraphError(f"complex_gain: {channels} channels come in; it needs 3 * bins.")
+        return channels // 3 * 2
+
+    def kernel(self, channels: int) -> Kernel:
+        return Kernel("complex_gain")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepFilter(Layer):
+    """A complex filter over time, per bin (Mack and Habets, 1904.08369).
+
+    Input [coefficients(taps, 2 * bins); re; im], taps oldest first, the last on the present frame:
+    y[n] = sum_i c_i[n] * x[n - taps + 1 + i]. Output [re; im].
+    """
+
+    kind: ClassVar[str] = "deep_filter"
+
+    taps: int
+    bins: int
+
+    def __post_init__(self) -> None:
+        check_range(self, taps=(self.taps, 1, 64), bins=(self.bins, 1, MAX_CHANNELS // 4))
+
+    def rule(self) -> Window:
+        return Window(self.taps)
+
+    def out_channels(self, channels: int) -> int:
+        check_channels(self, channels, 2 * self.bins * (self.taps + 1))
+        return 2 * self.bins
+
+    def macs_per_frame(self, channels: int) -> float:
+        return 4 * self.bins * self.taps
+
+    def kernel(self, channels: int) -> Kernel:
+        return Kernel("deep_filter", {"taps": self.taps, "bins": self.bins})
+
+
+def _half(layer: Layer, channels: int) -> int:
+    if channels % 2:
+        raise GraphError(f"{layer.kind}: {channels} channels come in; a complex frame is even.")
+    return channels // 2

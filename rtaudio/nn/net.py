@@ -1,0 +1,137 @@
+"""`Net(graph)`: the whole-sequence meaning of a graph in torch, for training and as the oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 (torch's own abbreviation)
+from torch import Tensor, nn
+
+from rtaudio.errors import GraphError
+from rtaudio.graph.composite import Merge, Residual, Serial
+from rtaudio.graph.conv import GatedStack
+from rtaudio.graph.graph import Graph
+from rtaudio.graph.layer import FloatArray, Layer, Overlap, Recurrent, Window, out_length
+from rtaudio.graph.plan import join_path
+from rtaudio.nn.functions import FUNCTIONS, Controls, Tensors
+
+
+class Net(nn.Module):
+    """The graph as a torch module.
+
+    forward(x) takes [lane, channel, time] of any length and returns the whole answer,
+    plan.output_length(time) frames. Tensors are parameters named by their paths with dots as "/"
+    (torch forbids dots); `export()` and `load()` speak paths. `.double()` makes it the oracle.
+    """
+
+    def __init__(self, graph: Graph, tensors: Mapping[str, FloatArray] | None = None) -> None:
+        super().__init__()
+        self.graph = graph
+        values = graph.initial_tensors() if tensors is None else tensors
+        graph.check_tensors(values)
+        for name, spec in graph.tensor_specs.items():
+            value = torch.from_numpy(np.array(values[name], np.float32))
+            if spec.trained:
+                self.register_parameter(_mangle(name), nn.Parameter(value))
+            else:
+                self.register_buffer(_mangle(name), value)
+
+    def export(self) -> dict[str, FloatArray]:
+        """The tensors by path, float32."""
+        state = self.state_dict()
+        return {n: state[_mangle(n)].float().cpu().numpy() for n in self.graph.tensor_specs}
+
+    def load(self, tensors: Mapping[str, FloatArray]) -> None:
+        """Raises GraphError if they do not fit."""
+        self.graph.check_tensors(tensors)
+        values = {_mangle(n): torch.from_numpy(tensors[n]) for n in self.graph.tensor_specs}
+        self.load_state_dict(values)
+
+    def forward(self, x: Tensor, controls: Mapping[str, float] | None = None) -> Tensor:
+        if x.ndim != 3 or x.shape[1] != self.graph.input.channels:
+            raise GraphError(
+                f"Net takes [lane, {self.graph.input.channels}, time], not {tuple(x.shape)}."
+            )
+        values = self.kernel_controls(controls, x)
+        y = self._run(self.graph.body, x, "", values)
+        return y[:, :, : self.graph.plan.output_length(x.shape[2])]
+
+    def kernel_controls(self, controls: Mapping[str, float] | None, like: Tensor) -> Controls:
+        given = controls or {}
+        return {
+            c.name: like.new_tensor(c.to_kernel(given.get(c.name, c.default)))
+            for c in self.graph.controls
+        }
+
+    def tensors_at(self, layer: Layer, channels: int, path: str) -> Tensors:
+        return {
+            n: getattr(self, _mangle(join_path(path, n))) for n in layer.tensors(channels)
+        }
+
+    def _run(self, layer: Layer, x: Tensor, path: str, controls: Controls) -> Tensor:
+        if isinstance(layer, Serial):
+            for i, child in enumerate(layer.layers):
+                x = self._run(child, x, join_path(path, layer.segment(i)), controls)
+            return x
+        if isinstance(layer, Residual):
+            branches = [self._run(layer.body, x, join_path(path, layer.segment(0)), controls), x]
+            return _join("add", branches)
+        if isinstance(layer, Merge):
+            return _join(
+                layer.op,
+                [
+                    self._run(child, x, join_path(path, layer.segment(i)), controls)
+                    for i, child in enumerate(layer.branches)
+                ],
+            )
+        if isinstance(layer, GatedStack):
+            return self._run(layer.expansion(), x, path, controls)
+        return whole(layer, self.tensors_at(layer, x.shape[1], path), x, controls)
+
+
+def whole(layer: Layer, tensors: Tensors, x: Tensor, controls: Controls) -> Tensor:
+    """A leaf layer over a whole sequence; outside of it inputs are zero."""
+    function, rule, num_frames = FUNCTIONS[layer.kind], layer.rule(), x.shape[2]
+    if isinstance(rule, Window):
+        num_out = out_length(rule, num_frames)
+        needed = (num_out - 1) * rule.stride + rule.width
+        return function(layer, tensors, _span(x, -rule.left, needed))  # type: ignore[no-any-return]
+    if isinstance(rule, Overlap):
+        sums = function(layer, tensors, x)
+        y = sums[:, :, rule.crop : rule.crop + out_length(rule, num_frames)]
+        return y + tensors["bias"][:, None] if "bias" in tensors else y  # type: ignore[no-any-return]
+    if isinstance(rule, Recurrent):
+        return function(layer, tensors, x, None)[0]  # type: ignore[no-any-return]
+    control = layer.kernel(x.shape[1]).control
+    if control:
+        return function(layer, tensors, x, controls[control])  # type: ignore[no-any-return]
+    return function(layer, tensors, x)  # type: ignore[no-any-return]
+
+
+def _span(x: Tensor, start: int, count: int) -> Tensor:
+    """Frames [start, start + count), zero outside the signal."""
+    end, num_frames = start + count, x.shape[2]
+    inside = x[:, :, min(max(start, 0), num_frames) : min(max(end, 0), num_frames)]
+    before = min(max(-start, 0), count)
+    return F.pad(inside, (before, count - before - inside.shape[2]))
+
+
+def _join(op: str, branches: list[Tensor]) -> Tensor:
+    shortest = min(b.shape[2] for b in branches)
+    branches = [b[:, :, :shortest] for b in branches]
+    return join(op, branches)
+
+
+def join(op: str, branches: list[Tensor]) -> Tensor:
+    if op == "cat":
+        return torch.cat(branches, dim=1)
+    y = branches[0]
+    for branch in branches[1:]:
+        y = y + branch if op == "add" else y * branch
+    return y
+
+
+def _mangle(path: str) -> str:
+    return path.replace(".", "/")

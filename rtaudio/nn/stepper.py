@@ -1,0 +1,158 @@
+"""The plan run step by step in torch: the readable reference of streaming, in any precision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rtaudio.graph.conv import GatedStack
+from rtaudio.graph.layer import Layer, Overlap, Recurrent, Window
+from rtaudio.graph.plan import Delay, Join, Node, Plan, join_path, plan
+from rtaudio.nn.functions import FUNCTIONS
+from rtaudio.nn.net import Net, join
+
+_ENDLESS = 1 << 62
+
+
+class Stepper:
+    """Streams one lane group through `net`'s plan, a whole number of ticks a call.
+
+    All lanes share one length. The kernels are those of Net; delays, masks and holds are the
+    plan's. Slow and plain on purpose: it is what the native engine is held against.
+    """
+
+    def __init__(self, net: Net, lanes: int, controls: Mapping[str, float] | None = None) -> None:
+        self.net = net
+        self.plan = _expand(net.graph.plan, net)
+        self.lanes = lanes
+        like = next(iter(net.parameters()), torch.zeros(1, dtype=torch.get_default_dtype()))
+        self.like = like.detach()
+        self.controls = net.kernel_controls(controls, self.like)
+        self.state: dict[int, Any] = {}
+        self.seen: dict[int, int] = {}
+        self.lengths: dict[int, int] | None = None
+
+    def end(self, source_length: int) -> None:
+        """Tells how many source frames are real; later ones are flushing."""
+        self.lengths = self.plan.lengths(source_length)
+
+    def step(self, x: Tensor) -> Tensor:
+        """[lane, channel, k * block] in, the output port's frames out (delay included)."""
+        buffers = {self.plan.source.buffer: x}
+        with torch.no_grad():
+            for node in self.plan.nodes:
+                inputs = [buffers[s.buffer] for s in node.inputs]
+                buffers[node.output.buffer] = self._node(node, inputs)
+        for signal in self.plan.signals:
+            frames = buffers[signal.buffer].shape[2]
+            self.seen[signal.buffer] = self.seen.get(signal.buffer, 0) + frames
+        return buffers[self.plan.output.buffer]
+
+    def _valid(self, node: Node, num_frames: int) -> tuple[int, int]:
+        signal = node.inputs[0]
+        length = _ENDLESS if self.lengths is None else self.lengths[signal.buffer]
+        start = self.seen.get(signal.buffer, 0)
+        low = min(max(signal.delay - start, 0), num_frames)
+        high = min(max(signal.delay + length - start, 0), num_frames)
+        return low, max(low, high)
+
+    def _node(self, node: Node, inputs: list[Tensor]) -> Tensor:
+        layer, x, key = node.layer, inputs[0], node.output.buffer
+        if isinstance(layer, Join):
+            return join(layer.op, inputs)
+        low, high = self._valid(node, x.shape[2])
+        tensors = self.net.tensors_at(layer, x.shape[1], node.path)
+        function, rule = FUNCTIONS.get(layer.kind), layer.rule()
+        if isinstance(layer, Delay):
+            joined = torch.cat([self._kept(key, x, layer.frames), x], dim=2)
+            self.state[key] = joined[:, :, joined.shape[2] - layer.frames :]
+            return joined[:, :, : x.shape[2]]
+        assert function is not None
+        if isinstance(rule, Window):
+            context = rule.width - rule.stride + node.extra
+            kept = max(0, context)
+            joined = torch.cat([self._kept(key, x, kept), _masked(x, low, high)], dim=2)
+            self.state[key] = joined[:, :, joined.shape[2] - kept :]
+            skipped = max(0, -context)  # a stride wider than the kernel leaves frames out
+            seen = joined[:, :, skipped : joined.shape[2] - node.extra]
+            return function(layer, tensors, seen)  # type: ignore[no-any-return]
+        if isinstance(rule, Overlap):
+            sums = function(layer, tensors, _masked(x, low, high)).clone()
+            kept, ready = rule.width - rule.stride, x.shape[2] * rule.stride
+            sums[:, :, :kept] += self._kept(key, sums, kept)
+            self.state[key] = sums[:, :, ready:]
+            y = sums[:, :, :ready]
+            return y + tensors["bias"][:, None] if "bias" in tensors else y  # type: ignore[no-any-return]
+        if isinstance(rule, Recurrent):
+            y = x.new_zeros(x.shape[0], node.output.channels, x.shape[2])
+            if high > low:
+                part, self.state[key] = function(
+                    layer, tensors, x[:, :, low:high], self.state.get(key)
+                )
+                y[:, :, low:high] = part
+            return y
+        control = layer.kernel(x.shape[1]).control
+        extra = (self.controls[control],) if control else ()
+        return function(layer, tensors, x, *extra)  # type: ignore[no-any-return]
+
+    def _kept(self, key: int, like: Tensor, frames: int) -> Tensor:
+        if key not in self.state:
+            self.state[key] = like.new_zeros(like.shape[0], like.shape[1], frames)
+        return self.state[key]  # type: ignore[no-any-return]
+
+
+def stream(net: Net, x: Tensor, splits: list[int], controls: Mapping[str, float]) -> Tensor:
+    """Runs all of x through a Stepper in calls of `splits` ticks (repeated as needed), flushed and
+    trimmed: what Net.forward(x) should equal."""
+    stepper = Stepper(net, x.shape[0], controls)
+    plan_, length = stepper.plan, x.shape[2]
+    block, out_per_tick = plan_.block, plan_.frames_per_tick(plan_.output)
+    wanted = plan_.output_length(length)
+    ticks = -(-(plan_.output.delay + wanted) // out_per_tick)
+    ticks = max(ticks, -(-length // block))
+    padded = x.new_full((x.shape[0], x.shape[1], ticks * block), float("nan"))
+    padded[:, :, :length] = x
+    stepper.end(length)
+    outputs, at, i = [], 0, 0
+    while at < ticks:
+        step = min(splits[i % len(splits)], ticks - at)
+        outputs.append(stepper.step(padded[:, :, at * block : (at + step) * block]))
+        at, i = at + step, i + 1
+    y = torch.cat(outputs, dim=2) if outputs else x.new_zeros(x.shape[0], plan_.output.channels, 0)
+    return y[:, :, plan_.output.delay : plan_.output.delay + wanted]
+
+
+def _masked(x: Tensor, low: int, high: int) -> Tensor:
+    if low == 0 and high == x.shape[2]:
+        return x
+    y = torch.zeros_like(x)
+    y[:, :, low:high] = x[:, :, low:high]
+    return y
+
+
+def _expand(original: Plan, net: Net) -> Plan:
+    """Fused composites by their expansions."""
+    if not any(isinstance(n.layer, GatedStack) for n in original.nodes):
+        return original
+    return plan(_expanded(net.graph.body), net.graph.input.channels)
+
+
+def _expanded(layer: Layer) -> Layer:
+    import dataclasses
+
+    if isinstance(layer, GatedStack):
+        return dataclasses.replace(layer.expansion(), name=layer.name)
+    changes: dict[str, Any] = {}
+    for f in dataclasses.fields(layer):
+        value = getattr(layer, f.name)
+        if isinstance(value, Layer):
+            changes[f.name] = _expanded(value)
+        elif isinstance(value, tuple) and value and isinstance(value[0], Layer):
+            changes[f.name] = tuple(_expanded(v) for v in value)
+    return dataclasses.replace(layer, **changes) if changes else layer
+
+
+__all__ = ["Stepper", "join_path", "stream"]
