@@ -26,9 +26,9 @@ CPP_USES = {
 PYTHON_USES = {
     "errors": (),
     "dsp": ("errors",),
-    "graph": ("errors",),
+    "graph": ("dsp",),
     "io": ("dsp",),
-    "models": ("graph", "dsp"),
+    "models": ("graph",),
     "nn": ("models",),
     "runtime": ("models", "_native"),
     "training": ("nn", "runtime", "io"),
