@@ -1,0 +1,13 @@
+// What depends on the compiler, and the only macros of csrc.
+#pragma once
+
+// RTA_HD marks a formula that host and device code share. It is always inlined, so that an object
+// compiled for one instruction-set level never leaves a copy for the linker to pick.
+#if defined(__CUDACC__)
+#define RTA_HD __host__ __device__ __forceinline__
+#else
+#define RTA_HD inline __attribute__((always_inline))
+#endif
+
+#define RTA_CONCAT_(a, b) a##b
+#define RTA_CONCAT(a, b) RTA_CONCAT_(a, b)

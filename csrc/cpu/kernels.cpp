@@ -1,0 +1,53 @@
+// Compiled once per level, with -DRTAUDIO_ISA=v3 or v4. Everything but the table is in anonymous
+// namespaces and no inline function of the standard library is used: the linker may keep any one
+// copy of a shared inline function, and that copy could hold instructions a processor lacks.
+#include "cpu/kernels.h"
+
+#include "cpu/simd.h"
+
+namespace rtaudio {
+namespace {
+
+RTA_HD std::ptrdiff_t padded(std::ptrdiff_t n, int multiple = kLanes) {
+  return (n + multiple - 1) / multiple * multiple;
+}
+RTA_HD std::ptrdiff_t padded_row(int channels) {
+  return channels < kLanes ? channels : padded(channels);
+}
+
+#include "cpu/elementwise.inl"
+#include "cpu/fft.inl"
+#include "cpu/matmul.inl"
+#include "cpu/recurrent.inl"
+
+#include "cpu/gated_stack.inl"
+
+#define RTA_STRING_(x) #x
+#define RTA_STRING(x) RTA_STRING_(x)
+
+}  // namespace
+
+const Kernels RTA_CONCAT(kernels_, RTAUDIO_ISA) = {
+    RTA_STRING(RTAUDIO_ISA),
+    matmul,
+    depthwise,
+    unary,
+    add,
+    multiply,
+    lerp,
+    affine,
+    prelu,
+    gate,
+    layer_norm,
+    mean_subtract,
+    gru,
+    lstm,
+    gated_stack,
+    rfft,
+    irfft,
+    complex_power,
+    complex_compress,
+    deep_filter,
+};
+
+}  // namespace rtaudio

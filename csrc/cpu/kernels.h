@@ -1,0 +1,145 @@
+// The table of CPU kernels. Arguments are plain old data, so that the files compiled per
+// instruction-set level share no inline library code with the rest of the program.
+//
+// Numbers (the rules every kernel obeys, at every level, for every block size):
+//  * A sum over K products is `bias` first, then fma in rising k. K is split into S contiguous
+//    segments of ceil(K / S); segment 0 starts from the bias, the others from zero; the result is
+//    p0 (S = 1), p0 + p1 (S = 2) or (p0 + p1) + (p2 + p3) (S = 4). S is fixed by the packer.
+//  * Sums over channels (norms) run in 16 lanes, lane = channel % 16, then halve: lane i + lane
+//    i + 8, then + 4, + 2, + 1.
+//  * No contraction, no reassociation; fma only where written.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/fft_plan.h"
+
+namespace rtaudio {
+
+// Weights of a matrix [outputs, depth], packed in panels of up to 64 outputs. A panel of
+// 16 * v outputs (v = 1..4, the last panel may be narrower) stores for each k its 16 * v weights,
+// one after the other; missing outputs are zero. The bias is padded to a multiple of 16.
+struct PackedMatrix {
+  int outputs;
+  int depth;   // K = taps * inputs, k = tap * inputs + channel
+  int splits;  // S in {1, 2, 4}
+  const float* weights;  // 64-byte aligned
+  const float* bias;     // 64-byte aligned, padded; never null (zeros where a layer has no bias)
+};
+
+// The rows a matrix is applied to: frame t reads, for each tap, `inputs` floats from
+// data + t * frame_step + tap * tap_step. Strides are in floats.
+struct Rows {
+  const float* data;
+  std::ptrdiff_t frame_step;
+  std::ptrdiff_t tap_step;
+  int taps;
+  int inputs;
+};
+
+enum class Unary : std::int32_t {
+  identity, relu, leaky_relu /* a = slope */, tanh, sigmoid, silu, elu /* a = alpha */,
+  softplus, exp, log /* log(max(x, a)) */, sqrt /* sqrt(max(x, 0)) */, power /* max(x, 0)^a */,
+  affine /* a * x + b */, clamp /* a <= x <= b */, abs, square, gelu /* tanh form */, count
+};
+
+// Gates of one recurrent step, torch's order. The products W x and U h are separate sums.
+struct GruStep {
+  int hidden;
+  const float* wx;  // [3 * stride]: r, z, n, each padded to `stride`
+  const float* uh;  // likewise, with its own bias
+  std::ptrdiff_t stride;
+  float* state;     // h, updated in place
+};
+struct LstmStep {
+  int hidden;
+  const float* wx;  // [4 * stride]: i, f, g, o
+  const float* uh;
+  std::ptrdiff_t stride;
+  float* hidden_state;
+  float* cell_state;
+};
+
+// One layer of a gated stack: z = conv(x) [2 * gate], g = tanh(z[:gate]) * sigmoid(z[gate:]),
+// [residual; skip] = out(g), x += residual, skip_sum += skip. `conv` has outputs
+// 2 * round_up(gate, 16) (each half padded), `out` has round_up(channels, 16) + round_up(skip, 16).
+struct GatedLayer {
+  PackedMatrix conv;
+  PackedMatrix out;
+  int dilation;
+  float* ring;              // this layer's input rows, mirrored: 2 * ring_frames rows
+  std::int32_t ring_frames; // R
+};
+struct GatedStack {
+  const GatedLayer* layers;
+  int num_layers;
+  int kernel_size;
+  int channels, gate_channels, skip_channels;
+  std::ptrdiff_t row;       // round_up(channels, 16)
+};
+
+struct Kernels {
+  const char* name;
+
+  // y[t][o] = tree(bias[o], sum_k w[o][k] x(t, k)) for all outputs; y rows are y_step floats apart.
+  // If outputs >= 16 rows of y are written to their padded width, else exactly `outputs` floats.
+  void (*matmul)(const PackedMatrix& w, const Rows& x, float* y, std::ptrdiff_t y_step,
+                 int num_frames);
+  // Depthwise: y[t][c] = tree(bias[c], sum_tap w[tap][c] x[t][tap][c]), S = 1. w is [taps][row].
+  void (*depthwise)(const float* w, const float* bias, int channels, const Rows& x, float* y,
+                    std::ptrdiff_t y_step, int num_frames);
+  // Element by element over n floats; in place allowed. Tails use the same operations, masked.
+  void (*unary)(Unary function, const float* x, float* y, std::size_t n, float a, float b);
+  void (*add)(const float* a, const float* b, float* y, std::size_t n);
+  void (*multiply)(const float* a, const float* b, float* y, std::size_t n);
+  void (*lerp)(const float* a, const float* b, float t, float* y, std::size_t n);  // fma(t, b-a, a)
+  // y[c] = fma(scale[c], x[c], bias[c]); slopes: y = x > 0 ? x : slope[c] * x. Padded tables.
+  void (*affine)(const float* scale, const float* bias, const float* x, float* y, int channels,
+                 std::ptrdiff_t x_step, std::ptrdiff_t y_step, int num_frames);
+  void (*prelu)(const float* slope, const float* x, float* y, int channels, std::ptrdiff_t x_step,
+                std::ptrdiff_t y_step, int num_frames);
+  // y = tanh(x[:c]) * sigmoid(x[offset:offset + c]) (glu: x[:c] * sigmoid(...)).
+  void (*gate)(bool tanh_gate, const float* x, float* y, int channels, std::ptrdiff_t offset,
+               std::ptrdiff_t x_step, std::ptrdiff_t y_step, int num_frames);
+  // LayerNorm over channels of one frame: (x - mean) / sqrt(var + eps) * scale + bias.
+  void (*layer_norm)(const float* scale, const float* bias, float eps, const float* x, float* y,
+                     int channels, std::ptrdiff_t x_step, std::ptrdiff_t y_step, int num_frames);
+  // m = fma(1 - alpha, x - m, m); y = x - m. One frame.
+  void (*mean_subtract)(float alpha, const float* x, float* mean, float* y, int channels);
+  void (*gru)(const GruStep& step);
+  void (*lstm)(const LstmStep& step);
+  // num_frames new rows lie in layer 0's ring at `position` (already mirrored); skip is set to the
+  // sum of the skips; rows of invalid frames are zero at every layer's input: valid frames of
+  // this call are [valid_begin, valid_end). scratch: see gated_stack_scratch_floats.
+  void (*gated_stack)(const GatedStack& stack, std::int64_t position, int num_frames,
+                      int valid_begin, int valid_end, float* skip, std::ptrdiff_t skip_step,
+                      float* scratch);
+  // Real FFT: in[n] -> re[n/2+1], im[n/2+1], unscaled. inverse: re, im -> out[n], unscaled
+  // (n times the inverse DFT). scratch: fft_scratch_floats(n) floats. in may not alias outputs.
+  void (*rfft)(const FftPlan& plan, const float* in, float* re, float* im, float* scratch);
+  void (*irfft)(const FftPlan& plan, const float* re, const float* im, float* out,
+                float* scratch);
+  // Complex rows, all real parts first: [re(0..bins), im(0..bins)].
+  void (*complex_power)(const float* re, const float* im, float* y, int bins);  // re^2 + im^2
+  // y = x * (re^2 + im^2 + eps)^((exponent - 1) / 2)
+  void (*complex_compress)(const float* re, const float* im, float* yre, float* yim, int bins,
+                           float exponent, float eps);
+  // Deep filter of one frame: y = sum_tap coef[tap] * x[tap] (complex), taps oldest first, tap i
+  // at x + i * x_step; coef rows: [tap][re(bins), im(bins)].
+  void (*deep_filter)(const float* coefficients, const float* x, std::ptrdiff_t x_step,
+                      std::ptrdiff_t x_im_offset, int taps, int bins, float* yre, float* yim);
+};
+
+// Levels compiled for this architecture; null where a level was not compiled.
+extern const Kernels kernels_v3;
+extern const Kernels kernels_v4;
+
+// Scratch may have any alignment; 64 bytes is fastest.
+constexpr std::size_t gated_stack_scratch_floats(int channels, int gate, int skip) {
+  auto up = [](int n) { return static_cast<std::size_t>((n + 15) / 16 * 16); };
+  return 16 * (2 * up(gate) + up(gate) + up(channels) + up(skip)) + 64;
+}
+constexpr std::size_t fft_scratch_floats(int n) { return 6 * static_cast<std::size_t>(n) + 8192; }
+
+}  // namespace rtaudio
