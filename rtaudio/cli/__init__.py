@@ -1,0 +1,1 @@
+"""The `rtaudio` command: one file a subcommand, imported when it is called."""
