@@ -1,0 +1,72 @@
+"""`rtaudio demo`: hear, see and measure the denoiser in one command."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+DESCRIPTION = """\
+Denoise a short recording and write, side by side: the noisy and the cleaned WAV,
+their spectrograms, and one HTML page to switch between them while they play.
+"""
+USAGE = "%(prog)s [options] [IN]"
+EPILOG = """\
+examples:
+  rtaudio demo                    the recording that comes with the package
+  rtaudio demo talk.wav --open    one of yours (its first minute)
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", nargs="?", metavar="IN", help="a recording of yours")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        default="demo-output",
+        help="folder for the results (default: demo-output)",
+    )
+    parser.add_argument("-m", "--model", metavar="MODEL", help="name or file (default: rt-tcn)")
+    parser.add_argument("--open", action="store_true", help="show the page in the browser")
+
+
+def run(args: argparse.Namespace) -> int:
+    import rtaudio
+    from rtaudio.demo.run import latency_parts, milliseconds, run_demo, shipped_recording
+
+    model = rtaudio.load(args.model or rtaudio.DEFAULT_DENOISER)
+    recording = Path(args.input) if args.input else shipped_recording()
+    demo = run_demo(model, recording, Path(args.output), shipped=not args.input, on_step=print)
+    measured = demo.measured
+    parts = latency_parts(measured.latency, measured.sample_rate)
+    rows = [
+        ("recording", f"{measured.audio_seconds:.1f} s at {measured.sample_rate:,} Hz"),
+        ("model", f"{model.name}, {model.num_parameters / 1e6:.2f} million parameters"),
+        (
+            "speed",
+            f"RTF {measured.rtf:.4f}, {1 / measured.rtf:,.0f}x faster than real time on one core",
+        ),
+        (
+            "latency",
+            f"{milliseconds(measured.latency.samples / measured.sample_rate)} = "
+            + " + ".join(name for name, _ in parts),
+        ),
+        (
+            "time budget",
+            f"{100 * measured.budget_share:.2g} % used: {milliseconds(measured.p999)} (p99.9) of "
+            f"{milliseconds(measured.block_seconds)} per block",
+        ),
+    ]
+    for name, text in rows:
+        print(f"  {name:<12} {text}")
+    print()
+    for path in demo.files:
+        print(f"  {path}")
+    print(f"  {demo.page}   <- open this in a browser and press play")
+    if not demo.drew_plot:
+        print("\nspectrograms.png needs matplotlib: pip install 'rtaudio[plot]'")
+    if args.open:
+        import webbrowser
+
+        webbrowser.open(demo.page.resolve().as_uri())
+    return 0

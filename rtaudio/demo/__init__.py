@@ -1,0 +1,1 @@
+"""The demo: a recording cleaned, measured, drawn, and put on a page for listening."""

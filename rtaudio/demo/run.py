@@ -1,0 +1,229 @@
+"""What `rtaudio demo` does: clean a recording in 10 ms blocks, measure, and write four files."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtaudio.demo.page import Figure, Page, write_page
+from rtaudio.demo.plot import has_matplotlib, save_plot
+from rtaudio.demo.spectrogram import Spectrogram
+from rtaudio.errors import AudioFileError
+from rtaudio.io import FileSink, FileSource
+
+if TYPE_CHECKING:
+    from rtaudio.runtime import Latency, Model
+
+FloatArray = NDArray[np.float32]
+
+MAX_SECONDS = 60.0
+_WARM_UP_BLOCKS = 50
+_REPEATS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """Of one recording in one model. Times are in seconds."""
+
+    model_name: str
+    sample_rate: int
+    audio_seconds: float
+    rtf: float
+    block_seconds: float
+    p50: float
+    p999: float
+    latency: Latency
+
+    @property
+    def budget_share(self) -> float:
+        """The slowest thousandth of the blocks, as a part of the time there is for a block."""
+        return self.p999 / self.block_seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    measured: Measured
+    files: tuple[Path, ...]
+    page: Path
+    drew_plot: bool
+
+
+def shipped_recording() -> Path:
+    """The recording in the package."""
+    folder = resources.files("rtaudio.weights")
+    for entry in sorted(folder.iterdir(), key=lambda each: each.name):
+        if entry.name.startswith("demo.") and entry.name.endswith((".flac", ".wav", ".ogg")):
+            return Path(str(entry))
+    raise AudioFileError(
+        "this installation holds no demo recording; name one of yours: rtaudio demo talk.wav"
+    )
+
+
+def read_start(path: Path) -> tuple[FloatArray, int, bool]:
+    """The first minute as (frames, channels), its rate, and whether there was more."""
+    with FileSource(path) as source:
+        blocks = []
+        left = round(MAX_SECONDS * source.sample_rate)
+        while left > 0 and len(block := source.read(left)):
+            blocks.append(np.where(np.isfinite(block), block, np.float32(0)))
+            left -= len(block)
+        longer = left == 0 and len(source.read(1)) > 0
+        if not blocks:
+            raise AudioFileError(f"{path} holds no audio; name a recording with sound in it")
+        return np.concatenate(blocks), source.sample_rate, longer
+
+
+def measure(model: Model, audio: FloatArray, sample_rate: int) -> Measured:
+    """Feed the recording in blocks of one hop, as a sound card would, and time each."""
+    rate = sample_rate if model.supports_rate(sample_rate) else model.native_rate(sample_rate)
+    latency = model.latency(rate)
+    hop = latency.hop
+    times: list[float] = []
+    with model.stream(sample_rate=rate, channels=audio.shape[1]) as stream:
+        starts = range(0, len(audio) - hop + 1, hop)
+        for first in [*starts[:_WARM_UP_BLOCKS]]:
+            stream.process(audio[first : first + hop])
+        for _ in range(_REPEATS):
+            for first in starts:
+                before = time.perf_counter()
+                stream.process(audio[first : first + hop])
+                times.append(time.perf_counter() - before)
+    ordered = np.sort(times) if times else np.zeros(1)
+    return Measured(
+        model_name=model.name,
+        sample_rate=rate,
+        audio_seconds=len(audio) / sample_rate,
+        rtf=float(ordered.mean() * rate / hop),
+        block_seconds=hop / rate,
+        p50=float(np.quantile(ordered, 0.5)),
+        p999=float(np.quantile(ordered, 0.999)),
+        latency=latency,
+    )
+
+
+def run_demo(
+    model: Model,
+    recording: Path,
+    folder: Path,
+    *,
+    shipped: bool,
+    on_step: Callable[[str], None] = lambda _step: None,
+) -> Demo:
+    """Writes noisy.wav, denoised.wav, index.html and, with matplotlib, spectrograms.png."""
+    audio, sample_rate, longer = read_start(recording)
+    if longer:
+        on_step(f"{recording} is longer than a minute; the first minute is used")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AudioFileError(
+            f"the folder {folder} cannot be made: {(error.strerror or str(error)).lower()}; "
+            "choose another with -o"
+        ) from None
+    measured = measure(model, audio, sample_rate)
+    cleaned = model(audio, sample_rate)
+    files = []
+    for name, sound in (("noisy.wav", audio), ("denoised.wav", cleaned)):
+        _save(folder / name, sound, sample_rate)
+        files.append(folder / name)
+    if has_matplotlib():
+        before, after = Spectrogram(sample_rate), Spectrogram(sample_rate)
+        before.push(audio)
+        after.push(cleaned)
+        files.append(folder / "spectrograms.png")
+        save_plot(files[-1], f"{recording.name}, {model.name}", before, after)
+    page = folder / "index.html"
+    write_page(page, _page(model, measured, audio, cleaned, sample_rate, shipped, recording))
+    return Demo(measured=measured, files=tuple(files), page=page, drew_plot=len(files) == 3)
+
+
+def _save(path: Path, audio: FloatArray, sample_rate: int) -> None:
+    sink = FileSink(path, sample_rate=sample_rate, channels=audio.shape[1], frames=len(audio))
+    try:
+        sink.write(audio)
+        sink.commit()
+    finally:
+        sink.abort()
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{seconds * 1e3:.3g} ms"
+
+
+def latency_parts(latency: Latency, rate: int) -> tuple[tuple[str, float], ...]:
+    return tuple(
+        (f"{milliseconds(size / rate)} {name}", float(size))
+        for name, size in latency.parts()
+        if size
+    )
+
+
+def machine() -> str:
+    """The processor's own name where the system tells it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _page(
+    model: Model,
+    measured: Measured,
+    before: FloatArray,
+    after: FloatArray,
+    sample_rate: int,
+    shipped: bool,
+    recording: Path,
+) -> Page:
+    block = milliseconds(measured.block_seconds)
+    total = milliseconds(measured.latency.samples / measured.sample_rate)
+    figures = (
+        Figure(
+            name="Speed on one core",
+            value=f"{1 / measured.rtf:,.0f}×",
+            unit="faster than real time",
+            note=f"Real-time factor {measured.rtf:.4f}, in blocks of {block} from Python",
+        ),
+        Figure(
+            name="Algorithmic latency",
+            value=total,
+            parts=latency_parts(measured.latency, measured.sample_rate),
+        ),
+        Figure(
+            name="Share of the time budget",
+            value=f"{100 * measured.budget_share:.2g} %",
+            share=measured.budget_share,
+            note=f"{milliseconds(measured.p999)} of {block} in the slowest of 1000 blocks; "
+            f"half of them need {milliseconds(measured.p50)} or less",
+        ),
+    )
+    credit = model.metadata.get("demo_credit", "") if shipped else ""
+    rate = f"{sample_rate / 1000:g} kHz"
+    return Page(
+        headline="The same recording, without the noise",
+        lead="Play it, then switch between the two while it runs. Both are always at the same "
+        "moment, so the only thing that changes is the noise.",
+        sample_rate=sample_rate,
+        before=before,
+        after=after,
+        figures=figures,
+        footer=(
+            f"Denoised by {model.name}, {model.num_parameters / 1e6:.2f} million parameters, at "
+            f"{rate}, block by block with memory kept in queues. The output is the same, bit for "
+            "bit, however the signal is cut into blocks.",
+            f"Measured on {machine()}, one thread.",
+            *((credit,) if credit else (f"Recording: {recording.name}.",)),
+        ),
+        files=("noisy.wav", "denoised.wav"),
+    )
