@@ -11,3 +11,13 @@
 
 #define RTA_CONCAT_(a, b) a##b
 #define RTA_CONCAT(a, b) RTA_CONCAT_(a, b)
+
+// A function that may not allocate, lock or make a system call: RealtimeSanitizer watches it.
+#if defined(__has_feature)
+#if __has_feature(realtime_sanitizer)
+#define RTA_NONBLOCKING [[clang::nonblocking]]
+#endif
+#endif
+#ifndef RTA_NONBLOCKING
+#define RTA_NONBLOCKING
+#endif

@@ -67,19 +67,6 @@ RTA_HD V tanh(V x) {
   const Ratio<V> r = tanh_ratio(x);
   return r.p / r.q;
 }
-// sigmoid(x) = (1 + tanh(x / 2)) / 2: absolute error 1e-7, exactly 0 and 1 are never passed.
-template <class V>
-RTA_HD V sigmoid(V x) {
-  const Ratio<V> r = tanh_ratio(x * V(0.5f));
-  return fma(V(0.5f), r.p / r.q, V(0.5f));
-}
-// tanh(a) sigmoid(b) with one division.
-template <class V>
-RTA_HD V gated_tanh(V a, V b) {
-  const Ratio<V> t = tanh_ratio(a), s = tanh_ratio(b * V(0.5f));
-  return (t.p * (s.q + s.p)) / (t.q * (s.q + s.q));
-}
-
 // 2^n * y for whole n in [-252, 254], in two steps so that the result may overflow or underflow.
 template <class V, class I>
 RTA_HD V scale_by_power_of_two(V y, I n) {
@@ -110,6 +97,29 @@ RTA_HD V exp(V x) {
   const V n = t - magic;
   const V r = fma(n, V(2.12194440e-4f), fma(n, V(-0.693359375f), x));
   return scale_by_power_of_two(exp_reduced(r), as_int(t) - as_int(magic));
+}
+
+// exp(-x) for |x| <= 87, where one multiplication scales; clamped outside.
+template <class V>
+RTA_HD V exp_of_minus(V x) {
+  x = min(V(87.0f), max(V(-87.0f), x));
+  const V magic = round_magic<V>();
+  const V t = fma(x, V(-1.44269504088896341f), magic);
+  const V n = t - magic;
+  const V r = fma(n, V(2.12194440e-4f), fnma(n, V(0.693359375f), -x));
+  using I = decltype(as_int(x));
+  return exp_reduced(r) * as_float(shift_left<23>(as_int(t)) + I(0x3f800000));
+}
+// By exp and not by tanh, so that the relative error is small in the lower tail as well.
+template <class V>
+RTA_HD V sigmoid(V x) {
+  return V(1.0f) / (V(1.0f) + exp_of_minus(x));
+}
+// tanh(a) sigmoid(b) with one division.
+template <class V>
+RTA_HD V gated_tanh(V a, V b) {
+  const Ratio<V> t = tanh_ratio(a);
+  return t.p / (t.q * (V(1.0f) + exp_of_minus(b)));
 }
 
 // x = 2^exponent * m with m in [sqrt(1/2), sqrt(2)); gives log(m), Cephes logf. x normal, > 0.

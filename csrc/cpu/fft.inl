@@ -150,7 +150,10 @@ struct Work {
 RTA_HD Work work_space(const FftPlan& plan, float* scratch) {
   const std::ptrdiff_t first = padded(plan.rows, 4) * padded(plan.columns);
   const std::ptrdiff_t second = padded(plan.columns, 4) * padded(plan.rows);
-  const std::ptrdiff_t size = (first > second ? first : second) + 2 * kLanes;
+  const std::ptrdiff_t needed = (first > second ? first : second) + 2 * kLanes;
+  // A quarter of a 4 KB page and a line beyond a multiple of it: arrays that share their low
+  // address bits make loads wait for unrelated stores.
+  const std::ptrdiff_t size = padded(needed - 272, 1024) + 272;
   float* p = scratch + kLanes;
   return {{p, p + size}, {p + 2 * size, p + 3 * size}};
 }

@@ -2,6 +2,41 @@
 
 constexpr int kTileFrames = 16;
 
+RTA_HD std::int64_t slot_of(std::int64_t position, std::int64_t ring_frames) {
+  const std::int64_t slot = position % ring_frames;
+  return slot < 0 ? slot + ring_frames : slot;
+}
+
+RTA_HD void add_skip(const GatedStack& stack, const float* out, std::ptrdiff_t out_row,
+                     int num_frames, bool first, float* skip, std::ptrdiff_t skip_step) {
+  for (int t = 0; t < num_frames; ++t, out += out_row, skip += skip_step) {
+    for_each(static_cast<std::size_t>(stack.skip_channels), [&](std::size_t c, int count) {
+      const Vec value = load(out + c);
+      store_part(skip + c, count, first ? value : load_part(skip + c, count) + value);
+    });
+  }
+}
+
+// The next layer's input, written to both halves of its ring. Rows are `row` floats wide, so they
+// are read and written in full vectors.
+RTA_HD void add_residual(const GatedStack& stack, const GatedLayer& layer, const GatedLayer& next,
+                         std::int64_t position, int num_frames, int valid_begin, int valid_end,
+                         const float* out, std::ptrdiff_t out_row) {
+  const float* x = layer.ring + slot_of(position, layer.ring_frames) * stack.row;
+  std::int64_t slot = slot_of(position, next.ring_frames);
+  for (int t = 0; t < num_frames; ++t, x += stack.row, out += out_row) {
+    float* to = next.ring + slot * stack.row;
+    float* mirror = to + next.ring_frames * stack.row;
+    const bool valid = t >= valid_begin && t < valid_end;
+    for (std::ptrdiff_t c = 0; c < stack.row; c += kLanes) {
+      const Vec value = valid ? load(x + c) + load(out + c) : zero();
+      store(to + c, value);
+      store(mirror + c, value);
+    }
+    if (++slot == next.ring_frames) slot = 0;
+  }
+}
+
 void gated_tile(const GatedStack& stack, std::int64_t position, int num_frames, int valid_begin,
                 int valid_end, float* skip, std::ptrdiff_t skip_step, float* scratch) {
   const std::ptrdiff_t gate_row = padded(stack.gate_channels);
@@ -13,10 +48,8 @@ void gated_tile(const GatedStack& stack, std::int64_t position, int num_frames, 
 
   for (int l = 0; l < stack.num_layers; ++l) {
     const GatedLayer& layer = stack.layers[l];
-    const std::int64_t frames = layer.ring_frames;
-    const auto slot_of = [&](std::int64_t p) { return ((p % frames) + frames) % frames; };
     const std::int64_t reach = std::int64_t{stack.kernel_size - 1} * layer.dilation;
-    const float* oldest = layer.ring + slot_of(position - reach) * stack.row;
+    const float* oldest = layer.ring + slot_of(position - reach, layer.ring_frames) * stack.row;
     const Rows rows{oldest, stack.row, layer.dilation * stack.row, stack.kernel_size,
                     stack.channels};
     matmul(layer.conv, rows, z, 2 * gate_row, num_frames);
@@ -25,26 +58,10 @@ void gated_tile(const GatedStack& stack, std::int64_t position, int num_frames, 
     const Rows gated_rows{gated, gate_row, 0, 1, stack.gate_channels};
     matmul(layer.out, gated_rows, out, out_row, num_frames);
 
-    const bool last = l + 1 == stack.num_layers;
-    for (int t = 0; t < num_frames; ++t) {
-      const float* from = out + t * out_row;
-      float* sum = skip + t * skip_step;
-      for_each(static_cast<std::size_t>(stack.skip_channels), [&](std::size_t c, int count) {
-        const Vec value = load(from + residual_row + c);
-        store_part(sum + c, count, l == 0 ? value : load_part(sum + c, count) + value);
-      });
-      if (last) continue;
-      const GatedLayer& next = stack.layers[l + 1];
-      const bool valid = t >= valid_begin && t < valid_end;
-      const float* x = layer.ring + slot_of(position + t) * stack.row;
-      const std::int64_t slot = (position + t) % next.ring_frames;
-      float* to = next.ring + slot * stack.row;
-      float* mirror = to + std::int64_t{next.ring_frames} * stack.row;
-      for_each(static_cast<std::size_t>(stack.channels), [&](std::size_t c, int count) {
-        const Vec value = valid ? load_part(x + c, count) + load(from + c) : zero();
-        store_part(to + c, count, value);
-        store_part(mirror + c, count, value);
-      });
+    add_skip(stack, out + residual_row, out_row, num_frames, l == 0, skip, skip_step);
+    if (l + 1 < stack.num_layers) {
+      add_residual(stack, layer, stack.layers[l + 1], position, num_frames, valid_begin,
+                   valid_end, out, out_row);
     }
   }
 }

@@ -15,20 +15,35 @@ RTA_HD void accumulate(Vec (&acc)[F][V], const float* w, std::ptrdiff_t w_step, 
   }
 }
 
-// The same over depths [begin, end), which may span taps.
+// Walks the depth of a row tap by tap, without divisions.
+struct Cursor {
+  const float* x;    // the next k
+  int left;          // how many of its tap are left
+  const float* tap;  // where the tap starts
+
+  RTA_HD Cursor(const Rows& rows, const float* row) : x(row), left(rows.inputs), tap(row) {}
+  RTA_HD void advance(const Rows& rows, int count) {
+    while (count >= left) {
+      count -= left;
+      tap += rows.tap_step;
+      x = tap;
+      left = rows.inputs;
+    }
+    x += count;
+    left -= count;
+  }
+};
+
+// The same over the next `depth` of the cursor, which may span taps.
 template <int F, int V>
-RTA_HD void accumulate_taps(Vec (&acc)[F][V], const float* w, std::ptrdiff_t w_step,
-                            const Rows& rows, const float* x, int begin, int end) {
-  int tap = begin / rows.inputs;
-  int channel = begin - tap * rows.inputs;
-  while (begin < end) {
-    const int left = rows.inputs - channel;
-    const int count = left < end - begin ? left : end - begin;
-    accumulate(acc, w + begin * w_step, w_step, x + tap * rows.tap_step + channel,
-               rows.frame_step, count);
-    begin += count;
-    channel = 0;
-    ++tap;
+RTA_HD void accumulate_taps(Vec (&acc)[F][V], const float*& w, std::ptrdiff_t w_step,
+                            const Rows& rows, Cursor& cursor, int depth) {
+  while (depth > 0) {
+    const int count = cursor.left < depth ? cursor.left : depth;
+    accumulate(acc, w, w_step, cursor.x, rows.frame_step, count);
+    w += count * w_step;
+    depth -= count;
+    cursor.advance(rows, count);
   }
 }
 
@@ -49,26 +64,24 @@ RTA_HD void add_to(Vec (&acc)[F][V], const Vec (&other)[F][V]) {
 template <int F, int V>
 void tile(const PackedMatrix& m, const float* w, std::ptrdiff_t w_step, int output,
           const Rows& rows, const float* x, float* y, std::ptrdiff_t y_step) {
-  const int segment = (m.depth + m.splits - 1) / m.splits;
+  const int segment = m.splits == 1 ? m.depth : (m.depth + m.splits - 1) / m.splits;
+  Cursor cursor(rows, x);
   Vec sum[F][V];
   for (int f = 0; f < F; ++f) {
     for (int v = 0; v < V; ++v) sum[f][v] = load(m.bias + output + v * kLanes);
   }
-  if (m.splits == 1) {
-    accumulate_taps(sum, w, w_step, rows, x, 0, m.depth);
-  } else {
-    accumulate_taps(sum, w, w_step, rows, x, 0, segment);
-    const int second_end = m.splits == 2 ? m.depth : 2 * segment;
+  accumulate_taps(sum, w, w_step, rows, cursor, segment);
+  if (m.splits > 1) {
     Vec part[F][V];
     fill(part, zero());
-    accumulate_taps(part, w, w_step, rows, x, segment, second_end);
+    accumulate_taps(part, w, w_step, rows, cursor, m.splits == 2 ? m.depth - segment : segment);
     add_to(sum, part);
     if (m.splits == 4) {
       fill(part, zero());
-      accumulate_taps(part, w, w_step, rows, x, 2 * segment, 3 * segment);
+      accumulate_taps(part, w, w_step, rows, cursor, segment);
       Vec last[F][V];
       fill(last, zero());
-      accumulate_taps(last, w, w_step, rows, x, 3 * segment, m.depth);
+      accumulate_taps(last, w, w_step, rows, cursor, m.depth - 3 * segment);
       add_to(part, last);
       add_to(sum, part);
     }
@@ -85,51 +98,48 @@ void tile(const PackedMatrix& m, const float* w, std::ptrdiff_t w_step, int outp
   }
 }
 
-// One frame of a split matrix: the S sums of one vector run side by side, so that one frame is
-// not bound by the latency of a single chain of fma.
+// The taps of one row side by side, in `buffer` unless they already are.
+constexpr int kMaxGathered = 2048;
+RTA_HD const float* gather_taps(const Rows& rows, const float* x, float* buffer) {
+  if (rows.taps == 1 || rows.tap_step == rows.inputs) return x;
+  float* to = buffer;
+  for (int tap = 0; tap < rows.taps; ++tap, x += rows.tap_step, to += rows.inputs) {
+    int c = 0;
+    for (; c + kLanes <= rows.inputs; c += kLanes) store(to + c, load(x + c));
+    if (c < rows.inputs) store(to + c, load_first(x + c, rows.inputs - c));
+  }
+  return buffer;
+}
+
+// One frame of a split matrix of V vectors: the S sums run side by side, so that they are not
+// bound by the latency of a single chain of fma.
 template <int S, int V>
-void split_frame(const PackedMatrix& m, const Rows& rows, const float* x, float* y) {
+void split_frame(const PackedMatrix& m, const Rows& rows, const float* row, float* y) {
+  alignas(64) float buffer[kMaxGathered + kLanes];
+  const float* x = gather_taps(rows, row, buffer);
   constexpr std::ptrdiff_t kStep = V * kLanes;
-  const int segment = (m.depth + S - 1) / S;
+  const std::ptrdiff_t segment = (m.depth + S - 1) / S;
+  const std::ptrdiff_t shortest = m.depth - (S - 1) * segment;
   Vec acc[S][V];
-  const float* from[S];  // x of the segment's next k, and how many of its tap are left
-  int left[S], tap[S];
   for (int s = 0; s < S; ++s) {
     for (int v = 0; v < V; ++v) acc[s][v] = s == 0 ? load(m.bias + v * kLanes) : zero();
-    tap[s] = s * segment / rows.inputs;
-    const int channel = s * segment - tap[s] * rows.inputs;
-    from[s] = x + tap[s] * rows.tap_step + channel;
-    left[s] = rows.inputs - channel;
   }
-  const int shortest = m.depth - (S - 1) * segment;
-  for (int k = 0; k < shortest;) {
-    int count = shortest - k;
-    for (int s = 0; s < S; ++s) count = left[s] < count ? left[s] : count;
-    const float* w = m.weights + k * kStep;
-    for (int i = 0; i < count; ++i, w += kStep) {
-      for (int s = 0; s < S; ++s) {
-        const Vec value(from[s][i]);
-        for (int v = 0; v < V; ++v) {
-          acc[s][v] = fma(value, load(w + s * segment * kStep + v * kLanes), acc[s][v]);
-        }
-      }
-    }
-    k += count;
+  const float* w = m.weights;
+  for (std::ptrdiff_t k = 0; k < shortest; ++k, w += kStep) {
     for (int s = 0; s < S; ++s) {
-      from[s] += count;
-      left[s] -= count;
-      if (left[s] == 0) {
-        ++tap[s];
-        from[s] = x + tap[s] * rows.tap_step;
-        left[s] = rows.inputs;
+      const Vec value(x[s * segment + k]);
+      for (int v = 0; v < V; ++v) {
+        acc[s][v] = fma(value, load(w + s * segment * kStep + v * kLanes), acc[s][v]);
       }
     }
   }
-  for (int s = 0; s + 1 < S; ++s) {
-    Vec one[1][V];
-    for (int v = 0; v < V; ++v) one[0][v] = acc[s][v];
-    accumulate_taps(one, m.weights, kStep, rows, x, s * segment + shortest, (s + 1) * segment);
-    for (int v = 0; v < V; ++v) acc[s][v] = one[0][v];
+  for (std::ptrdiff_t k = shortest; k < segment; ++k, w += kStep) {
+    for (int s = 0; s + 1 < S; ++s) {
+      const Vec value(x[s * segment + k]);
+      for (int v = 0; v < V; ++v) {
+        acc[s][v] = fma(value, load(w + s * segment * kStep + v * kLanes), acc[s][v]);
+      }
+    }
   }
   for (int v = 0; v < V; ++v) {
     Vec sum = acc[0][v] + acc[1][v];
@@ -142,50 +152,40 @@ void split_frame(const PackedMatrix& m, const Rows& rows, const float* x, float*
   }
 }
 
-// All frames of one panel of V vectors. Tiles of `kFrames` frames keep the sums in registers:
-// 24 of 32 zmm on v4; on v3 (16 ymm, two per vector) columns are taken one vector at a time.
+// All frames of one panel of V vectors. Tiles keep their sums in registers: up to 24 of 32 zmm on
+// v4; on v3 (16 ymm, two to a vector) columns are taken one vector at a time.
+#if defined(__AVX512F__)
+constexpr bool kWide = true;
+#else
+constexpr bool kWide = false;
+#endif
+
+template <int F, int V>
+RTA_HD void tiles(const PackedMatrix& m, const float* w, int output, const Rows& rows, float* y,
+                  std::ptrdiff_t y_step, int& t, int num_frames) {
+  constexpr int kColumns = kWide || F == 1 ? V : 1;
+  for (; t + F <= num_frames; t += F) {
+    for (int v = 0; v < V; v += kColumns) {
+      tile<F, kColumns>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows,
+                        rows.data + t * rows.frame_step, y + t * y_step, y_step);
+    }
+  }
+}
 template <int V>
 void panel(const PackedMatrix& m, const float* w, int output, const Rows& rows, float* y,
            std::ptrdiff_t y_step, int num_frames) {
-  constexpr std::ptrdiff_t kStep = V * kLanes;
-#if defined(__AVX512F__)
-  constexpr int kFrames = V == 4 ? 6 : 8;
-  constexpr int kColumns = V;
-#else
-  constexpr int kFrames = 6;
-  constexpr int kColumns = 1;
-#endif
   int t = 0;
-  const auto at = [&](int frame) { return rows.data + frame * rows.frame_step; };
-  for (; t + kFrames <= num_frames; t += kFrames) {
-    for (int v = 0; v < V; v += kColumns) {
-      tile<kFrames, kColumns>(m, w + v * kLanes, kStep, output + v * kLanes, rows, at(t),
-                              y + t * y_step, y_step);
+  tiles<kWide && V != 2 && V < 4 ? 8 : 6, V>(m, w, output, rows, y, y_step, t, num_frames);
+  tiles<4, V>(m, w, output, rows, y, y_step, t, num_frames);
+  if constexpr (V <= 2) {
+    if (m.splits == 4 / V && m.depth <= kMaxGathered) {
+      for (; t < num_frames; ++t) {
+        split_frame<4 / V, V>(m, rows, rows.data + t * rows.frame_step, y + t * y_step);
+      }
+      return;
     }
   }
-  if constexpr (kFrames > 4) {
-    for (; t + 4 <= num_frames; t += 4) {
-      for (int v = 0; v < V; v += kColumns) {
-        tile<4, kColumns>(m, w + v * kLanes, kStep, output + v * kLanes, rows, at(t),
-                          y + t * y_step, y_step);
-      }
-    }
-  }
-  for (; t < num_frames; ++t) {
-    if constexpr (V == 1) {
-      if (m.splits == 4) {
-        split_frame<4, 1>(m, rows, at(t), y + t * y_step);
-        continue;
-      }
-    }
-    if constexpr (V == 2) {
-      if (m.splits == 2) {
-        split_frame<2, 2>(m, rows, at(t), y + t * y_step);
-        continue;
-      }
-    }
-    tile<1, V>(m, w, kStep, output, rows, at(t), y + t * y_step, y_step);
-  }
+  tiles<1, V>(m, w, output, rows, y, y_step, t, num_frames);
 }
 
 void matmul(const PackedMatrix& m, const Rows& rows, float* y, std::ptrdiff_t y_step,
@@ -203,27 +203,43 @@ void matmul(const PackedMatrix& m, const Rows& rows, float* y, std::ptrdiff_t y_
   }
 }
 
+// F frames of one vector of channels; the weights are loaded once for all of them.
+template <int F>
+RTA_HD void depthwise_tile(const float* w, std::ptrdiff_t row, const float* bias, const Rows& rows,
+                           const float* x, float* y, std::ptrdiff_t y_step) {
+  Vec sum[F];
+  for (int f = 0; f < F; ++f) sum[f] = load(bias);
+  for (int tap = 0; tap < rows.taps; ++tap, w += row, x += rows.tap_step) {
+    const Vec weight = load(w);
+    for (int f = 0; f < F; ++f) sum[f] = fma(weight, load(x + f * rows.frame_step), sum[f]);
+  }
+  for (int f = 0; f < F; ++f) store(y + f * y_step, sum[f]);
+}
+
 void depthwise(const float* w, const float* bias, int channels, const Rows& rows, float* y,
                std::ptrdiff_t y_step, int num_frames) {
   const std::ptrdiff_t row = padded_row(channels);
-  for (int t = 0; t < num_frames; ++t) {
-    const float* x = rows.data + t * rows.frame_step;
-    float* out = y + t * y_step;
-    if (channels < kLanes) {
+  const float* x = rows.data;
+  if (channels < kLanes) {
+    for (int t = 0; t < num_frames; ++t, x += rows.frame_step, y += y_step) {
       Vec sum = load_first(bias, channels);
       for (int tap = 0; tap < rows.taps; ++tap) {
         sum = fma(load_first(w + tap * row, channels),
                   load_first(x + tap * rows.tap_step, channels), sum);
       }
-      store_first(out, channels, sum);
-      continue;
+      store_first(y, channels, sum);
     }
+    return;
+  }
+  int t = 0;
+  for (; t + 4 <= num_frames; t += 4, x += 4 * rows.frame_step, y += 4 * y_step) {
     for (int c = 0; c < channels; c += kLanes) {
-      Vec sum = load(bias + c);
-      for (int tap = 0; tap < rows.taps; ++tap) {
-        sum = fma(load(w + tap * row + c), load(x + tap * rows.tap_step + c), sum);
-      }
-      store(out + c, sum);
+      depthwise_tile<4>(w + c, row, bias + c, rows, x + c, y + c, y_step);
+    }
+  }
+  for (; t < num_frames; ++t, x += rows.frame_step, y += y_step) {
+    for (int c = 0; c < channels; c += kLanes) {
+      depthwise_tile<1>(w + c, row, bias + c, rows, x + c, y + c, y_step);
     }
   }
 }

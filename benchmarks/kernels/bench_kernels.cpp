@@ -1,0 +1,261 @@
+// Times of the CPU kernels beside the floor of this machine, for every level it can run.
+//
+// floor = max(multiply-adds / peak rate, weight bytes / read bandwidth at that size); both are
+// measured here first. Each figure is the smallest mean of many short batches, because other
+// programs can only make a batch longer.
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "core/fft.h"
+#include "cpu/isa.h"
+#include "cpu/pack.h"
+
+namespace rtaudio {
+namespace {
+
+double best_ns(const std::function<void(int)>& run) {
+  using Clock = std::chrono::steady_clock;
+  const auto time = [&](int n) {
+    const auto start = Clock::now();
+    run(n);
+    return std::chrono::duration<double, std::nano>(Clock::now() - start).count();
+  };
+  int n = 1;
+  while (time(n) < 1e5) n *= 2;
+  double best = 1e30;
+  for (int i = 0; i < 60; ++i) best = std::min(best, time(n) / n);
+  return best;
+}
+
+// Peak: independent chains of fma. Bandwidth: sums of the whole array, one add a vector.
+__attribute__((target("avx512f"))) void fma_loop_v4(int n) {
+  for (int i = 0; i < n; ++i) {
+    asm volatile(
+        "vfmadd231ps %%zmm0, %%zmm0, %%zmm1\nvfmadd231ps %%zmm0, %%zmm0, %%zmm2\n"
+        "vfmadd231ps %%zmm0, %%zmm0, %%zmm3\nvfmadd231ps %%zmm0, %%zmm0, %%zmm4\n"
+        "vfmadd231ps %%zmm0, %%zmm0, %%zmm5\nvfmadd231ps %%zmm0, %%zmm0, %%zmm6\n"
+        "vfmadd231ps %%zmm0, %%zmm0, %%zmm7\nvfmadd231ps %%zmm0, %%zmm0, %%zmm8\n"
+        "vfmadd231ps %%zmm0, %%zmm0, %%zmm9\nvfmadd231ps %%zmm0, %%zmm0, %%zmm10\n" ::
+            : "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10");
+  }
+}
+__attribute__((target("avx2,fma"))) void fma_loop_v3(int n) {
+  for (int i = 0; i < n; ++i) {
+    asm volatile(
+        "vfmadd231ps %%ymm0, %%ymm0, %%ymm1\nvfmadd231ps %%ymm0, %%ymm0, %%ymm2\n"
+        "vfmadd231ps %%ymm0, %%ymm0, %%ymm3\nvfmadd231ps %%ymm0, %%ymm0, %%ymm4\n"
+        "vfmadd231ps %%ymm0, %%ymm0, %%ymm5\nvfmadd231ps %%ymm0, %%ymm0, %%ymm6\n"
+        "vfmadd231ps %%ymm0, %%ymm0, %%ymm7\nvfmadd231ps %%ymm0, %%ymm0, %%ymm8\n"
+        "vfmadd231ps %%ymm0, %%ymm0, %%ymm9\nvfmadd231ps %%ymm0, %%ymm0, %%ymm10\n" ::
+            : "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10");
+  }
+}
+__attribute__((target("avx512f"))) void read_v4(const float* p, std::size_t bytes) {
+  for (const char* q = reinterpret_cast<const char*>(p); bytes > 0; bytes -= 256, q += 256) {
+    asm volatile(
+        "vaddps (%0), %%zmm1, %%zmm1\nvaddps 64(%0), %%zmm2, %%zmm2\n"
+        "vaddps 128(%0), %%zmm3, %%zmm3\nvaddps 192(%0), %%zmm4, %%zmm4\n" ::"r"(q)
+        : "xmm1", "xmm2", "xmm3", "xmm4");
+  }
+}
+__attribute__((target("avx2"))) void read_v3(const float* p, std::size_t bytes) {
+  for (const char* q = reinterpret_cast<const char*>(p); bytes > 0; bytes -= 256, q += 256) {
+    asm volatile(
+        "vaddps (%0), %%ymm1, %%ymm1\nvaddps 32(%0), %%ymm2, %%ymm2\n"
+        "vaddps 64(%0), %%ymm3, %%ymm3\nvaddps 96(%0), %%ymm4, %%ymm4\n"
+        "vaddps 128(%0), %%ymm5, %%ymm5\nvaddps 160(%0), %%ymm6, %%ymm6\n"
+        "vaddps 192(%0), %%ymm7, %%ymm7\nvaddps 224(%0), %%ymm8, %%ymm8\n" ::"r"(q)
+        : "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8");
+  }
+}
+
+class Bench {
+ public:
+  explicit Bench(const Kernels& kernels) : k_(kernels), wide_(std::strcmp(kernels.name, "v4") == 0) {
+    const double fma_ns = best_ns([&](int n) { wide_ ? fma_loop_v4(n) : fma_loop_v3(n); }) / 10;
+    macs_per_ns_ = (wide_ ? 16 : 8) / fma_ns;
+    std::printf("%s: peak %.0f GMAC/s\n", k_.name, macs_per_ns_);
+  }
+
+  void all() {
+    std::printf("%-42s %10s %10s %6s\n", "kernel", "ns", "floor ns", "ratio");
+    for (const auto& [outputs, depth] : std::vector<std::pair<int, int>>{
+             {16, 48}, {32, 96}, {48, 96}, {64, 64}, {64, 192}, {128, 64}, {80, 128}, {256, 256},
+             {192, 64}, {768, 256}, {1536, 512}}) {
+      for (const int frames : {1, 4, 16, 64}) matmul(outputs, depth, frames);
+    }
+    for (const int frames : {1, 16, 480}) {
+      stack("gated_stack 32ch 16 layers", 32, 32, 32, 16, 2, frames);
+      stack("gated_stack 16ch 20 layers k3", 16, 16, 16, 20, 3, frames);
+      stack("gated_stack 64ch skip 256 20 layers", 64, 64, 256, 20, 2, frames);
+    }
+    for (const int n : {320, 441, 480, 512, 882, 960, 1024, 1764, 1920}) fft(n);
+    for (const auto& [name, function] : std::vector<std::pair<const char*, Unary>>{
+             {"tanh", Unary::tanh}, {"sigmoid", Unary::sigmoid}, {"exp", Unary::exp},
+             {"log", Unary::log}, {"power", Unary::power}, {"relu", Unary::relu}}) {
+      unary(name, function);
+    }
+    others();
+  }
+
+ private:
+  void print(const std::string& name, double ns, double macs, double bytes) {
+    const double floor = std::max(macs / macs_per_ns_, bytes > 0 ? read_ns(bytes) : 0.0);
+    if (floor > 0) {
+      std::printf("%-42s %10.1f %10.1f %6.2f\n", name.c_str(), ns, floor, ns / floor);
+    } else {
+      std::printf("%-42s %10.1f %10s %6s\n", name.c_str(), ns, "-", "-");
+    }
+    std::fflush(stdout);
+  }
+  double read_ns(double bytes) {
+    const auto size = (static_cast<std::size_t>(bytes) + 255) / 256 * 256;
+    const AlignedFloats data = make_aligned_floats(size / 4);
+    return best_ns([&](int n) {
+      for (int i = 0; i < n; ++i) wide_ ? read_v4(data.get(), size) : read_v3(data.get(), size);
+    });
+  }
+  std::vector<float> random(std::size_t n, float scale = 1.0f) {
+    std::normal_distribution<float> normal(0.0f, scale);
+    std::vector<float> values(n);
+    for (float& v : values) v = normal(generator_);
+    return values;
+  }
+
+  void matmul(int outputs, int depth, int frames) {
+    const auto w = random(static_cast<std::size_t>(outputs) * depth, 0.1f);
+    const PackedWeights packed = pack_matrix(w.data(), outputs, depth, nullptr);
+    const int row = (depth + 15) / 16 * 16, out_row = (outputs + 15) / 16 * 16;
+    const AlignedFloats x = make_aligned_floats(static_cast<std::size_t>(row) * frames);
+    const AlignedFloats y = make_aligned_floats(static_cast<std::size_t>(out_row) * frames);
+    const Rows rows{x.get(), row, 0, 1, depth};
+    const double ns = best_ns([&](int n) {
+      for (int i = 0; i < n; ++i) k_.matmul(packed.view(), rows, y.get(), out_row, frames);
+    });
+    char name[64];
+    std::snprintf(name, sizeof name, "matmul %dx%d, %d frames", outputs, depth, frames);
+    print(name, ns, 1.0 * outputs * depth * frames, 4.0 * outputs * depth);
+  }
+
+  void stack(const char* title, int channels, int gate, int skip, int layers, int taps,
+             int frames) {
+    const auto up = [](int n) { return (n + 15) / 16 * 16; };
+    std::vector<PackedWeights> packed;
+    std::vector<GatedLayer> list;
+    std::vector<AlignedFloats> rings;
+    packed.reserve(static_cast<std::size_t>(2 * layers));
+    double macs = 0;
+    for (int l = 0; l < layers; ++l) {
+      const int dilation = 1 << (l % (layers / 2));
+      const int conv_out = 2 * up(gate), conv_depth = taps * channels;
+      const int out_out = up(channels) + up(skip);
+      packed.push_back(pack_matrix(random(static_cast<std::size_t>(conv_out) * conv_depth, 0.1f)
+                                       .data(), conv_out, conv_depth, nullptr));
+      packed.push_back(pack_matrix(random(static_cast<std::size_t>(out_out) * gate, 0.1f).data(),
+                                   out_out, gate, nullptr));
+      macs += 1.0 * conv_out * conv_depth + 1.0 * out_out * gate;
+      const int ring = (taps - 1) * dilation + (l == 0 ? frames : std::min(frames, 16));
+      rings.push_back(make_aligned_floats(static_cast<std::size_t>(2 * ring * up(channels))));
+      list.push_back({packed[packed.size() - 2].view(), packed.back().view(), dilation,
+                      rings.back().get(), ring});
+    }
+    const GatedStack stack{list.data(), layers, taps, channels, gate, skip, up(channels)};
+    const AlignedFloats out = make_aligned_floats(static_cast<std::size_t>(frames * up(skip)));
+    const AlignedFloats scratch =
+        make_aligned_floats(gated_stack_scratch_floats(channels, gate, skip));
+    std::int64_t position = 0;
+    const double ns = best_ns([&](int n) {
+      for (int i = 0; i < n; ++i, position += frames) {
+        k_.gated_stack(stack, position, frames, 0, frames, out.get(), up(skip), scratch.get());
+      }
+    });
+    print(std::string(title) + ", " + std::to_string(frames) + " frames", ns, macs * frames,
+          4 * macs);
+  }
+
+  void fft(int n) {
+    const FftTables tables = make_fft_tables(n);
+    const FftPlan plan = tables.view();
+    const auto x = random(static_cast<std::size_t>(n));
+    std::vector<float> re(x.size()), im(x.size()), y(x.size());
+    const AlignedFloats scratch = make_aligned_floats(fft_scratch_floats(n));
+    print("rfft " + std::to_string(n), best_ns([&](int count) {
+            for (int i = 0; i < count; ++i) {
+              k_.rfft(plan, x.data(), re.data(), im.data(), scratch.get());
+            }
+          }), 0, 0);
+    print("irfft " + std::to_string(n), best_ns([&](int count) {
+            for (int i = 0; i < count; ++i) {
+              k_.irfft(plan, re.data(), im.data(), y.data(), scratch.get());
+            }
+          }), 0, 0);
+  }
+
+  void unary(const char* name, Unary function) {
+    const auto x = random(512);
+    std::vector<float> y(x.size());
+    print(std::string(name) + " of 512", best_ns([&](int n) {
+            for (int i = 0; i < n; ++i) {
+              k_.unary(function, x.data(), y.data(), x.size(), 0.3f, 0.0f);
+            }
+          }), 0, 0);
+  }
+
+  void others() {
+    const auto x = random(8192);
+    std::vector<float> y(8192), z(8192);
+    print("gate tanh 64, 16 frames", best_ns([&](int n) {
+            for (int i = 0; i < n; ++i) {
+              k_.gate(true, x.data(), y.data(), 64, 64, 128, 64, 16);
+            }
+          }), 0, 0);
+    GruStep gru{256, x.data(), x.data() + 1024, 256, y.data()};
+    print("gru gates of 256", best_ns([&](int n) {
+            for (int i = 0; i < n; ++i) k_.gru(gru);
+          }), 0, 0);
+    print("layer_norm 64, 16 frames", best_ns([&](int n) {
+            for (int i = 0; i < n; ++i) {
+              k_.layer_norm(x.data(), x.data(), 1e-5f, x.data(), y.data(), 64, 64, 64, 16);
+            }
+          }), 0, 0);
+    print("deep_filter 5 taps, 96 bins", best_ns([&](int n) {
+            for (int i = 0; i < n; ++i) {
+              k_.deep_filter(x.data(), x.data() + 2048, 192, 96, 5, 96, y.data(), z.data());
+            }
+          }), 4.0 * 5 * 96, 0);
+    print("depthwise 64, 5 taps, 16 frames", best_ns([&](int n) {
+            const Rows rows{x.data(), 64, 64, 5, 64};
+            for (int i = 0; i < n; ++i) {
+              k_.depthwise(x.data(), x.data(), 64, rows, y.data(), 64, 16);
+            }
+          }), 64.0 * 5 * 16, 0);
+    print("complex_compress 481", best_ns([&](int n) {
+            for (int i = 0; i < n; ++i) {
+              k_.complex_compress(x.data(), x.data() + 481, y.data(), y.data() + 481, 481, 0.3f,
+                                  1e-12f);
+            }
+          }), 0, 0);
+  }
+
+  const Kernels& k_;
+  bool wide_;
+  double macs_per_ns_ = 0;
+  std::mt19937 generator_{1};
+};
+
+}  // namespace
+}  // namespace rtaudio
+
+int main(int argc, char** argv) {
+  for (const std::string& level : rtaudio::level_names()) {
+    if (argc > 1 && level != argv[1]) continue;
+    rtaudio::Bench(*rtaudio::find_kernels(level)).all();
+  }
+}
