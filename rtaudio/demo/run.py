@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from rtaudio.bench.hardware import cpu_name
 from rtaudio.demo.page import Figure, Page, write_page
 from rtaudio.demo.plot import has_matplotlib, save_plot
 from rtaudio.demo.spectrogram import Spectrogram
@@ -166,17 +166,6 @@ def latency_parts(latency: Latency, rate: int) -> tuple[tuple[str, float], ...]:
     )
 
 
-def machine() -> str:
-    """The processor's own name where the system tells it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
 def _page(
     model: Model,
     measured: Measured,
@@ -222,7 +211,7 @@ def _page(
             f"Denoised by {model.name}, {model.num_parameters / 1e6:.2f} million parameters, at "
             f"{rate}, block by block with memory kept in queues. The output is the same, bit for "
             "bit, however the signal is cut into blocks.",
-            f"Measured on {machine()}, one thread.",
+            f"Measured on {cpu_name()}, one thread.",
             *((credit,) if credit else (f"Recording: {recording.name}.",)),
         ),
         files=("noisy.wav", "denoised.wav"),

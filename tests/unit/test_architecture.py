@@ -33,7 +33,7 @@ PYTHON_USES = {
     "runtime": ("models", "_native"),
     "training": ("nn", "runtime", "io"),
     "bench": ("runtime", "io"),
-    "demo": ("runtime", "io"),
+    "demo": ("bench", "runtime", "io"),
     "cli": ("bench", "demo", "runtime", "io"),
 }
 HEAVY = ("torch", "soundfile", "matplotlib", "rich", "scipy")

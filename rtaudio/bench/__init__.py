@@ -1,0 +1,1 @@
+"""The runners behind `rtaudio bench`: speed, beside peers, with the distance to the hardware."""

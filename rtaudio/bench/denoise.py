@@ -1,0 +1,170 @@
+"""Time of a denoiser per block, from Python, with peers interleaved in the same run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtaudio.bench.hardware import Peak, describe_machine, measure_peak
+from rtaudio.bench.peers import Peer
+
+if TYPE_CHECKING:
+    from rtaudio.runtime import Model
+
+FloatArray = NDArray[np.float32]
+
+SCHEMA = 1
+_ROUNDS = 20
+_WARM_UP_SECONDS = 0.5
+
+
+@dataclass(kw_only=True)
+class Lane:
+    """One thing to time: a call that takes a block of `size` samples at `rate`."""
+
+    name: str
+    rate: int
+    size: int
+    call: Callable[[FloatArray], Any]
+    signal: FloatArray
+    times: list[float]
+
+    def run(self, num_blocks: int, keep: bool) -> None:
+        """The next blocks of the signal, round and round."""
+        blocks = len(self.signal) // self.size
+        clock, call, size = time.perf_counter, self.call, self.size
+        start = len(self.times)
+        for index in range(start, start + num_blocks):
+            first = (index % blocks) * size
+            block = self.signal[first : first + size]
+            before = clock()
+            call(block)
+            taken = clock() - before
+            if keep:
+                self.times.append(taken)
+
+    def quantiles_us(self) -> dict[str, float]:
+        points = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
+        times = np.array(self.times) * 1e6
+        return {name: round(float(np.quantile(times, q)), 3) for name, q in points.items()}
+
+    def rtf(self) -> float:
+        return float(np.mean(self.times)) * self.rate / self.size
+
+
+def test_signal(sample_rate: int, seconds: float) -> FloatArray:
+    """Speech-like: a buzz that changes its pitch and syllables, in noise. Same at every call."""
+    count = max(round(sample_rate * min(seconds, 10.0)), sample_rate // 5)
+    t = np.arange(count) / sample_rate
+    phase = 2 * np.pi * np.cumsum(120 + 30 * np.sin(2 * np.pi * 0.7 * t)) / sample_rate
+    buzz = sum(np.sin(k * phase) / k for k in range(1, 25))
+    syllables = np.maximum(0.0, np.sin(2 * np.pi * 2.5 * t)) ** 0.5
+    noise = np.random.default_rng(1).standard_normal(count)
+    return np.asarray(0.1 * buzz * syllables + 0.02 * noise, np.float32)
+
+
+def run_denoise(
+    model: Model,
+    *,
+    sample_rate: int,
+    block_samples: int | None,
+    seconds: float,
+    level: str,
+    peers: list[Peer],
+    on_progress: Callable[[float], None] = lambda _part: None,
+) -> dict[str, Any]:
+    """The figures of one run with the design's keys. seconds: audio for each denoiser."""
+    latency = model.latency(sample_rate)
+    size = block_samples or latency.hop
+    with model.stream(sample_rate=sample_rate, channels=1) as stream:
+        ours = Lane(
+            name=model.name,
+            rate=sample_rate,
+            size=size,
+            call=stream.process,
+            signal=test_signal(sample_rate, seconds),
+            times=[],
+        )
+        lanes = [ours]
+        for peer in peers:
+            signal = test_signal(peer.sample_rate, seconds)
+            lanes.append(
+                Lane(
+                    name=peer.name,
+                    rate=peer.sample_rate,
+                    size=peer.hop,
+                    call=peer.step,
+                    signal=signal,
+                    times=[],
+                )
+            )
+        _interleave(lanes, seconds, on_progress)
+    weight_bytes = 4 * model.num_parameters
+    macs_per_block = model.macs_per_second(sample_rate) * size / sample_rate
+    peak = measure_peak(level, weight_bytes)
+    return _result(model, ours, lanes[1:], peers, peak, macs_per_block, level)
+
+
+def _interleave(lanes: list[Lane], seconds: float, on_progress: Callable[[float], None]) -> None:
+    """Turn by turn, so that whatever else the machine does falls on all alike."""
+    for lane in lanes:
+        lane.run(round(_WARM_UP_SECONDS * lane.rate / lane.size) + 1, keep=False)
+    for turn in range(_ROUNDS):
+        for lane in lanes:
+            lane.run(round(seconds * lane.rate / lane.size / _ROUNDS) + 1, keep=True)
+        on_progress((turn + 1) / _ROUNDS)
+
+
+def _result(
+    model: Model,
+    ours: Lane,
+    others: list[Lane],
+    peers: list[Peer],
+    peak: Peak,
+    macs_per_block: float,
+    level: str,
+) -> dict[str, Any]:
+    mean = float(np.mean(ours.times))
+    hop = model.latency(ours.rate)
+    floor = peak.floor_seconds(macs_per_block, 4 * model.num_parameters * ours.size / hop.hop)
+    return {
+        "schema": SCHEMA,
+        "kind": "denoise",
+        "model": model.name,
+        "precision": "fp32",
+        "isa": level,
+        "device": "cpu",
+        "lanes": 1,
+        "threads": 1,
+        "block_samples": ours.size,
+        "sample_rate": ours.rate,
+        "blocks": len(ours.times),
+        "us_per_block": ours.quantiles_us(),
+        "us_per_sample": round(mean * 1e6 / ours.size, 5),
+        "samples_per_second": round(ours.size / mean),
+        "rtf": round(ours.rtf(), 6),
+        "latency_ms": round(hop.seconds * 1e3, 3),
+        "gmacs": round(macs_per_block / mean / 1e9, 3),
+        "floor_us": round(floor * 1e6, 3),
+        "peak": {
+            "gmacs": round(peak.macs_per_second / 1e9, 1),
+            "weight_gbytes_per_second": round(peak.bytes_per_second / 1e9, 1),
+        },
+        "error": 0.0,
+        "peers": {
+            lane.name: {
+                "rtf": round(lane.rtf(), 6),
+                "us_per_block": lane.quantiles_us(),
+                "block_samples": lane.size,
+                "sample_rate": lane.rate,
+                "latency_ms": round(1e3 * peer.latency_samples / peer.sample_rate, 3),
+            }
+            for lane, peer in zip(others, peers, strict=True)
+        },
+        "machine": describe_machine(),
+    }

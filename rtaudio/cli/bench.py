@@ -1,0 +1,170 @@
+"""`rtaudio bench`: figures that anyone can make again on their own machine."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from rtaudio.cli.denoise import positive
+from rtaudio.cli.main import UsageError
+
+DESCRIPTION = """\
+Measure speed. KIND is denoise (time per block from Python, beside other denoisers in
+the same run) or startup (time and memory of import and load).
+"""
+USAGE = "%(prog)s [options] KIND"
+EPILOG = """\
+examples:
+  rtaudio bench denoise                            48 kHz, 10 ms blocks
+  rtaudio bench denoise --isa v3 --peers all
+  rtaudio bench denoise --json result.json
+
+The floor is what the multiply-adds, or one read of the weights, would take at the
+measured peak of one thread (NumPy's BLAS on a 512 x 512 product, at the same level;
+dot products over as many bytes as the weights have), whichever is slower.
+"""
+
+KINDS = ("denoise", "startup")
+LEVELS = ("v2", "v3", "v4", "v4x", "neon")
+PEER_NAMES = ("rnnoise", "dtln", "gtcrn")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("kind", choices=KINDS, metavar="KIND", help="denoise or startup")
+    add("-m", "--model", metavar="MODEL", help="name or .safetensors file (default: rt-tcn)")
+    add("--precision", choices=("fp32",), default="fp32", help="fp32 (the only one so far)")
+    add("--isa", choices=LEVELS, metavar="LEVEL", help="v3, v4...; default: the best here")
+    add("--threads", type=positive, default=1, metavar="N", help="1: a stream runs on one thread")
+    add("--lanes", type=positive, default=1, metavar="N", help="1 (more lanes: to come)")
+    add("--device", choices=("cpu",), default="cpu", help="cpu (the only one so far)")
+    add("--block-samples", type=positive, metavar="N", help="default: one hop, 10 ms")
+    add("--sample-rate", type=positive, default=48_000, metavar="HZ", help="default: 48000")
+    add("--seconds", type=positive, default=60, metavar="S", help="audio for each (default: 60)")
+    add("--peers", metavar="LIST", help="rnnoise,dtln,gtcrn or all, where installed")
+    add("--json", metavar="FILE", help="also write the result as JSON; - for stdout only")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.threads != 1:
+        raise UsageError(f"--threads {args.threads}: a stream runs on one thread; give 1")
+    if args.lanes != 1:
+        raise UsageError(f"--lanes {args.lanes}: batches of streams are to come; give 1")
+    names = _peer_names(args.peers)
+    if args.isa is not None:
+        # Read once, when the native module is first used.
+        os.environ["RTAUDIO_CPU_ISA"] = args.isa
+    result = _startup(args) if args.kind == "startup" else _denoise(args, names)
+    text = json.dumps(result, indent=2) + "\n"
+    if args.json == "-":
+        print(text, end="")
+        return 0
+    print("\n".join(_lines(result)))
+    if args.json is not None:
+        try:
+            Path(args.json).write_text(text)
+        except OSError as error:
+            raise UsageError(
+                f"--json {args.json}: {(error.strerror or str(error)).lower()}"
+            ) from None
+    return 0
+
+
+def _peer_names(text: str | None) -> list[str]:
+    if text is None:
+        return []
+    names = list(PEER_NAMES) if text == "all" else [each.strip() for each in text.split(",")]
+    for name in names:
+        if name not in PEER_NAMES:
+            raise UsageError(f"--peers {name}: known peers are {', '.join(PEER_NAMES)}, or all")
+    return names
+
+
+def _startup(args: argparse.Namespace) -> dict[str, Any]:
+    import rtaudio
+    from rtaudio.bench.startup import run_startup
+
+    return run_startup(args.model or rtaudio.DEFAULT_DENOISER)
+
+
+def _denoise(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
+    import rtaudio
+    from rtaudio import _native
+    from rtaudio.bench.denoise import run_denoise
+    from rtaudio.bench.peers import load_peer
+
+    model = rtaudio.load(args.model or rtaudio.DEFAULT_DENOISER)
+    if not model.supports_rate(args.sample_rate):
+        raise UsageError(
+            f"--sample-rate {args.sample_rate}: {model.name} streams at rates it frames at, "
+            f"such as {model.native_rate(args.sample_rate)}"
+        )
+    loaded = [load_peer(name) for name in names]
+    for each in loaded:
+        if isinstance(each, str):
+            print(f"rtaudio bench: left out: {each}", file=sys.stderr)
+    return run_denoise(
+        model,
+        sample_rate=args.sample_rate,
+        block_samples=args.block_samples,
+        seconds=float(args.seconds),
+        level=_native.cpu_level(),
+        peers=[each for each in loaded if not isinstance(each, str)],
+        on_progress=_progress(),
+    )
+
+
+def _progress() -> Any:
+    if not sys.stderr.isatty() or importlib.util.find_spec("rich") is None:
+        return lambda _part: None
+
+    def show(part: float) -> None:
+        done = round(30 * part)
+        end = "\r\033[K" if part >= 1 else ""
+        sys.stderr.write(f"\r{'#' * done}{'.' * (30 - done)} {100 * part:3.0f} %{end}")
+        sys.stderr.flush()
+
+    return show
+
+
+def _lines(result: dict[str, Any]) -> list[str]:
+    machine = result["machine"]
+    where = f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}"
+    if result["kind"] == "startup":
+        heavy = ", ".join(result["heavy_imports"]) or "none"
+        return [
+            f"import rtaudio and load {result['model']}, beyond importing numpy",
+            f"  until loaded       {result['load_ms']:.1f} ms",
+            f"  until first block  {result['first_block_ms']:.1f} ms",
+            f"  memory             {result['memory_mb']:.1f} MB",
+            f"  heavy imports      {heavy}",
+            where,
+        ]
+    head = f"{'':<10} {'rate':>6} {'block':>6} {'RTF':>8}  {'p50 / p99 / p99.9 us':<24} latency"
+    rows = [head, _row(result["model"], result)]
+    rows += [_row(name, peer) for name, peer in result["peers"].items()]
+    block = result["us_per_block"]["p50"]
+    part = result["floor_us"] / block if block else 0.0
+    return [
+        *rows,
+        "",
+        f"{result['model']}: {result['gmacs']:.1f} GMAC/s at level {result['isa']}; the floor of "
+        f"this machine is {result['floor_us']:.1f} us",
+        f"per block, so p50 is at {100 * part:.0f} % of the limit "
+        f"({result['peak']['gmacs']:.0f} GMAC/s on one thread)",
+        f"{where}; one thread",
+    ]
+
+
+def _row(name: str, figures: dict[str, Any]) -> str:
+    times = " / ".join(f"{figures['us_per_block'][key]:.1f}" for key in ("p50", "p99", "p999"))
+    block = 1e3 * figures["block_samples"] / figures["sample_rate"]
+    return (
+        f"{name:<10} {figures['sample_rate']:>6} {block:>3.0f} ms {figures['rtf']:>8.4f}  "
+        f"{times:<24} {figures['latency_ms']:.0f} ms"
+    )

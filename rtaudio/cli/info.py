@@ -1,0 +1,125 @@
+"""`rtaudio info`: what an audio file or a model is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rtaudio.cli.main import UsageError
+
+if TYPE_CHECKING:
+    from rtaudio.runtime import Model
+
+DESCRIPTION = "Describe an audio file, or a model: its ports, latency, size, licence and origin."
+USAGE = "%(prog)s [options] FILE|MODEL"
+EPILOG = """\
+examples:
+  rtaudio info talk.wav
+  rtaudio info rt-tcn --plan
+"""
+
+_TEXTS = (
+    ("license", "licence"),
+    ("licence", "licence"),
+    ("training_data", "training data"),
+    ("metrics", "metrics"),
+    ("description", "about"),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="FILE|MODEL", help="an audio file, a model or its name")
+    parser.add_argument("--plan", action="store_true", help="also the plan, layer by layer")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--sample-rate", type=int, metavar="HZ", help="latency and work at HZ")
+
+
+def run(args: argparse.Namespace) -> int:
+    path = Path(args.target)
+    if path.suffix.lower() != ".safetensors" and (path.exists() or path.parent != Path()):
+        if args.plan:
+            raise UsageError(f"--plan is about models, and {path} is not a .safetensors file")
+        name, rows = str(path), audio_rows(path)
+        plan = ""
+    else:
+        import rtaudio
+
+        model = rtaudio.load(args.target)
+        name, rows = model.name, model_rows(model, args.sample_rate or model.sample_rate)
+        plan = model.summary() if args.plan else ""
+    if args.json:
+        print(json.dumps({"name": name, **dict(rows)}, indent=2))
+        return 0
+    print(name)
+    width = max(len(key) for key, _ in rows)
+    for key, value in rows:
+        first, *more = _wrapped(str(value), 78 - width - 4)
+        print(f"  {key:<{width}}  {first}")
+        for line in more:
+            print(f"  {'':<{width}}  {line}")
+    if plan:
+        print(f"\n{plan}")
+    return 0
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    import textwrap
+
+    lines = [part for line in text.splitlines() for part in textwrap.wrap(line, max(width, 30))]
+    return lines or [""]
+
+
+def audio_rows(path: Path) -> list[tuple[str, Any]]:
+    import soundfile
+
+    from rtaudio.io import FileSource
+    from rtaudio.io.formats import format_duration
+
+    with FileSource(path) as source:
+        seconds = (source.frames or 0) / source.sample_rate
+        formats = soundfile.available_formats()
+        subtypes = soundfile.available_subtypes()
+        kind = formats.get(source.format, source.format).split(" (")[0]
+        detail = subtypes.get(source.subtype or "", source.subtype or "")
+        rows: list[tuple[str, Any]] = [
+            ("format", f"{kind}, {detail}"),
+            ("sample rate", f"{source.sample_rate:,} Hz"),
+            ("channels", source.channels),
+            ("length", f"{format_duration(seconds)} ({source.frames or 0:,} frames)"),
+            ("size", _bytes(path.stat().st_size)),
+        ]
+        rows += [("warning", each) for each in source.warnings]
+    return rows
+
+
+def model_rows(model: Model, rate: int) -> list[tuple[str, Any]]:
+    from rtaudio.demo.run import latency_parts, milliseconds
+
+    stream_rate = rate if model.supports_rate(rate) else model.native_rate(rate)
+    latency = model.latency(stream_rate)
+    parts = " + ".join(name for name, _ in latency_parts(latency, stream_rate))
+    work = model.macs_per_second(stream_rate) / 1e6
+    rows: list[tuple[str, Any]] = [("port", str(port)) for port in model.ports]
+    rows += [
+        ("home rate", f"{model.sample_rate:,} Hz"),
+        (
+            f"at {rate:,} Hz",
+            "directly" if stream_rate == rate else f"resampled to {stream_rate:,} Hz and back",
+        ),
+        ("latency", f"{milliseconds(latency.samples / stream_rate)} = {parts}"),
+        ("parameters", f"{model.num_parameters:,}"),
+        ("work", f"{work:,.0f} million multiply-adds a second at {stream_rate:,} Hz"),
+    ]
+    for key, name in _TEXTS:
+        if model.metadata.get(key):
+            rows.append((name, model.metadata[key]))
+    return rows
+
+
+def _bytes(size: int) -> str:
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= scale:
+            return f"{size / scale:.2f} {unit}"
+    return f"{size} bytes"
