@@ -23,10 +23,9 @@ class FftTables {
   explicit FftTables(int n) : n_(n) {
     const int length = n % 2 == 0 ? n / 2 : n;
     if (n < 2 || n > kMaxLength || factorize(length).product != length) {
-      throw std::invalid_argument("an FFT of " + std::to_string(n) +
-                                  " points is not possible: the length must be 2 to " +
-                                  std::to_string(kMaxLength) +
-                                  " and a product of 2, 3, 5 and 7; choose such a length");
+      throw std::invalid_argument(
+          "an FFT of " + std::to_string(n) + " points is not possible: the length must be 2 to " +
+          std::to_string(kMaxLength) + " and a product of 2, 3, 5 and 7; choose such a length");
     }
     choose_shape(length);
     row_factors_ = factorize(rows_).factors;

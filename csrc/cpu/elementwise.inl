@@ -19,36 +19,66 @@ RTA_HD void store_part(float* p, int count, Vec value) {
 
 template <class F>
 RTA_HD void map(const float* x, float* y, std::size_t n, const F& f) {
-  for_each(n, [&](std::size_t i, int count) {
-    store_part(y + i, count, f(load_part(x + i, count)));
-  });
+  for_each(n,
+           [&](std::size_t i, int count) { store_part(y + i, count, f(load_part(x + i, count))); });
 }
 
 void unary(Unary function, const float* x, float* y, std::size_t n, float a, float b) {
   const Vec va(a), vb(b), one(1.0f);
   switch (function) {
-    case Unary::identity: map(x, y, n, [](Vec v) { return v; }); break;
-    case Unary::relu: map(x, y, n, [](Vec v) { return max(zero(), v); }); break;
+    case Unary::identity:
+      map(x, y, n, [](Vec v) { return v; });
+      break;
+    case Unary::relu:
+      map(x, y, n, [](Vec v) { return max(zero(), v); });
+      break;
     case Unary::leaky_relu:
       map(x, y, n, [=](Vec v) { return select(v > zero(), v, va * v); });
       break;
-    case Unary::tanh: map(x, y, n, [](Vec v) { return math::tanh(v); }); break;
-    case Unary::sigmoid: map(x, y, n, [](Vec v) { return math::sigmoid(v); }); break;
-    case Unary::silu: map(x, y, n, [](Vec v) { return v * math::sigmoid(v); }); break;
+    case Unary::tanh:
+      map(x, y, n, [](Vec v) { return math::tanh(v); });
+      break;
+    case Unary::sigmoid:
+      map(x, y, n, [](Vec v) { return math::sigmoid(v); });
+      break;
+    case Unary::silu:
+      map(x, y, n, [](Vec v) { return v * math::sigmoid(v); });
+      break;
     case Unary::elu:
       map(x, y, n, [=](Vec v) { return select(v > zero(), v, va * (math::exp(v) - one)); });
       break;
-    case Unary::softplus: map(x, y, n, [](Vec v) { return math::softplus(v); }); break;
-    case Unary::exp: map(x, y, n, [](Vec v) { return math::exp(v); }); break;
-    case Unary::log: map(x, y, n, [=](Vec v) { return math::log(max(va, v)); }); break;
-    case Unary::sqrt: map(x, y, n, [](Vec v) { return sqrt(max(zero(), v)); }); break;
-    case Unary::power: map(x, y, n, [=](Vec v) { return math::power(v, a); }); break;
-    case Unary::affine: map(x, y, n, [=](Vec v) { return fma(va, v, vb); }); break;
-    case Unary::clamp: map(x, y, n, [=](Vec v) { return min(vb, max(va, v)); }); break;
-    case Unary::abs: map(x, y, n, [](Vec v) { return abs(v); }); break;
-    case Unary::square: map(x, y, n, [](Vec v) { return v * v; }); break;
-    case Unary::gelu: map(x, y, n, [](Vec v) { return math::gelu(v); }); break;
-    case Unary::count: break;
+    case Unary::softplus:
+      map(x, y, n, [](Vec v) { return math::softplus(v); });
+      break;
+    case Unary::exp:
+      map(x, y, n, [](Vec v) { return math::exp(v); });
+      break;
+    case Unary::log:
+      map(x, y, n, [=](Vec v) { return math::log(max(va, v)); });
+      break;
+    case Unary::sqrt:
+      map(x, y, n, [](Vec v) { return sqrt(max(zero(), v)); });
+      break;
+    case Unary::power:
+      map(x, y, n, [=](Vec v) { return math::power(v, a); });
+      break;
+    case Unary::affine:
+      map(x, y, n, [=](Vec v) { return fma(va, v, vb); });
+      break;
+    case Unary::clamp:
+      map(x, y, n, [=](Vec v) { return min(vb, max(va, v)); });
+      break;
+    case Unary::abs:
+      map(x, y, n, [](Vec v) { return abs(v); });
+      break;
+    case Unary::square:
+      map(x, y, n, [](Vec v) { return v * v; });
+      break;
+    case Unary::gelu:
+      map(x, y, n, [](Vec v) { return math::gelu(v); });
+      break;
+    case Unary::count:
+      break;
   }
 }
 
@@ -75,9 +105,8 @@ template <class F>
 RTA_HD void for_each_row(const float* x, float* y, int channels, std::ptrdiff_t x_step,
                          std::ptrdiff_t y_step, int num_frames, const F& f) {
   for (int t = 0; t < num_frames; ++t, x += x_step, y += y_step) {
-    for_each(static_cast<std::size_t>(channels), [&](std::size_t c, int count) {
-      store_part(y + c, count, f(c, count, x));
-    });
+    for_each(static_cast<std::size_t>(channels),
+             [&](std::size_t c, int count) { store_part(y + c, count, f(c, count, x)); });
   }
 }
 

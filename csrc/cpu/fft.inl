@@ -109,11 +109,21 @@ Span transform(Span x, Span y, int m, std::ptrdiff_t width, const std::int32_t* 
   int s = 1;
   for (int i = 0; i < num_factors; ++i) {
     switch (factors[i]) {
-      case 2: stage<2>(x, y, m, s, width, twiddles); break;
-      case 3: stage<3>(x, y, m, s, width, twiddles); break;
-      case 4: stage<4>(x, y, m, s, width, twiddles); break;
-      case 5: stage<5>(x, y, m, s, width, twiddles); break;
-      default: stage<7>(x, y, m, s, width, twiddles); break;
+      case 2:
+        stage<2>(x, y, m, s, width, twiddles);
+        break;
+      case 3:
+        stage<3>(x, y, m, s, width, twiddles);
+        break;
+      case 4:
+        stage<4>(x, y, m, s, width, twiddles);
+        break;
+      case 5:
+        stage<5>(x, y, m, s, width, twiddles);
+        break;
+      default:
+        stage<7>(x, y, m, s, width, twiddles);
+        break;
     }
     twiddles += 2 * (factors[i] - 1) * (m / factors[i]);
     s *= factors[i];
@@ -161,8 +171,8 @@ RTA_HD Work work_space(const FftPlan& plan, float* scratch) {
 // All four steps; x holds the padded rows. The result is contiguous.
 Span complex_fft(const FftPlan& plan, Span x, Span y) {
   const std::ptrdiff_t width = padded(plan.columns), out_width = padded(plan.rows);
-  const Span first = transform(x, y, plan.rows, width, plan.row_factors, plan.num_row_factors,
-                               plan.row_twiddles);
+  const Span first =
+      transform(x, y, plan.rows, width, plan.row_factors, plan.num_row_factors, plan.row_twiddles);
   const Span other = first.re == x.re ? y : x;
   twist(plan, first, other);
   const Span z = transform(other, first, plan.columns, out_width, plan.column_factors,
@@ -257,8 +267,7 @@ void irfft(const FftPlan& plan, const float* re, const float* im, float* out, fl
         const Complex b{reverse(load(x.re + back)), reverse(load(x.im + back))};
         const Vec er = a.re + b.re, ei = a.im - b.im, dr = a.re - b.re, di = a.im + b.im;
         const Vec co = load(cosines + k), si = load(sines + k);
-        store(z, r * width + c,
-              {fma(si, dr, fnma(co, di, er)), fma(co, dr, fma(si, di, ei))});
+        store(z, r * width + c, {fma(si, dr, fnma(co, di, er)), fma(co, dr, fma(si, di, ei))});
       }
     }
   } else {
@@ -273,9 +282,8 @@ void irfft(const FftPlan& plan, const float* re, const float* im, float* out, fl
   }
   const Span y = complex_fft(plan, {z.im, z.re}, {x.im, x.re});
   if (!even) {
-    for_each(static_cast<std::size_t>(plan.n), [&](std::size_t i, int count) {
-      store_part(out + i, count, load(y.im + i));
-    });
+    for_each(static_cast<std::size_t>(plan.n),
+             [&](std::size_t i, int count) { store_part(out + i, count, load(y.im + i)); });
     return;
   }
   for_each(static_cast<std::size_t>(length), [&](std::size_t i, int count) {

@@ -53,15 +53,14 @@ void gated_tile(const GatedStack& stack, std::int64_t position, int num_frames, 
     const Rows rows{oldest, stack.row, layer.dilation * stack.row, stack.kernel_size,
                     stack.channels};
     matmul(layer.conv, rows, z, 2 * gate_row, num_frames);
-    gate(true, z, gated, static_cast<int>(gate_row), gate_row, 2 * gate_row, gate_row,
-         num_frames);
+    gate(true, z, gated, static_cast<int>(gate_row), gate_row, 2 * gate_row, gate_row, num_frames);
     const Rows gated_rows{gated, gate_row, 0, 1, stack.gate_channels};
     matmul(layer.out, gated_rows, out, out_row, num_frames);
 
     add_skip(stack, out + residual_row, out_row, num_frames, l == 0, skip, skip_step);
     if (l + 1 < stack.num_layers) {
-      add_residual(stack, layer, stack.layers[l + 1], position, num_frames, valid_begin,
-                   valid_end, out, out_row);
+      add_residual(stack, layer, stack.layers[l + 1], position, num_frames, valid_begin, valid_end,
+                   out, out_row);
     }
   }
 }

@@ -22,8 +22,8 @@ namespace rtaudio {
 // one after the other; missing outputs are zero. The bias is padded to a multiple of 16.
 struct PackedMatrix {
   int outputs;
-  int depth;   // K = taps * inputs, k = tap * inputs + channel
-  int splits;  // S in {1, 2, 4}
+  int depth;             // K = taps * inputs, k = tap * inputs + channel
+  int splits;            // S in {1, 2, 4}
   const float* weights;  // 64-byte aligned
   const float* bias;     // 64-byte aligned, padded; never null (zeros where a layer has no bias)
 };
@@ -39,9 +39,24 @@ struct Rows {
 };
 
 enum class Unary : std::int32_t {
-  identity, relu, leaky_relu /* a = slope */, tanh, sigmoid, silu, elu /* a = alpha */,
-  softplus, exp, log /* log(max(x, a)) */, sqrt /* sqrt(max(x, 0)) */, power /* max(x, 0)^a */,
-  affine /* a * x + b */, clamp /* a <= x <= b */, abs, square, gelu /* tanh form */, count
+  identity,
+  relu,
+  leaky_relu /* a = slope */,
+  tanh,
+  sigmoid,
+  silu,
+  elu /* a = alpha */,
+  softplus,
+  exp,
+  log /* log(max(x, a)) */,
+  sqrt /* sqrt(max(x, 0)) */,
+  power /* max(x, 0)^a */,
+  affine /* a * x + b */,
+  clamp /* a <= x <= b */,
+  abs,
+  square,
+  gelu /* tanh form */,
+  count
 };
 
 // Gates of one recurrent step, torch's order. The products W x and U h are separate sums.
@@ -50,7 +65,7 @@ struct GruStep {
   const float* wx;  // [3 * stride]: r, z, n, each padded to `stride`
   const float* uh;  // likewise, with its own bias
   std::ptrdiff_t stride;
-  float* state;     // h, updated in place
+  float* state;  // h, updated in place
 };
 struct LstmStep {
   int hidden;
@@ -64,19 +79,22 @@ struct LstmStep {
 // One layer of a gated stack: z = conv(x) [2 * gate], g = tanh(z[:gate]) * sigmoid(z[gate:]),
 // [residual; skip] = out(g), x += residual, skip_sum += skip. `conv` has outputs
 // 2 * round_up(gate, 16) (each half padded), `out` has round_up(channels, 16) + round_up(skip, 16).
+// The last layer's residual is not used.
 struct GatedLayer {
   PackedMatrix conv;
   PackedMatrix out;
   int dilation;
-  float* ring;              // this layer's input rows, mirrored: 2 * ring_frames rows
-  std::int32_t ring_frames; // R
+  float* ring;  // this layer's input rows, mirrored: 2 * ring_frames rows, row i = row i + R
+  // R >= (kernel_size - 1) * dilation + the frames of a call; in layers after the first 16 of
+  // these frames are enough, because the stack runs in tiles of 16.
+  std::int32_t ring_frames;
 };
 struct GatedStack {
   const GatedLayer* layers;
   int num_layers;
   int kernel_size;
   int channels, gate_channels, skip_channels;
-  std::ptrdiff_t row;       // round_up(channels, 16)
+  std::ptrdiff_t row;  // round_up(channels, 16)
 };
 
 struct Kernels {
@@ -109,17 +127,17 @@ struct Kernels {
   void (*mean_subtract)(float alpha, const float* x, float* mean, float* y, int channels);
   void (*gru)(const GruStep& step);
   void (*lstm)(const LstmStep& step);
-  // num_frames new rows lie in layer 0's ring at `position` (already mirrored); skip is set to the
-  // sum of the skips; rows of invalid frames are zero at every layer's input: valid frames of
-  // this call are [valid_begin, valid_end). scratch: see gated_stack_scratch_floats.
+  // num_frames new rows lie in layer 0's ring at `position` % R (already mirrored); the rings of
+  // the other layers are written here. skip is set to the sum of the skips, in the order of the
+  // layers. Frames outside [valid_begin, valid_end) of this call become zero rows at the input of
+  // every layer but the first. scratch: see gated_stack_scratch_floats.
   void (*gated_stack)(const GatedStack& stack, std::int64_t position, int num_frames,
                       int valid_begin, int valid_end, float* skip, std::ptrdiff_t skip_step,
                       float* scratch);
   // Real FFT: in[n] -> re[n/2+1], im[n/2+1], unscaled. inverse: re, im -> out[n], unscaled
   // (n times the inverse DFT). scratch: fft_scratch_floats(n) floats. in may not alias outputs.
   void (*rfft)(const FftPlan& plan, const float* in, float* re, float* im, float* scratch);
-  void (*irfft)(const FftPlan& plan, const float* re, const float* im, float* out,
-                float* scratch);
+  void (*irfft)(const FftPlan& plan, const float* re, const float* im, float* out, float* scratch);
   // Complex rows, all real parts first: [re(0..bins), im(0..bins)].
   void (*complex_power)(const float* re, const float* im, float* y, int bins);  // re^2 + im^2
   // y = x * (re^2 + im^2 + eps)^((exponent - 1) / 2)

@@ -175,7 +175,7 @@ template <int V>
 void panel(const PackedMatrix& m, const float* w, int output, const Rows& rows, float* y,
            std::ptrdiff_t y_step, int num_frames) {
   int t = 0;
-  tiles<kWide && V != 2 && V < 4 ? 8 : 6, V>(m, w, output, rows, y, y_step, t, num_frames);
+  tiles < kWide&& V != 2 && V<4 ? 8 : 6, V>(m, w, output, rows, y, y_step, t, num_frames);
   tiles<4, V>(m, w, output, rows, y, y_step, t, num_frames);
   if constexpr (V <= 2) {
     if (m.splits == 4 / V && m.depth <= kMaxGathered) {
@@ -195,10 +195,18 @@ void matmul(const PackedMatrix& m, const Rows& rows, float* y, std::ptrdiff_t y_
     const float* w = m.weights + static_cast<std::ptrdiff_t>(v) * kLanes * m.depth;
     const int output = v * kLanes;
     switch (vectors - v) {
-      case 1: panel<1>(m, w, output, rows, y, y_step, num_frames); break;
-      case 2: panel<2>(m, w, output, rows, y, y_step, num_frames); break;
-      case 3: panel<3>(m, w, output, rows, y, y_step, num_frames); break;
-      default: panel<4>(m, w, output, rows, y, y_step, num_frames); break;
+      case 1:
+        panel<1>(m, w, output, rows, y, y_step, num_frames);
+        break;
+      case 2:
+        panel<2>(m, w, output, rows, y, y_step, num_frames);
+        break;
+      case 3:
+        panel<3>(m, w, output, rows, y, y_step, num_frames);
+        break;
+      default:
+        panel<4>(m, w, output, rows, y, y_step, num_frames);
+        break;
     }
   }
 }

@@ -41,12 +41,8 @@ RTA_HD Vec load(const float* p) { return _mm512_loadu_ps(p); }
 RTA_HD void store(float* p, Vec a) { _mm512_storeu_ps(p, a.v); }
 // The first n lanes, n in 1..16; the rest is zero and its memory is not touched.
 RTA_HD Mask first_lanes(int n) { return {static_cast<__mmask16>(0xffffu >> (16 - n))}; }
-RTA_HD Vec load_first(const float* p, int n) {
-  return _mm512_maskz_loadu_ps(first_lanes(n).v, p);
-}
-RTA_HD void store_first(float* p, int n, Vec a) {
-  _mm512_mask_storeu_ps(p, first_lanes(n).v, a.v);
-}
+RTA_HD Vec load_first(const float* p, int n) { return _mm512_maskz_loadu_ps(first_lanes(n).v, p); }
+RTA_HD void store_first(float* p, int n, Vec a) { _mm512_mask_storeu_ps(p, first_lanes(n).v, a.v); }
 
 RTA_HD Vec operator+(Vec a, Vec b) { return _mm512_add_ps(a.v, b.v); }
 RTA_HD Vec operator-(Vec a, Vec b) { return _mm512_sub_ps(a.v, b.v); }
@@ -86,8 +82,7 @@ RTA_HD Vec reverse(Vec a) {
 }
 // a, b hold 16 pairs in a row.
 RTA_HD void deinterleave(Vec a, Vec b, Vec& even, Vec& odd) {
-  const __m512i evens =
-      _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+  const __m512i evens = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
   const __m512i odds = _mm512_add_epi32(evens, _mm512_set1_epi32(1));
   even = _mm512_permutex2var_ps(a.v, evens, b.v);
   odd = _mm512_permutex2var_ps(a.v, odds, b.v);

@@ -101,9 +101,8 @@ TEST(Unary, NanComesOutAndInfinityBehaves) {
     }
   }
   const auto value = [&](Unary id, float x, float a = 0.0f) {
-    return on_all_levels([&](const Kernels& k) {
-      return run_unary(k, {"", id, a, 0, 0, 0, nullptr}, {x});
-    })[0];
+    return on_all_levels(
+        [&](const Kernels& k) { return run_unary(k, {"", id, a, 0, 0, 0, nullptr}, {x}); })[0];
   };
   EXPECT_EQ(value(Unary::exp, inf), inf);
   EXPECT_EQ(value(Unary::exp, -inf), 0.0f);
@@ -246,8 +245,8 @@ TEST(Rows, LayerNormIgnoresPaddingAndKeepsNanInItsFrame) {
     }
     x[static_cast<std::size_t>(2 * step)] = kNan;
     const auto y = on_rows(channels, kFrames, step, [&](auto& k, int t, float* out, int block) {
-      k.layer_norm(scale.data(), bias.data(), 1e-5f, x.data() + t * step, out, channels, step,
-                   step, block);
+      k.layer_norm(scale.data(), bias.data(), 1e-5f, x.data() + t * step, out, channels, step, step,
+                   block);
     });
     for (int t = 0; t < kFrames; ++t) {
       const float* row = x.data() + t * step;

@@ -40,7 +40,8 @@ std::vector<double> naive_irfft(const Spectrum& bins, int n) {
   return x;
 }
 
-std::vector<float> run_rfft(const Kernels& k, const FftTables& tables, const std::vector<float>& x) {
+std::vector<float> run_rfft(const Kernels& k, const FftTables& tables,
+                            const std::vector<float>& x) {
   const std::size_t bins = x.size() / 2 + 1;
   std::vector<float> y(2 * bins + 2, kGuard);
   std::vector<float> scratch(fft_scratch_floats(static_cast<int>(x.size())) + 1, kNan);
@@ -64,8 +65,8 @@ std::vector<float> run_irfft(const Kernels& k, const FftTables& tables,
 }
 
 TEST(Fft, MatchesTheDefinition) {
-  for (const int n : {2,   3,   4,   5,   6,   7,   8,   9,   10,  12,  14,  15,  16,  18,
-                      20,  21,  28,  30,  35,  42,  48,  49,  50,  60,  64,  98,  105, 126,
+  for (const int n : {2,   3,   4,   5,   6,   7,   8,   9,   10,  12,  14,   15,   16,   18,
+                      20,  21,  28,  30,  35,  42,  48,  49,  50,  60,  64,   98,   105,  126,
                       160, 240, 320, 441, 480, 512, 630, 640, 882, 960, 1024, 1470, 1764, 1920}) {
     const FftTables tables = make_fft_tables(n);
     const std::vector<float> x = random_floats(static_cast<std::size_t>(n));

@@ -13,9 +13,9 @@ struct Problem {
       : shape(c),
         weights(random_floats(static_cast<std::size_t>(c.outputs) * depth(), 0.5f, 2)),
         bias(random_floats(static_cast<std::size_t>(c.outputs), 1.0f, 3)),
-        x(random_floats(static_cast<std::size_t>((c.frames + (c.taps - 1) * kDilation) * c.inputs) +
-                            shift,
-                        1.0f, 4)),
+        x(random_floats(
+            static_cast<std::size_t>((c.frames + (c.taps - 1) * kDilation) * c.inputs) + shift,
+            1.0f, 4)),
         packed(pack_matrix(weights.data(), c.outputs, depth(), bias.data())),
         rows{x.data() + shift, c.inputs, kDilation * c.inputs, c.taps, c.inputs} {}
 
@@ -68,7 +68,8 @@ std::vector<Case> cases() {
 TEST(Matmul, FormsTheDeclaredSumInBits) {
   for (const Case& c : cases()) {
     const Problem p(c);
-    const std::vector<float> y = on_all_levels([&](const Kernels& k) { return p.run(k, c.frames); });
+    const std::vector<float> y =
+        on_all_levels([&](const Kernels& k) { return p.run(k, c.frames); });
     for (int t = 0; t < c.frames; ++t) {
       const std::vector<float> x = p.at(t);
       for (int o = 0; o < c.outputs; ++o) {
@@ -118,7 +119,8 @@ TEST(Matmul, NanStaysInItsFrame) {
     Problem p(c);
     const std::vector<float> clean = p.run(*all_levels().front(), c.frames);
     p.x[static_cast<std::size_t>(5 * c.inputs + 7)] = kNan;
-    const std::vector<float> y = on_all_levels([&](const Kernels& k) { return p.run(k, c.frames); });
+    const std::vector<float> y =
+        on_all_levels([&](const Kernels& k) { return p.run(k, c.frames); });
     for (std::size_t i = 0; i < y.size(); ++i) {
       const bool hit = i / static_cast<std::size_t>(c.outputs) == 5;
       EXPECT_EQ(std::isnan(y[i]), hit);

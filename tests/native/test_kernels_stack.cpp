@@ -21,8 +21,8 @@ struct Stack {
       out_bias.push_back(random_floats(size(out_outputs(), 1), 0.1f, static_cast<unsigned>(l)));
       conv.push_back(pack_matrix(conv_weights.back().data(), conv_outputs(), conv_depth(),
                                  conv_bias.back().data()));
-      out.push_back(pack_matrix(out_weights.back().data(), out_outputs(), s.gate,
-                                out_bias.back().data()));
+      out.push_back(
+          pack_matrix(out_weights.back().data(), out_outputs(), s.gate, out_bias.back().data()));
     }
   }
   int conv_outputs() const { return 2 * padded16(shape.gate); }
