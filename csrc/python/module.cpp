@@ -2,5 +2,6 @@
 
 PYBIND11_MODULE(_native, module) {
   module.doc() = "The native engine of rtaudio.";
+  rtaudio::bind_model(module);
   rtaudio::bind_system(module);
 }

@@ -13,10 +13,6 @@ def hz_to_erb(hz: Matrix | float) -> Matrix:
     return np.asarray(21.4 * np.log10(1.0 + 0.00437 * np.asarray(hz, dtype=np.float64)))
 
 
-def erb_to_hz(erb: Matrix | float) -> Matrix:
-    return np.asarray((10.0 ** (np.asarray(erb, dtype=np.float64) / 21.4) - 1.0) / 0.00437)
-
-
 def erb_bands(
     bins: int,
     bands: int,
@@ -28,21 +24,33 @@ def erb_bands(
 ) -> Matrix:
     """Triangular bands between `low_hz` and `high_hz` (0: the last bin), [bands, bins].
 
-    Bin i lies at low_hz + i * bin_hz. Centres are spread on the ERB-rate scale, then moved apart
-    so that neighbours are at least one bin from each other. Every bin is shared by its two
-    neighbouring bands with weights that sum to one: that is the transpose, [bins, bands]; bins
-    above the last centre belong to the last band. The forward matrix has rows that sum to one
-    (or to zero, where no bin lies in the band).
+    Bin i lies at low_hz + i * bin_hz. Centres take equal steps of ERB rate, but never less than
+    one bin, so low bands are single bins. Every bin is shared by its two neighbouring bands with
+    weights that sum to one: that is the transpose, [bins, bands]; bins above the last centre
+    belong to the last band. The forward matrix has rows that sum to one (or to zero, where no bin
+    lies in the band).
     """
     count = round((high_hz - low_hz) / bin_hz) + 1 if high_hz else bins
-    edges = hz_to_erb(np.array([low_hz, low_hz + (count - 1) * bin_hz]))
-    centres = (erb_to_hz(np.linspace(edges[0], edges[1], bands)) - low_hz) / bin_hz
-    for i in range(1, bands):
-        centres[i] = max(centres[i], centres[i - 1] + 1.0)
-    for i in range(bands - 1, -1, -1):
-        centres[i] = min(centres[i], count - 1 - (bands - 1 - i))
-    centres = np.round(centres)
-    spread = np.stack([np.interp(np.arange(bins), centres, row) for row in np.eye(bands)], axis=1)
+    rate = hz_to_erb(low_hz + np.arange(count) * bin_hz)
+    centres = np.zeros(bands)
+    for band in range(1, bands):
+        here = np.interp(centres[band - 1], np.arange(count), rate)
+        target = np.interp(here + (rate[-1] - here) / (bands - band), rate, np.arange(count))
+        centres[band] = min(max(target, centres[band - 1] + 1.0), count - 1.0)
+    return _spread(bins, centres, transpose)
+
+
+def linear_bands(
+    bins: int, bands: int, bin_hz: float, *, low_hz: float, high_hz: float, transpose: bool = False
+) -> Matrix:
+    """As erb_bands, with centres in equal steps of frequency."""
+    centres = np.linspace(0.0, (high_hz - low_hz) / bin_hz, bands)
+    return _spread(bins, centres, transpose)
+
+
+def _spread(bins: int, centres: Matrix, transpose: bool) -> Matrix:
+    rows = np.eye(len(centres))
+    spread = np.stack([np.interp(np.arange(bins), centres, row) for row in rows], axis=1)
     if transpose:
         return np.ascontiguousarray(spread)
     return np.ascontiguousarray(spread.T / np.maximum(spread.sum(axis=0), 1e-9)[:, None])

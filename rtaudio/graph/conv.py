@@ -127,7 +127,8 @@ class Linear(Layer):
 
 def linear_kernel(tensors: Mapping[str, str | FloatArray]) -> Kernel:
     """A linear map is a convolution of one tap."""
-    return Kernel("conv1d", {"kernel": 1, "dilation": 1, "stride": 1, "groups": 1}, tensors=tensors)
+    ints = {"kernel": 1, "dilation": 1, "stride": 1, "groups": 1, "tail": 0, "extra": 0}
+    return Kernel("conv1d", ints, tensors=tensors)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,8 @@ class StreamPort:
 class ControlPort:
     """A number that may change while the stream runs, ramped over 5 ms of signal time.
 
-    The kernel's value is 10 ** (-value / 20) for unit "dB" and the value itself otherwise.
+    The kernel's value is the value itself; for unit "dB" it is 10 ** (-value / 20), and zero from
+    `high` on.
     """
 
     name: str
@@ -49,7 +50,9 @@ class ControlPort:
         if math.isnan(value):
             value = self.default
         value = min(max(value, self.low), self.high)
-        return float(10.0 ** (-value / 20.0)) if self.unit == "dB" else value
+        if self.unit != "dB":
+            return value
+        return 0.0 if value >= self.high else float(10.0 ** (-value / 20.0))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from rtaudio.dsp.bands import erb_bands, mel_bands
+from rtaudio.dsp.bands import erb_bands, linear_bands, mel_bands
 from rtaudio.dsp.windows import analysis_window, synthesis_window
 from rtaudio.errors import GraphError
 from rtaudio.graph.conv import linear_kernel
@@ -118,8 +118,8 @@ class ISTFT(Layer):
 class BandFilter(Layer):
     """A fixed matrix from `bins` to `bands` (or back, `transpose`), triangles on a scale.
 
-    Bin i lies at low_hz + i * bin_hz. scale "erb": rtaudio.dsp.bands.erb_bands, every band holds
-    at least one bin; transposed, each bin is interpolated between its bands. scale "mel":
+    Bin i lies at low_hz + i * bin_hz. Scales "erb" and "linear" (rtaudio.dsp.bands): triangles
+    whose rows sum to one; transposed, each bin is interpolated between its bands. Scale "mel":
     Slaney's triangles.
     """
 
@@ -143,10 +143,10 @@ class BandFilter(Layer):
             high_hz=(self.high_hz, 0.0, 1e6),
         )
         top = self.high_hz or self.low_hz + (self.bins - 1) * self.bin_hz
-        if self.scale == "erb" and self.bands > round((top - self.low_hz) / self.bin_hz) + 1:
+        if self.scale != "mel" and self.bands > round((top - self.low_hz) / self.bin_hz) + 1:
             raise GraphError(f"band_filter: {self.bands} bands leave some without a bin.")
-        if self.scale not in ("erb", "mel"):
-            raise GraphError(f"band_filter: scale is {self.scale!r}; it must be erb or mel.")
+        if self.scale not in ("erb", "linear", "mel"):
+            raise GraphError(f"band_filter: scale is {self.scale!r}; it must be erb, linear or mel.")
 
     def out_channels(self, channels: int) -> int:
         check_channels(self, channels, self.bands if self.transpose else self.bins)
@@ -157,12 +157,14 @@ class BandFilter(Layer):
         if self.scale == "mel":
             matrix = mel_bands(self.bins, self.bands, self.bin_hz, self.low_hz)
             return np.ascontiguousarray(matrix.T) if self.transpose else matrix
-        return erb_bands(
+        top = self.high_hz or self.low_hz + (self.bins - 1) * self.bin_hz
+        make = erb_bands if self.scale == "erb" else linear_bands
+        return make(
             self.bins,
             self.bands,
             self.bin_hz,
             low_hz=self.low_hz,
-            high_hz=self.high_hz,
+            high_hz=top,
             transpose=self.transpose,
         )
 

@@ -1,0 +1,80 @@
+#include "model/layer.h"
+
+#include <cmath>
+
+namespace rtaudio {
+
+const BufferSpec& LayerContext::input(std::size_t i) const {
+  return program_.buffers[static_cast<std::size_t>(spec().inputs[i])];
+}
+
+const BufferSpec& LayerContext::output() const {
+  return program_.buffers[static_cast<std::size_t>(spec().output)];
+}
+
+int LayerContext::integer(const std::string& name, std::int64_t low, std::int64_t high) const {
+  const auto found = spec().ints.find(name);
+  if (found == spec().ints.end()) fail("lacks the number '" + name + "'");
+  if (found->second < low || found->second > high) {
+    fail("has " + name + " = " + std::to_string(found->second) + ", which must be " +
+         std::to_string(low) + " to " + std::to_string(high));
+  }
+  return static_cast<int>(found->second);
+}
+
+float LayerContext::number(const std::string& name) const {
+  const auto found = spec().floats.find(name);
+  if (found == spec().floats.end()) fail("lacks the number '" + name + "'");
+  if (!std::isfinite(found->second)) fail("has a " + name + " that is not finite");
+  return static_cast<float>(found->second);
+}
+
+const float* LayerContext::optional_tensor(const std::string& slot,
+                                           std::vector<std::int64_t> shape) const {
+  return spec().tensors.contains(slot) ? tensor(slot, std::move(shape)) : nullptr;
+}
+
+const float* LayerContext::tensor(const std::string& slot, std::vector<std::int64_t> shape) const {
+  const auto named = spec().tensors.find(slot);
+  if (named == spec().tensors.end()) fail("lacks the tensor '" + slot + "'");
+  const auto found = program_.tensors.find(named->second);
+  if (found == program_.tensors.end()) fail("names a tensor that is missing: " + named->second);
+  if (found->second.shape != shape) {
+    std::string wanted;
+    for (const std::int64_t n : shape) wanted += (wanted.empty() ? "" : ", ") + std::to_string(n);
+    fail("has a tensor of the wrong shape: " + named->second + " must be (" + wanted + ")");
+  }
+  return found->second.data.data();
+}
+
+void LayerContext::require(bool condition, std::string_view what) const {
+  if (!condition) fail(what);
+}
+
+void LayerContext::require_output(std::int64_t channels) const {
+  if (output().channels != channels) {
+    fail("writes " + std::to_string(channels) + " channels into a buffer of " +
+         std::to_string(output().channels));
+  }
+}
+
+void LayerContext::require_inputs(int count) const {
+  if (num_inputs() != count) {
+    fail("has " + std::to_string(num_inputs()) + " inputs instead of " + std::to_string(count));
+  }
+}
+
+void LayerContext::fail(std::string_view what) const {
+  throw std::invalid_argument("operation " + std::to_string(index_) + " ('" + spec().kind + "') " +
+                              std::string(what) + "; export the model again");
+}
+
+std::unique_ptr<Layer> make_layer(const LayerContext& context) {
+  for (auto* make : {make_conv, make_gated_stack, make_recurrent, make_pointwise, make_spectral,
+                     make_join}) {
+    if (auto layer = make(context)) return layer;
+  }
+  context.fail("is of a kind this engine does not know: update rtaudio");
+}
+
+}  // namespace rtaudio

@@ -1,0 +1,100 @@
+// One operation of a program: immutable, shared by every session of a model.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/platform.h"
+#include "cpu/kernels.h"
+#include "model/program.h"
+
+namespace rtaudio {
+
+// Where one call reads and writes. Rows of input i are row_floats(channels) floats apart.
+struct Call {
+  const Kernels& kernels;
+  std::span<const float* const> inputs;
+  float* output;
+  int num_frames;    // of the inputs
+  int max_frames;    // the most a call may bring, as given to state_floats
+  int valid_begin;   // input frames [valid_begin, valid_end) belong to the signal
+  int valid_end;
+  std::int64_t position;  // input frames seen before this call
+  float* state;
+  float* scratch;
+  const float* control;  // one value a frame, null where the layer has no control port
+};
+
+// A piece of a layer's state in canonical form: [channels][frames], oldest frame first.
+struct StateSpec {
+  std::string name;
+  int channels;
+  int frames;
+};
+
+class Layer {
+ public:
+  virtual ~Layer() = default;
+
+  // Floats of state and scratch for calls of up to `max_frames` input frames.
+  virtual std::size_t state_floats(int /*max_frames*/) const { return 0; }
+  virtual std::size_t scratch_floats(int /*max_frames*/) const { return 0; }
+  // Start values of a state that is all zeros already.
+  virtual void reset(float* /*state*/) const noexcept {}
+  virtual void process(const Call& call) const noexcept RTA_NONBLOCKING = 0;
+
+  // Valid frames out for valid frames in.
+  virtual std::int64_t out_length(std::int64_t length) const { return length; }
+
+  // Canonical state: `save` fills one span a spec, `load` reads it back.
+  virtual std::vector<StateSpec> state_specs() const { return {}; }
+  virtual void save(const float* /*state*/, std::int64_t /*position*/, int /*max_frames*/,
+                    std::span<const std::span<float>> /*out*/) const {}
+  virtual void load(float* /*state*/, std::int64_t /*position*/, int /*max_frames*/,
+                    std::span<const std::span<const float>> /*in*/) const {}
+};
+
+// What a layer is built from, with checks that fail in a sentence.
+class LayerContext {
+ public:
+  LayerContext(const ProgramSpec& program, int index) : program_(program), index_(index) {}
+
+  const OperationSpec& spec() const { return program_.operations[static_cast<std::size_t>(index_)]; }
+  const BufferSpec& input(std::size_t i = 0) const;
+  const BufferSpec& output() const;
+  int num_inputs() const { return static_cast<int>(spec().inputs.size()); }
+
+  int integer(const std::string& name, std::int64_t low, std::int64_t high) const;
+  float number(const std::string& name) const;
+  // The tensor's data; throws unless it is there with that very shape.
+  const float* tensor(const std::string& slot, std::vector<std::int64_t> shape) const;
+  const float* optional_tensor(const std::string& slot, std::vector<std::int64_t> shape) const;
+
+  void require(bool condition, std::string_view what) const;
+  void require_output(std::int64_t channels) const;
+  void require_inputs(int count) const;
+  [[noreturn]] void fail(std::string_view what) const;
+
+ private:
+  const ProgramSpec& program_;
+  int index_;
+};
+
+// Throws std::invalid_argument for an unknown kind or a wrong size.
+std::unique_ptr<Layer> make_layer(const LayerContext& context);
+
+// Families of layers, one file each under layers/; null where the kind is not theirs.
+std::unique_ptr<Layer> make_conv(const LayerContext& context);
+std::unique_ptr<Layer> make_gated_stack(const LayerContext& context);
+std::unique_ptr<Layer> make_recurrent(const LayerContext& context);
+std::unique_ptr<Layer> make_pointwise(const LayerContext& context);
+std::unique_ptr<Layer> make_spectral(const LayerContext& context);
+std::unique_ptr<Layer> make_join(const LayerContext& context);
+
+}  // namespace rtaudio

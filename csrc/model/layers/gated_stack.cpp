@@ -1,0 +1,160 @@
+// WaveNet's stack of gated dilated convolutions as one fused operation.
+#include <algorithm>
+#include <new>
+#include <vector>
+
+#include "cpu/pack.h"
+#include "model/layer.h"
+#include "model/ring.h"
+
+namespace rtaudio {
+namespace {
+
+constexpr int kMaxLayers = 1024;
+constexpr int kMinRingFrames = 16;  // the kernel's tile
+
+class Stack final : public Layer {
+ public:
+  explicit Stack(const LayerContext& context)
+      : channels_(context.integer("channels", 1, 1 << 16)),
+        gate_(context.integer("gate_channels", 1, 1 << 15)),
+        skip_(context.integer("skip_channels", 1, 1 << 16)),
+        kernel_(context.integer("kernel", 1, 4096)) {
+    context.require_inputs(1);
+    context.require(context.input().channels == channels_, "does not fit its input's channels");
+    context.require_output(skip_);
+    context.require(context.input().frames == context.output().frames,
+                    "does not fit the frames of its buffers");
+    const int num_layers = context.integer("num_layers", 1, kMaxLayers);
+    for (int i = 0; i < num_layers; ++i) {
+      const std::string index = std::to_string(i);
+      const int dilation = context.integer("dilation." + index, 1, (1 << 20) / kernel_);
+      const std::string path = "layers." + index;
+      layers_.push_back({pack_conv(context, path), pack_out(context, path), dilation});
+      rings_.emplace_back(channels_, (kernel_ - 1) * dilation);
+    }
+  }
+
+  std::size_t state_floats(int max_frames) const override {
+    std::size_t floats = 0;
+    for (const Ring& ring : rings_) floats += aligned(ring.floats(ring_frames(max_frames)));
+    return floats;
+  }
+
+  std::size_t scratch_floats(int /*max_frames*/) const override {
+    return gated_stack_scratch_floats(channels_, gate_, skip_) +
+           layers_.size() * sizeof(GatedLayer) / sizeof(float) + 16;
+  }
+
+  void process(const Call& call) const noexcept RTA_NONBLOCKING override {
+    // The kernel's table of layers with this stream's rings, built in scratch.
+    auto* table = reinterpret_cast<GatedLayer*>(
+        call.scratch + gated_stack_scratch_floats(channels_, gate_, skip_));
+    const int max_frames = ring_frames(call.max_frames);
+    float* state = call.state;
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      new (table + i) GatedLayer{layers_[i].conv.view(), layers_[i].out.view(),
+                                 layers_[i].dilation, state, rings_[i].frames(max_frames)};
+      state += aligned(rings_[i].floats(max_frames));
+    }
+    rings_[0].append(call.state, max_frames, call.position, call.inputs[0], call.num_frames,
+                     call.valid_begin, call.valid_end);
+    const GatedStack stack{table,    static_cast<int>(layers_.size()), kernel_, channels_, gate_,
+                           skip_,    row_floats(channels_)};
+    call.kernels.gated_stack(stack, call.position, call.num_frames, call.valid_begin,
+                             call.valid_end, call.output, row_floats(skip_), call.scratch);
+  }
+
+  std::vector<StateSpec> state_specs() const override {
+    std::vector<StateSpec> specs;
+    for (std::size_t i = 0; i < rings_.size(); ++i) {
+      if (rings_[i].history() > 0) {
+        specs.push_back({"history." + std::to_string(i), channels_, rings_[i].history()});
+      }
+    }
+    return specs;
+  }
+  void save(const float* state, std::int64_t position, int max_frames,
+            std::span<const std::span<float>> out) const override {
+    std::size_t used = 0;
+    for (const Ring& ring : rings_) {
+      if (ring.history() > 0) ring.save(state, ring_frames(max_frames), position, out[used++]);
+      state += aligned(ring.floats(ring_frames(max_frames)));
+    }
+  }
+  void load(float* state, std::int64_t position, int max_frames,
+            std::span<const std::span<const float>> in) const override {
+    std::size_t used = 0;
+    for (const Ring& ring : rings_) {
+      if (ring.history() > 0) ring.load(state, ring_frames(max_frames), position, in[used++]);
+      state += aligned(ring.floats(ring_frames(max_frames)));
+    }
+  }
+
+ private:
+  struct Weights {
+    PackedWeights conv;
+    PackedWeights out;
+    int dilation;
+  };
+
+  static int ring_frames(int max_frames) { return std::max(max_frames, kMinRingFrames); }
+  static std::size_t aligned(std::size_t floats) { return (floats + 15) / 16 * 16; }
+  static int padded(int channels) { return (channels + 15) / 16 * 16; }
+
+  // [2 * gate, channels, kernel] with each half padded to whole vectors.
+  PackedWeights pack_conv(const LayerContext& context, const std::string& path) const {
+    const float* weight =
+        context.tensor(path + ".conv.weight", {2 * gate_, channels_, kernel_});
+    const float* bias = context.tensor(path + ".conv.bias", {2 * gate_});
+    const int half = padded(gate_);
+    const std::size_t depth = static_cast<std::size_t>(channels_) * static_cast<std::size_t>(kernel_);
+    std::vector<float> rows(static_cast<std::size_t>(2 * half) * depth);
+    std::vector<float> biases(static_cast<std::size_t>(2 * half));
+    for (int o = 0; o < 2 * gate_; ++o) {
+      const std::size_t to = static_cast<std::size_t>(o < gate_ ? o : half + o - gate_);
+      biases[to] = bias[o];
+      for (int i = 0; i < channels_; ++i) {
+        for (int k = 0; k < kernel_; ++k) {
+          rows[to * depth + static_cast<std::size_t>(k * channels_ + i)] =
+              weight[static_cast<std::size_t>(o) * depth +
+                     static_cast<std::size_t>(i * kernel_ + k)];
+        }
+      }
+    }
+    return pack_matrix(rows.data(), 2 * half, static_cast<int>(depth), biases.data());
+  }
+
+  // [channels + skip, gate, 1] with both parts padded to whole vectors.
+  PackedWeights pack_out(const LayerContext& context, const std::string& path) const {
+    const float* weight = context.tensor(path + ".out.weight", {channels_ + skip_, gate_, 1});
+    const float* bias = context.tensor(path + ".out.bias", {channels_ + skip_});
+    const int outputs = padded(channels_) + padded(skip_);
+    std::vector<float> rows(static_cast<std::size_t>(outputs) * static_cast<std::size_t>(gate_));
+    std::vector<float> biases(static_cast<std::size_t>(outputs));
+    for (int o = 0; o < channels_ + skip_; ++o) {
+      const std::size_t to =
+          static_cast<std::size_t>(o < channels_ ? o : padded(channels_) + o - channels_);
+      biases[to] = bias[o];
+      std::copy_n(weight + static_cast<std::size_t>(o) * static_cast<std::size_t>(gate_), gate_,
+                  rows.begin() + static_cast<std::ptrdiff_t>(to) * gate_);
+    }
+    return pack_matrix(rows.data(), outputs, gate_, biases.data());
+  }
+
+  int channels_;
+  int gate_;
+  int skip_;
+  int kernel_;
+  std::vector<Weights> layers_;
+  std::vector<Ring> rings_;
+};
+
+}  // namespace
+
+std::unique_ptr<Layer> make_gated_stack(const LayerContext& context) {
+  if (context.spec().kind != "gated_stack") return nullptr;
+  return std::make_unique<Stack>(context);
+}
+
+}  // namespace rtaudio

@@ -1,0 +1,180 @@
+// Layers in which an output frame depends on its input frame alone.
+#include <algorithm>
+#include <vector>
+
+#include "model/layer.h"
+
+namespace rtaudio {
+namespace {
+
+// A table of one float a channel, padded to whole vectors.
+std::vector<float> table(const float* values, int channels) {
+  std::vector<float> out(static_cast<std::size_t>((channels + 15) / 16 * 16));
+  std::copy_n(values, channels, out.begin());
+  return out;
+}
+
+class Pointwise : public Layer {
+ public:
+  Pointwise(const LayerContext& context, int out_channels)
+      : channels_(context.input().channels), out_channels_(out_channels) {
+    context.require_inputs(1);
+    context.require_output(out_channels);
+    context.require(context.input().frames == context.output().frames,
+                    "does not fit the frames of its buffers");
+  }
+
+ protected:
+  std::ptrdiff_t row() const { return row_floats(channels_); }
+  std::ptrdiff_t out_row() const { return row_floats(out_channels_); }
+
+  int channels_;
+  int out_channels_;
+};
+
+class UnaryFunction final : public Pointwise {
+ public:
+  explicit UnaryFunction(const LayerContext& context)
+      : Pointwise(context, context.input().channels),
+        function_(static_cast<Unary>(
+            context.integer("function", 0, static_cast<int>(Unary::count) - 1))),
+        a_(context.number("a")),
+        b_(context.number("b")) {}
+
+  void process(const Call& call) const noexcept RTA_NONBLOCKING override {
+    const auto floats = static_cast<std::size_t>(call.num_frames * row());
+    call.kernels.unary(function_, call.inputs[0], call.output, floats, a_, b_);
+  }
+
+ private:
+  Unary function_;
+  float a_;
+  float b_;
+};
+
+class Gate final : public Pointwise {
+ public:
+  explicit Gate(const LayerContext& context)
+      : Pointwise(context, context.input().channels / 2), tanh_(context.integer("tanh", 0, 1)) {
+    context.require(channels_ % 2 == 0, "needs an even number of channels");
+  }
+
+  void process(const Call& call) const noexcept RTA_NONBLOCKING override {
+    call.kernels.gate(tanh_, call.inputs[0], call.output, out_channels_, out_channels_, row(),
+                      out_row(), call.num_frames);
+  }
+
+ private:
+  bool tanh_;
+};
+
+class Affine final : public Pointwise {
+ public:
+  explicit Affine(const LayerContext& context)
+      : Pointwise(context, context.input().channels),
+        scale_(table(context.tensor("scale", {channels_}), channels_)),
+        bias_(table(context.tensor("bias", {channels_}), channels_)) {}
+
+  void process(const Call& call) const noexcept RTA_NONBLOCKING override {
+    call.kernels.affine(scale_.data(), bias_.data(), call.inputs[0], call.output, channels_, row(),
+                        out_row(), call.num_frames);
+  }
+
+ private:
+  std::vector<float> scale_;
+  std::vector<float> bias_;
+};
+
+class PRelu final : public Pointwise {
+ public:
+  explicit PRelu(const LayerContext& context)
+      : Pointwise(context, context.input().channels),
+        slope_(table(context.tensor("slope", {channels_}), channels_)) {}
+
+  void process(const Call& call) const noexcept RTA_NONBLOCKING override {
+    call.kernels.prelu(slope_.data(), call.inputs[0], call.output, channels_, row(), out_row(),
+                       call.num_frames);
+  }
+
+ private:
+  std::vector<float> slope_;
+};
+
+class LayerNorm final : public Pointwise {
+ public:
+  explicit LayerNorm(const LayerContext& context)
+      : Pointwise(context, context.input().channels),
+        eps_(context.number("eps")),
+        scale_(table(context.tensor("scale", {channels_}), channels_)),
+        bias_(table(context.tensor("bias", {channels_}), channels_)) {
+    context.require(eps_ > 0, "has an eps that is not positive");
+  }
+
+  void process(const Call& call) const noexcept RTA_NONBLOCKING override {
+    call.kernels.layer_norm(scale_.data(), bias_.data(), eps_, call.inputs[0], call.output,
+                            channels_, row(), out_row(), call.num_frames);
+  }
+
+ private:
+  float eps_;
+  std::vector<float> scale_;
+  std::vector<float> bias_;
+};
+
+class Channels final : public Pointwise {
+ public:
+  explicit Channels(const LayerContext& context)
+      : Pointwise(context, context.output().channels),
+        begin_(context.integer("begin", 0, 1 << 16)),
+        end_(context.integer("end", begin_ + 1, 1 << 16)) {
+    context.require_output(std::int64_t{end_} - begin_ + context.integer("pad", 0, 1 << 16));
+  }
+
+  void process(const Call& call) const noexcept RTA_NONBLOCKING override {
+    const int copied = std::clamp(channels_ - begin_, 0, end_ - begin_);
+    for (int t = 0; t < call.num_frames; ++t) {
+      float* y = call.output + t * out_row();
+      if (copied > 0) std::copy_n(call.inputs[0] + t * row() + begin_, copied, y);
+      std::fill(y + copied, y + out_channels_, 0.0f);
+    }
+  }
+
+ private:
+  int begin_;
+  int end_;
+};
+
+// Input [wet; dry]: wet + control * (dry - wet).
+class Blend final : public Pointwise {
+ public:
+  explicit Blend(const LayerContext& context)
+      : Pointwise(context, context.input().channels / 2) {
+    context.require(channels_ % 2 == 0, "needs an even number of channels");
+    context.require(context.spec().control >= 0, "has no control port");
+  }
+
+  // The ramp: the value before this call and the one it moves to, a step a frame.
+  void process(const Call& call) const noexcept RTA_NONBLOCKING override {
+    for (int t = 0; t < call.num_frames; ++t) {
+      const float* x = call.inputs[0] + t * row();
+      call.kernels.lerp(x, x + out_channels_, call.control[t], call.output + t * out_row(),
+                        static_cast<std::size_t>(out_channels_));
+    }
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Layer> make_pointwise(const LayerContext& context) {
+  const std::string& kind = context.spec().kind;
+  if (kind == "unary") return std::make_unique<UnaryFunction>(context);
+  if (kind == "gate") return std::make_unique<Gate>(context);
+  if (kind == "affine") return std::make_unique<Affine>(context);
+  if (kind == "prelu") return std::make_unique<PRelu>(context);
+  if (kind == "layer_norm") return std::make_unique<LayerNorm>(context);
+  if (kind == "channels") return std::make_unique<Channels>(context);
+  if (kind == "blend") return std::make_unique<Blend>(context);
+  return nullptr;
+}
+
+}  // namespace rtaudio

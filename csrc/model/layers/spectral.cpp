@@ -1,0 +1,256 @@
+// Short-time spectra: a complex frame is [re(0..bins), im(0..bins)].
+#include <algorithm>
+#include <vector>
+
+#include "core/fft.h"
+#include "model/layer.h"
+#include "model/window.h"
+
+namespace rtaudio {
+namespace {
+
+constexpr int kMaxWindow = 1 << 15;
+
+std::vector<float> window_table(const LayerContext& context, int window) {
+  const float* values = context.tensor("window", {window});
+  return {values, values + window};
+}
+
+class Stft final : public Layer {
+ public:
+  explicit Stft(const LayerContext& context)
+      : window_(context.integer("window", 2, kMaxWindow)),
+        hop_(context.integer("hop", 1, window_)),
+        tables_(make_fft_tables(window_)),
+        values_(window_table(context, window_)),
+        rule_(context, window_, hop_) {
+    context.require_inputs(1);
+    context.require(context.input().channels == 1, "takes one channel");
+    context.require_output(2 * bins());
+  }
+
+  std::size_t state_floats(int max_frames) const override {
+    return rule_.state_floats(max_frames);
+  }
+  std::size_t scratch_floats(int) const override {
+    return static_cast<std::size_t>(window_ + 16) / 16 * 16 + fft_scratch_floats(window_);
+  }
+
+  void process(const Call& call) const noexcept RTA_NONBLOCKING override {
+    const float* x = rule_.has_memory() ? rule_.append(call) : call.inputs[0];
+    float* frame = call.scratch;
+    float* rest = frame + static_cast<std::size_t>(window_ + 16) / 16 * 16;
+    const FftPlan plan = tables_.view();
+    const int num_out = call.num_frames / hop_;
+    for (int t = 0; t < num_out; ++t) {
+      float* y = call.output + t * std::ptrdiff_t{row_floats(2 * bins())};
+      call.kernels.multiply(x + t * hop_, values_.data(), frame,
+                            static_cast<std::size_t>(window_));
+      call.kernels.rfft(plan, frame, y, y + bins(), rest);
+    }
+  }
+
+  std::int64_t out_length(std::int64_t length) const override { return rule_.out_length(length); }
+
+  std::vector<StateSpec> state_specs() const override {
+    if (!rule_.has_memory()) return {};
+    return {{"history", 1, rule_.ring().history()}};
+  }
+  void save(const float* state, std::int64_t position, int max_frames,
+            std::span<const std::span<float>> out) const override {
+    if (rule_.has_memory()) rule_.ring().save(state, max_frames, position, out[0]);
+  }
+  void load(float* state, std::int64_t position, int max_frames,
+            std::span<const std::span<const float>> in) const override {
+    if (rule_.has_memory()) rule_.ring().load(state, max_frames, position, in[0]);
+  }
+
+ private:
+  int bins() const { return window_ / 2 + 1; }
+
+  int window_;
+  int hop_;
+  FftTables tables_;
+  std::vector<float> values_;
+  WindowRule rule_;
+};
+
+class Istft final : public Layer {
+ public:
+  explicit Istft(const LayerContext& context)
+      : window_(context.integer("window", 2, kMaxWindow)),
+        hop_(context.integer("hop", 1, window_)),
+        trim_(context.integer("trim", 0, kMaxWindow)),
+        tables_(make_fft_tables(window_)),
+        values_(window_table(context, window_)) {
+    context.require_inputs(1);
+    context.require(context.input().channels == 2 * bins(), "does not fit its input's channels");
+    context.require_output(1);
+    context.require(context.input().frames * std::int64_t{hop_} == context.output().frames,
+                    "does not fit the frames of its buffers");
+  }
+
+  // State: the sums of samples not complete yet.
+  std::size_t state_floats(int) const override { return static_cast<std::size_t>(kept()) + 16; }
+  std::size_t scratch_floats(int) const override {
+    return static_cast<std::size_t>(window_ + 16) / 16 * 16 + fft_scratch_floats(window_);
+  }
+
+  void process(const Call& call) const noexcept RTA_NONBLOCKING override {
+    float* frame = call.scratch;
+    float* rest = frame + static_cast<std::size_t>(window_ + 16) / 16 * 16;
+    const FftPlan plan = tables_.view();
+    for (int t = 0; t < call.num_frames; ++t) {
+      const float* x = call.inputs[0] + t * std::ptrdiff_t{row_floats(2 * bins())};
+      if (t >= call.valid_begin && t < call.valid_end) {
+        call.kernels.irfft(plan, x, x + bins(), frame, rest);
+        call.kernels.multiply(frame, values_.data(), frame, static_cast<std::size_t>(window_));
+      } else {
+        std::fill_n(frame, window_, 0.0f);
+      }
+      call.kernels.add(frame, call.state, frame, static_cast<std::size_t>(kept()));
+      std::copy_n(frame, hop_, call.output + t * hop_);
+      std::copy_n(frame + hop_, kept(), call.state);
+    }
+  }
+
+  std::int64_t out_length(std::int64_t length) const override {
+    return length <= 0 ? 0 : std::max<std::int64_t>(0, length * hop_ - trim_);
+  }
+
+  std::vector<StateSpec> state_specs() const override {
+    if (kept() == 0) return {};
+    return {{"overlap", 1, kept()}};
+  }
+  void save(const float* state, std::int64_t, int,
+            std::span<const std::span<float>> out) const override {
+    if (kept() > 0) std::copy_n(state, kept(), out[0].begin());
+  }
+  void load(float* state, std::int64_t, int,
+            std::span<const std::span<const float>> in) const override {
+    if (kept() > 0) std::copy_n(in[0].begin(), kept(), state);
+  }
+
+ private:
+  int bins() const { return window_ / 2 + 1; }
+  int kept() const { return window_ - hop_; }
+
+  int window_;
+  int hop_;
+  int trim_;
+  FftTables tables_;
+  std::vector<float> values_;
+};
+
+// Layers of one complex frame.
+class ComplexFrame final : public Layer {
+ public:
+  enum class Kind { power, compress, gain };
+
+  ComplexFrame(const LayerContext& context, Kind kind)
+      : kind_(kind),
+        bins_(context.input().channels / (kind == Kind::gain ? 3 : 2)),
+        exponent_(kind == Kind::compress ? context.number("exponent") : 1.0f),
+        eps_(kind == Kind::compress ? context.number("eps") : 0.0f) {
+    context.require_inputs(1);
+    context.require(context.input().channels == (kind == Kind::gain ? 3 : 2) * bins_,
+                    "does not fit its input's channels");
+    context.require_output((kind == Kind::power ? 1 : 2) * bins_);
+    context.require(context.input().frames == context.output().frames,
+                    "does not fit the frames of its buffers");
+  }
+
+  void process(const Call& call) const noexcept RTA_NONBLOCKING override {
+    const std::ptrdiff_t row = row_floats((kind_ == Kind::gain ? 3 : 2) * bins_);
+    const std::ptrdiff_t out_row = row_floats((kind_ == Kind::power ? 1 : 2) * bins_);
+    const auto bins = static_cast<std::size_t>(bins_);
+    for (int t = 0; t < call.num_frames; ++t) {
+      const float* x = call.inputs[0] + t * row;
+      float* y = call.output + t * out_row;
+      switch (kind_) {
+        case Kind::power:
+          call.kernels.complex_power(x, x + bins_, y, bins_);
+          break;
+        case Kind::compress:
+          call.kernels.complex_compress(x, x + bins_, y, y + bins_, bins_, exponent_, eps_);
+          break;
+        case Kind::gain:
+          call.kernels.multiply(x, x + bins_, y, bins);
+          call.kernels.multiply(x, x + 2 * bins_, y + bins_, bins);
+          break;
+      }
+    }
+  }
+
+ private:
+  Kind kind_;
+  int bins_;
+  float exponent_;
+  float eps_;
+};
+
+// Input [coefficients(taps, 2 * bins); re; im]; the ring keeps whole rows of it.
+class DeepFilter final : public Layer {
+ public:
+  explicit DeepFilter(const LayerContext& context)
+      : taps_(context.integer("taps", 1, 64)),
+        bins_(context.integer("bins", 1, 1 << 14)),
+        rule_(context, taps_, 1) {
+    context.require_inputs(1);
+    context.require(context.input().channels == 2 * bins_ * (taps_ + 1),
+                    "does not fit its input's channels");
+    context.require_output(2 * bins_);
+  }
+
+  std::size_t state_floats(int max_frames) const override {
+    return rule_.state_floats(max_frames);
+  }
+
+  void process(const Call& call) const noexcept RTA_NONBLOCKING override {
+    const float* rows = rule_.append(call);
+    const std::ptrdiff_t spectrum = std::ptrdiff_t{2} * bins_ * taps_;
+    for (int t = 0; t < call.num_frames; ++t) {
+      const float* oldest = rows + t * std::ptrdiff_t{rule_.row()};
+      const float* newest = oldest + (taps_ - 1) * std::ptrdiff_t{rule_.row()};
+      float* y = call.output + t * std::ptrdiff_t{row_floats(2 * bins_)};
+      call.kernels.deep_filter(newest, oldest + spectrum, rule_.row(), bins_, taps_, bins_, y,
+                               y + bins_);
+    }
+  }
+
+  std::int64_t out_length(std::int64_t length) const override { return rule_.out_length(length); }
+
+  std::vector<StateSpec> state_specs() const override {
+    if (!rule_.has_memory()) return {};
+    return {{"history", 2 * bins_ * (taps_ + 1), rule_.ring().history()}};
+  }
+  void save(const float* state, std::int64_t position, int max_frames,
+            std::span<const std::span<float>> out) const override {
+    if (rule_.has_memory()) rule_.ring().save(state, max_frames, position, out[0]);
+  }
+  void load(float* state, std::int64_t position, int max_frames,
+            std::span<const std::span<const float>> in) const override {
+    if (rule_.has_memory()) rule_.ring().load(state, max_frames, position, in[0]);
+  }
+
+ private:
+  int taps_;
+  int bins_;
+  WindowRule rule_;
+};
+
+}  // namespace
+
+std::unique_ptr<Layer> make_spectral(const LayerContext& context) {
+  using Kind = ComplexFrame::Kind;
+  const std::string& kind = context.spec().kind;
+  if (kind == "stft") return std::make_unique<Stft>(context);
+  if (kind == "istft") return std::make_unique<Istft>(context);
+  if (kind == "complex_power") return std::make_unique<ComplexFrame>(context, Kind::power);
+  if (kind == "complex_compress") return std::make_unique<ComplexFrame>(context, Kind::compress);
+  if (kind == "complex_gain") return std::make_unique<ComplexFrame>(context, Kind::gain);
+  if (kind == "deep_filter") return std::make_unique<DeepFilter>(context);
+  return nullptr;
+}
+
+}  // namespace rtaudio

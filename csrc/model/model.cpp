@@ -1,0 +1,90 @@
+#include "model/model.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+namespace rtaudio {
+namespace {
+
+constexpr std::size_t kMaxOperations = 20'000;
+constexpr int kMaxChannels = 1 << 18;
+constexpr int kMaxFrames = 1 << 20;
+constexpr std::int64_t kMaxBufferFloats = 1 << 26;
+
+[[noreturn]] void fail(const std::string& what) {
+  throw std::invalid_argument("the program " + what + "; export the model again");
+}
+
+}  // namespace
+
+Model::Model(const ProgramSpec& program)
+    : buffers_(program.buffers),
+      input_(program.input),
+      output_(program.output),
+      num_controls_(program.num_controls) {
+  check(program);
+  for (std::size_t i = 0; i < program.operations.size(); ++i) {
+    const OperationSpec& spec = program.operations[i];
+    operations_.push_back({make_layer(LayerContext(program, static_cast<int>(i))), spec.inputs,
+                           spec.output, spec.control});
+  }
+}
+
+// Each buffer is written once, before it is read.
+void Model::check(const ProgramSpec& program) const {
+  if (program.operations.size() > kMaxOperations || buffers_.size() > kMaxOperations + 1) {
+    fail("has too many operations");
+  }
+  if (num_controls_ < 0 || num_controls_ > 1024) fail("has too many controls");
+  const auto known = [&](int buffer) {
+    return buffer >= 0 && static_cast<std::size_t>(buffer) < buffers_.size();
+  };
+  if (!known(input_) || !known(output_)) fail("names a buffer that does not exist");
+  for (const BufferSpec& b : buffers_) {
+    if (b.channels < 1 || b.channels > kMaxChannels || b.frames < 1 || b.frames > kMaxFrames ||
+        b.delay < 0 || b.delay > kMaxFrames ||
+        std::int64_t{row_floats(b.channels)} * b.frames > kMaxBufferFloats) {
+      fail("has a buffer of impossible size (" + std::to_string(b.channels) + " channels, " +
+           std::to_string(b.frames) + " frames, delay " + std::to_string(b.delay) + ")");
+    }
+  }
+  std::vector<bool> written(buffers_.size(), false);
+  written[static_cast<std::size_t>(input_)] = true;
+  for (const OperationSpec& op : program.operations) {
+    if (op.inputs.empty()) fail("has an operation without an input");
+    for (const int input : op.inputs) {
+      if (!known(input) || !written[static_cast<std::size_t>(input)]) {
+        fail("reads buffer " + std::to_string(input) + " before it is written");
+      }
+    }
+    if (!known(op.output) || written[static_cast<std::size_t>(op.output)]) {
+      fail("writes buffer " + std::to_string(op.output) + " twice");
+    }
+    written[static_cast<std::size_t>(op.output)] = true;
+    if (op.control < -1 || op.control >= num_controls_) fail("names a control that does not exist");
+  }
+  if (!written[static_cast<std::size_t>(output_)]) fail("never writes its output");
+}
+
+void Model::lengths(std::int64_t source_length, std::vector<std::int64_t>& out) const {
+  out.assign(buffers_.size(), 0);
+  out[static_cast<std::size_t>(input_)] = source_length;
+  for (const Operation& op : operations_) {
+    std::int64_t shortest = out[static_cast<std::size_t>(op.inputs[0])];
+    for (const int input : op.inputs) {
+      shortest = std::min(shortest, out[static_cast<std::size_t>(input)]);
+    }
+    out[static_cast<std::size_t>(op.output)] = op.layer->out_length(shortest);
+  }
+}
+
+std::int64_t Model::output_length(std::int64_t source_length) const {
+  std::vector<std::int64_t> all;
+  lengths(source_length, all);
+  const std::int64_t in = input().frames;
+  const std::int64_t wanted = (source_length * output().frames + in - 1) / in;
+  return std::min(wanted, all[static_cast<std::size_t>(output_)]);
+}
+
+}  // namespace rtaudio

@@ -1,0 +1,93 @@
+// The state of a model for a number of lanes, owned by one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/platform.h"
+#include "cpu/pack.h"
+#include "model/model.h"
+
+namespace rtaudio {
+
+class Session {
+ public:
+  // A piece of state in canonical form: fp32 [channels][frames], oldest first.
+  struct StateTensor {
+    std::string name;
+    int channels;
+    int frames;
+    std::vector<float> values;
+  };
+
+  // `ramp_frames`: source frames over which a control moves to a new value. Throws
+  // std::invalid_argument for impossible numbers and std::length_error where the state would be
+  // larger than any sensible memory.
+  Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, double ramp_frames,
+          std::vector<float> controls);
+
+  const Model& model() const { return *model_; }
+  int lanes() const { return lanes_; }
+  int max_ticks() const { return max_ticks_; }
+
+  // Runs `num_ticks` <= max_ticks: reads and writes [lane][frame][channel], lanes `*_step` floats
+  // apart. Held lanes are left alone and their output is not written.
+  void process(const float* input, std::ptrdiff_t input_step, float* output,
+               std::ptrdiff_t output_step, int num_ticks) noexcept RTA_NONBLOCKING;
+
+  // The lane's signal has this many source frames; what comes later flushes.
+  void end(int lane, std::int64_t source_length);
+  void reset(int lane) noexcept;
+  void hold(int lane, bool held) noexcept { lanes_state_[static_cast<std::size_t>(lane)].held = held; }
+  void set_control(int index, float value) noexcept;
+  std::int64_t ticks(int lane) const { return lanes_state_[static_cast<std::size_t>(lane)].ticks; }
+
+  std::vector<StateTensor> save(int lane) const;
+  // Throws std::invalid_argument if the state is not one of this model.
+  void load(int lane, std::int64_t ticks, std::span<const StateTensor> state);
+
+ private:
+  struct Lane {
+    std::int64_t ticks = 0;
+    bool held = false;
+    bool ended = false;
+    std::vector<std::int64_t> lengths;  // valid frames of each buffer, once ended
+  };
+  struct Ramp {
+    float from;
+    float to;
+    double elapsed;  // source frames since the value was set
+  };
+
+  void run(int lane_index, const Model::Operation& op, std::size_t index, int num_ticks) noexcept
+      RTA_NONBLOCKING;
+  const float* control_values(int index, int num_frames, double frames_each) noexcept;
+  float* state_of(int lane, std::size_t op) {
+    return state_.get() + static_cast<std::size_t>(lane) * lane_floats_ + state_offsets_[op];
+  }
+  const float* state_of(int lane, std::size_t op) const {
+    return state_.get() + static_cast<std::size_t>(lane) * lane_floats_ + state_offsets_[op];
+  }
+  int max_frames(const Model::Operation& op) const;
+
+  std::shared_ptr<const Model> model_;
+  const Kernels* kernels_;
+  int lanes_;
+  int max_ticks_;
+  double ramp_frames_;
+  std::vector<Lane> lanes_state_;
+  std::vector<Ramp> ramps_;
+  std::vector<std::size_t> buffer_offsets_;
+  std::vector<std::size_t> state_offsets_;
+  std::size_t lane_floats_ = 0;
+  AlignedFloats buffers_;  // one lane's signals, reused lane after lane
+  AlignedFloats state_;
+  AlignedFloats scratch_;
+  std::vector<float> control_values_;
+  std::vector<const float*> inputs_;
+};
+
+}  // namespace rtaudio

@@ -1,0 +1,223 @@
+#include "model/stream.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <stdexcept>
+
+namespace rtaudio {
+namespace {
+
+// Squares of spectra stay finite below this.
+constexpr float kLargest = 1e15f;
+
+}  // namespace
+
+Stream::Stream(std::shared_ptr<const Model> model, int lanes, int max_ticks, double ramp_frames,
+               std::vector<float> controls, int process_frames)
+    : session_(std::move(model), lanes, max_ticks, ramp_frames, std::move(controls)),
+      in_tick_(session_.model().input().frames),
+      out_tick_(session_.model().output().frames),
+      capacity_(in_tick_ * max_ticks),
+      extra_delay_(process_frames > 0 ? in_tick_ - std::gcd(process_frames, in_tick_)
+                                      : in_tick_ - 1) {
+  if (process_frames < 0) throw std::invalid_argument("process_frames may not be negative");
+  in_.resize(static_cast<std::size_t>(capacity_) * static_cast<std::size_t>(input_width()));
+  out_.resize(static_cast<std::size_t>(out_tick_) * static_cast<std::size_t>(max_ticks) *
+              static_cast<std::size_t>(output_width()));
+  // Never more is waiting than what is held back, one call's worth of ticks and one tick.
+  ready_.resize(static_cast<std::size_t>(extra_delay_ + capacity_ + in_tick_) *
+                static_cast<std::size_t>(output_width()));
+}
+
+void Stream::reset() noexcept {
+  for (int lane = 0; lane < session_.lanes(); ++lane) session_.reset(lane);
+  pending_ = 0;
+  frames_in_ = frames_out_ = num_bad_samples_ = 0;
+  ended_ = processing_ = false;
+  ready_begin_ = ready_count_ = 0;
+}
+
+std::int64_t Stream::push_size(std::int64_t num_frames) const {
+  const std::int64_t computed = frames_out_ + (pending_ + num_frames) / in_tick_ * out_tick_;
+  return std::max<std::int64_t>(0, computed - delay()) -
+         std::max<std::int64_t>(0, frames_out_ - delay());
+}
+
+std::int64_t Stream::flush_size() const {
+  if (ended_) return 0;
+  return session_.model().output_length(frames_in_) -
+         std::max<std::int64_t>(0, frames_out_ - delay());
+}
+
+void Stream::take(const float* input, int num_frames) noexcept {
+  const int lanes = session_.lanes();
+  const int channels = session_.model().input().channels;
+  for (int lane = 0; lane < lanes; ++lane) {
+    float* to = in_.data() + (static_cast<std::ptrdiff_t>(lane) * capacity_ + pending_) * channels;
+    for (int t = 0; t < num_frames; ++t) {
+      for (int c = 0; c < channels; ++c) {
+        const float x = input[(static_cast<std::ptrdiff_t>(t) * lanes + lane) * channels + c];
+        const bool good = std::fabs(x) <= kLargest;  // false for NaN
+        num_bad_samples_ += !good;
+        to[t * channels + c] = good ? x : 0.0f;
+      }
+    }
+  }
+  pending_ += num_frames;
+}
+
+int Stream::run(int num_ticks) noexcept {
+  const int channels = session_.model().input().channels;
+  const std::ptrdiff_t in_step = std::ptrdiff_t{capacity_} * channels;
+  const std::ptrdiff_t out_step =
+      std::ptrdiff_t{out_tick_} * session_.max_ticks() * session_.model().output().channels;
+  session_.process(in_.data(), in_step, out_.data(), out_step, num_ticks);
+  const int used = num_ticks * in_tick_;
+  for (int lane = 0; lane < session_.lanes(); ++lane) {
+    float* first = in_.data() + lane * in_step;
+    std::copy(first + std::ptrdiff_t{used} * channels, first + std::ptrdiff_t{pending_} * channels,
+              first);
+  }
+  pending_ -= used;
+  frames_out_ += num_ticks * out_tick_;
+  return num_ticks * out_tick_;
+}
+
+void Stream::push(const float* input, std::int64_t num_frames, float* output) noexcept {
+  const int lanes = session_.lanes();
+  const int channels = session_.model().output().channels;
+  const std::ptrdiff_t out_step = std::ptrdiff_t{out_tick_} * session_.max_ticks() * channels;
+  frames_in_ += num_frames;
+  while (num_frames > 0) {
+    const int taken = static_cast<int>(std::min<std::int64_t>(num_frames, capacity_ - pending_));
+    take(input, taken);
+    input += std::ptrdiff_t{taken} * input_width();
+    num_frames -= taken;
+    if (pending_ < in_tick_) break;
+    const std::int64_t before = frames_out_;
+    const int computed = run(pending_ / in_tick_);
+    const int skipped =
+        static_cast<int>(std::clamp<std::int64_t>(delay() - before, 0, computed));
+    for (int lane = 0; lane < lanes; ++lane) {
+      const float* from = out_.data() + lane * out_step + std::ptrdiff_t{skipped} * channels;
+      for (int t = 0; t < computed - skipped; ++t) {
+        for (int c = 0; c < channels; ++c) {
+          output[(static_cast<std::ptrdiff_t>(t) * lanes + lane) * channels + c] =
+              from[t * channels + c];
+        }
+      }
+    }
+    output += std::ptrdiff_t{computed - skipped} * output_width();
+  }
+}
+
+void Stream::flush(float* output) {
+  std::int64_t wanted = flush_size();
+  for (int lane = 0; lane < session_.lanes(); ++lane) session_.end(lane, frames_in_);
+  ended_ = true;
+  // Zeros push the last frames out; what does not fit the answer is dropped.
+  const std::vector<float> zeros(static_cast<std::size_t>(in_tick_) *
+                                 static_cast<std::size_t>(input_width()));
+  std::vector<float> last;
+  while (wanted > 0) {
+    const int missing = in_tick_ - pending_ % in_tick_;
+    last.resize(static_cast<std::size_t>(push_size(missing)) *
+                static_cast<std::size_t>(output_width()));
+    push(zeros.data(), missing, last.data());
+    const std::int64_t frames =
+        std::min<std::int64_t>(wanted, static_cast<std::int64_t>(last.size()) / output_width());
+    std::copy_n(last.begin(), frames * output_width(), output);
+    output += frames * output_width();
+    wanted -= frames;
+  }
+}
+
+void Stream::start_processing() noexcept {
+  processing_ = true;
+  ready_begin_ = 0;
+  ready_count_ = extra_delay_;
+  std::fill(ready_.begin(), ready_.end(), 0.0f);
+}
+
+void Stream::process(const float* input, float* output, std::int64_t num_frames) noexcept {
+  if (!processing_) start_processing();
+  const int lanes = session_.lanes();
+  const int channels = session_.model().output().channels;
+  const int width = output_width();
+  const int size = static_cast<int>(ready_.size()) / width;
+  const std::ptrdiff_t out_step = std::ptrdiff_t{out_tick_} * session_.max_ticks() * channels;
+  frames_in_ += num_frames;
+  while (num_frames > 0) {
+    const int taken = static_cast<int>(std::min<std::int64_t>(num_frames, capacity_ - pending_));
+    take(input, taken);
+    input += std::ptrdiff_t{taken} * input_width();
+    const int computed = pending_ >= in_tick_ ? run(pending_ / in_tick_) : 0;
+    for (int t = 0; t < computed; ++t) {
+      float* to = ready_.data() + std::ptrdiff_t{(ready_begin_ + ready_count_ + t) % size} * width;
+      for (int lane = 0; lane < lanes; ++lane) {
+        std::copy_n(out_.data() + lane * out_step + t * channels, channels, to + lane * channels);
+      }
+    }
+    ready_count_ += computed;
+    for (int t = 0; t < taken; ++t) {
+      std::copy_n(ready_.data() + std::ptrdiff_t{(ready_begin_ + t) % size} * width, width,
+                  output + std::ptrdiff_t{t} * width);
+    }
+    ready_begin_ = (ready_begin_ + taken) % size;
+    ready_count_ -= taken;
+    output += std::ptrdiff_t{taken} * width;
+    num_frames -= taken;
+  }
+}
+
+Stream::Saved Stream::save() const {
+  Saved saved{frames_in_, frames_out_, processing_, {}, {}, {}};
+  const int lanes = session_.lanes();
+  const int channels = session_.model().input().channels;
+  for (int t = 0; t < pending_; ++t) {
+    for (int lane = 0; lane < lanes; ++lane) {
+      const float* from = in_.data() + (static_cast<std::ptrdiff_t>(lane) * capacity_ + t) * channels;
+      saved.pending.insert(saved.pending.end(), from, from + channels);
+    }
+  }
+  const int width = output_width();
+  const int size = static_cast<int>(ready_.size()) / width;
+  for (int t = 0; t < ready_count_; ++t) {
+    const float* from = ready_.data() + std::ptrdiff_t{(ready_begin_ + t) % size} * width;
+    saved.ready.insert(saved.ready.end(), from, from + width);
+  }
+  for (int lane = 0; lane < lanes; ++lane) saved.lanes.push_back(session_.save(lane));
+  return saved;
+}
+
+void Stream::load(const Saved& saved) {
+  const auto in_width = static_cast<std::size_t>(input_width());
+  const auto out_width = static_cast<std::size_t>(output_width());
+  const std::size_t pending = saved.pending.size() / in_width;
+  const std::int64_t ticks = (saved.frames_in - static_cast<std::int64_t>(pending)) / in_tick_;
+  if (saved.lanes.size() != static_cast<std::size_t>(session_.lanes()) ||
+      saved.pending.size() % in_width != 0 || saved.ready.size() % out_width != 0 ||
+      pending >= static_cast<std::size_t>(in_tick_) || saved.ready.size() > ready_.size() ||
+      saved.frames_in < 0 ||
+      ticks * in_tick_ + static_cast<std::int64_t>(pending) != saved.frames_in ||
+      ticks * out_tick_ != saved.frames_out ||
+      (saved.processing &&
+       saved.ready.size() / out_width + pending != static_cast<std::size_t>(extra_delay_))) {
+    throw std::invalid_argument(
+        "the saved state does not fit this stream: it was made with another number of channels, "
+        "block size or model");
+  }
+  reset();
+  for (int lane = 0; lane < session_.lanes(); ++lane) {
+    session_.load(lane, ticks, saved.lanes[static_cast<std::size_t>(lane)]);
+  }
+  take(saved.pending.data(), static_cast<int>(pending));
+  frames_in_ = saved.frames_in;
+  frames_out_ = saved.frames_out;
+  processing_ = saved.processing;
+  std::copy(saved.ready.begin(), saved.ready.end(), ready_.begin());
+  ready_count_ = static_cast<int>(saved.ready.size() / out_width);
+}
+
+}  // namespace rtaudio

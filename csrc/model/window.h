@@ -1,0 +1,53 @@
+// The rule of layers that read a window of input frames: convolutions, the STFT, deep filters.
+#pragma once
+
+#include <algorithm>
+
+#include "model/layer.h"
+#include "model/ring.h"
+
+namespace rtaudio {
+
+class WindowRule {
+ public:
+  // Output frame o of a call reads `width` input frames that end `extra` frames before its
+  // stride block does.
+  WindowRule(const LayerContext& context, int width, int stride)
+      : stride_(stride),
+        tail_(context.integer("tail", 0, 1 << 20)),
+        skipped_(0),
+        ring_(context.input().channels, 0) {
+    const int context_frames = width - stride + context.integer("extra", 0, 1 << 20);
+    skipped_ = std::max(0, -context_frames);
+    ring_ = Ring(context.input().channels, std::max(0, context_frames));
+    context.require(context.output().frames * std::int64_t{stride} == context.input().frames,
+                    "does not fit the frames of its buffers");
+  }
+
+  int stride() const { return stride_; }
+  int row() const { return ring_.row(); }
+  bool has_memory() const { return ring_.history() > 0; }
+
+  std::size_t state_floats(int max_frames) const { return ring_.floats(max_frames); }
+
+  // The first row that the call's first output frame reads.
+  const float* append(const Call& call) const noexcept {
+    return ring_.append(call.state, call.max_frames, call.position, call.inputs[0], call.num_frames,
+                        call.valid_begin, call.valid_end) +
+           skipped_ * row();
+  }
+
+  std::int64_t out_length(std::int64_t length) const {
+    return length <= 0 ? 0 : (length + tail_ + stride_ - 1) / stride_;
+  }
+
+  const Ring& ring() const { return ring_; }
+
+ private:
+  int stride_;
+  int tail_;
+  int skipped_;
+  Ring ring_;
+};
+
+}  // namespace rtaudio

@@ -1,0 +1,424 @@
+"""Model and Stream: a model file at work in the native engine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtaudio import _native
+from rtaudio.errors import ModelFileError, RateError, RtaudioError
+from rtaudio.graph.file import ModelFile, load_model_file
+from rtaudio.graph.graph import Graph
+from rtaudio.graph.layer import FloatArray
+from rtaudio.graph.program import Program, lower
+from rtaudio.models.family import find_family
+from rtaudio.runtime.registry import find_model
+from rtaudio.runtime.text import summary
+
+CONTROL_RAMP_SECONDS = 0.005
+STREAM_TICKS = 4  # the most ticks one native call takes while streaming
+OFFLINE_TICKS = 32
+MAX_LANES = 1024
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Delay from input to output in samples, by its parts.
+
+    `signal_delay`: how far the output lags behind; `hop`: samples collected before a step;
+    `window` and `lookahead` describe the model. Algorithmic latency = signal_delay + hop.
+    """
+
+    signal_delay: int
+    hop: int
+    lookahead: int
+    window: int
+    sample_rate: int
+
+    @property
+    def samples(self) -> int:
+        return self.signal_delay + self.hop
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / self.sample_rate
+
+    def parts(self) -> list[tuple[str, int]]:
+        return [("signal delay", self.signal_delay), ("one hop", self.hop)]
+
+
+class Model:
+    """A loaded model. Immutable and shared by any number of streams and threads.
+
+    Calling it runs a whole signal; `stream` runs block by block with the same bits.
+    """
+
+    def __init__(self, file: ModelFile, name: str = "") -> None:
+        self._file = file
+        self._family = find_family(file.metadata)
+        self._graphs: dict[int, Graph] = {file.graph.sample_rate: file.graph}
+        self._natives: dict[int, _native.Model] = {}
+        self.name = name or file.metadata.get("name", "model")
+        self.native(self.sample_rate)
+
+    @classmethod
+    def from_graph(cls, graph: Graph, tensors: Mapping[str, FloatArray], name: str = "") -> Model:
+        """A model straight from a graph and its tensors. Raises GraphError if they do not fit."""
+        program, program_tensors = lower(graph, tensors)
+        kept = {n: np.asarray(t, np.float32) for n, t in tensors.items()}
+        return cls(ModelFile(graph, kept, program, program_tensors, {}), name)
+
+    @property
+    def sample_rate(self) -> int:
+        """The rate the model was made for, Hz."""
+        return self._file.graph.sample_rate
+
+    @property
+    def graph(self) -> Graph:
+        return self._file.graph
+
+    @property
+    def tensors(self) -> Mapping[str, FloatArray]:
+        return self._file.tensors
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Free text of the model file: licence, training data, metrics ..."""
+        return dict(self._file.metadata)
+
+    @property
+    def ports(self) -> list[str]:
+        """One line a port."""
+        graph = self._file.graph
+        lines = [
+            f"{way} {port.name}: {port.channels} x float32, {port.unit}"
+            for way, port in (("in", graph.input), ("out", graph.output))
+        ]
+        return lines + [
+            f"control {c.name}: {c.low:g} to {c.high:g} {c.unit}, default {c.default:g}"
+            for c in graph.controls
+        ]
+
+    @property
+    def num_parameters(self) -> int:
+        return self._file.graph.num_parameters
+
+    def macs_per_second(self, sample_rate: int | None = None) -> float:
+        return self.graph_at(sample_rate or self.sample_rate).macs_per_second
+
+    def supports_rate(self, sample_rate: int) -> bool:
+        """True where the model frames at that rate itself, without a resampler."""
+        if sample_rate == self.sample_rate:
+            return True
+        return self._family is not None and self._family.supports_rate(sample_rate)
+
+    def native_rate(self, sample_rate: int) -> int:
+        """The rate a signal of `sample_rate` Hz is brought to: its own where the model frames at
+        it, else the lowest common one above, else the highest below."""
+        if self.supports_rate(sample_rate):
+            return sample_rate
+        common = (8_000, 16_000, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000)
+        known = [r for r in common if self.supports_rate(r)] or [self.sample_rate]
+        above = [r for r in known if r >= sample_rate]
+        return min(above) if above else max(known)
+
+    def graph_at(self, sample_rate: int) -> Graph:
+        """The graph at a rate. Raises RateError where the model does not frame at it."""
+        if sample_rate not in self._graphs:
+            if not self.supports_rate(sample_rate) or self._family is None:
+                raise RateError(
+                    f"model {self.name!r} does not frame at {sample_rate} Hz, but at "
+                    f"{self._rates()}; resample the stream (files are resampled for you)."
+                )
+            self._graphs[sample_rate] = self._family.at(sample_rate)
+        return self._graphs[sample_rate]
+
+    def native(self, sample_rate: int) -> _native.Model:
+        """The native model at a rate; made once."""
+        if sample_rate not in self._natives:
+            if sample_rate == self.sample_rate:
+                program, tensors = self._file.program, self._file.program_tensors
+            else:
+                program, tensors = lower(self.graph_at(sample_rate), self._file.tensors)
+            self._natives[sample_rate] = _make_native(program, tensors)
+        return self._natives[sample_rate]
+
+    def latency(self, sample_rate: int | None = None) -> Latency:
+        """Latency at a rate, in samples of that rate."""
+        rate = sample_rate or self.sample_rate
+        plan = self.graph_at(rate).plan
+        past = plan.receptive_past
+        lookahead = plan.lookahead_samples
+        window = lookahead + 1 if past is None else past + lookahead + 1
+        return Latency(plan.output.delay, plan.block, lookahead, window, rate)
+
+    def summary(self, sample_rate: int | None = None) -> str:
+        """The plan as a table of operations: rate, delay, channels, cost."""
+        return summary(self.graph_at(sample_rate or self.sample_rate))
+
+    def stream(
+        self,
+        sample_rate: int | None = None,
+        channels: int = 1,
+        *,
+        attenuation_limit_db: float | None = None,
+        block_samples: int | None = None,
+        max_ticks: int = STREAM_TICKS,
+    ) -> Stream:
+        """A stream at `sample_rate` Hz (default: the model's); every channel is a lane.
+
+        `block_samples`: process() will be called with multiples of it, which keeps its delay as
+        short as can be (None: with any number of frames). Raises RateError for a rate the model
+        does not frame at.
+        """
+        controls: dict[str, float] = {}
+        if attenuation_limit_db is not None:
+            controls["attenuation_limit_db"] = attenuation_limit_db
+        rate = sample_rate or self.sample_rate
+        return Stream(self, rate, channels, controls, block_samples or 0, max_ticks)
+
+    def __call__(
+        self,
+        x: NDArray[Any],
+        sample_rate: int | None = None,
+        *,
+        attenuation_limit_db: float | None = None,
+        compensate_delay: bool = True,
+    ) -> FloatArray:
+        """The whole signal x, (frames,) or (frames, channels), float, at `sample_rate` Hz.
+
+        The answer has x's shape and is aligned to it; without `compensate_delay` it comes
+        `latency().signal_delay` samples later, as a stream's process() would give it. A rate the
+        model does not frame at is resampled (soxr) and back.
+        """
+        x = _as_audio(x)
+        rate = sample_rate or self.sample_rate
+        wide = x[:, None] if x.ndim == 1 else x
+        native_rate = self.native_rate(rate)
+        if native_rate != rate:
+            import soxr
+
+            wide = np.ascontiguousarray(soxr.resample(wide, rate, native_rate), np.float32)
+        with self.stream(
+            native_rate,
+            wide.shape[1],
+            attenuation_limit_db=attenuation_limit_db,
+            max_ticks=OFFLINE_TICKS,
+        ) as stream:
+            y = np.concatenate([stream.push(wide), stream.flush()])
+        if native_rate != rate:
+            y = np.asarray(soxr.resample(y, native_rate, rate), np.float32)
+        y = _fit(y, x.shape[0], 0 if compensate_delay else self._delay_at(rate, native_rate))
+        return y[:, 0] if x.ndim == 1 else y
+
+    def _delay_at(self, rate: int, native_rate: int) -> int:
+        return round(self.latency(native_rate).signal_delay * rate / native_rate)
+
+    def _rates(self) -> str:
+        if self._family is None:
+            return f"{self.sample_rate} Hz only"
+        return "rates divisible by 100 with small prime factors (8, 16, 32, 44.1, 48 kHz ...)"
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the tensors, names included."""
+        digest = hashlib.sha256()
+        for name in sorted(self._file.tensors):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(self._file.tensors[name], "<f4").tobytes())
+        return digest.hexdigest()
+
+
+class Stream:
+    """One model's state for some channels, fed any number of frames at a time.
+
+    push ... flush trims the delay: their outputs joined equal model(x), bit for bit. process gives
+    as many frames as it takes, `latency_samples` later, for live use. Use one of the two between
+    resets. Arrays are float32, (frames, channels) or, with one channel, (frames,). Owned by one
+    thread.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        sample_rate: int,
+        channels: int,
+        controls: Mapping[str, float],
+        block_samples: int,
+        max_ticks: int,
+    ) -> None:
+        graph = model.graph_at(sample_rate)
+        width = graph.input.channels
+        if channels % width or not width <= channels <= MAX_LANES * width:
+            raise RtaudioError(
+                f"a stream of {channels} channels is not possible; ask for 1 to "
+                f"{MAX_LANES * width}, in multiples of {width}."
+            )
+        if block_samples < 0:
+            raise RtaudioError(f"block_samples is {block_samples}; it must be positive or None.")
+        self._model = model
+        self._ports = {c.name: (i, c) for i, c in enumerate(graph.controls)}
+        self._values = {c.name: c.default for c in graph.controls}
+        for name, value in controls.items():
+            self._port(name)
+            self._values[name] = value
+        self.sample_rate = sample_rate
+        self.channels = channels
+        self._flat = False
+        self._native = _native.Stream(
+            model.native(sample_rate),
+            channels // width,
+            max_ticks,
+            CONTROL_RAMP_SECONDS * sample_rate,
+            [port.to_kernel(self._values[n]) for n, (_, port) in self._ports.items()],
+            block_samples,
+        )
+        self.process_into = self._native.process_into
+
+    def push(self, x: FloatArray) -> FloatArray:
+        """Takes any number of frames and returns those that are ready."""
+        self._flat = x.ndim == 1
+        return self._native.push(x)
+
+    def flush(self) -> FloatArray:
+        """The rest of the answer; the signal has ended. reset() starts a new one."""
+        return self._native.flush(self._flat)
+
+    def process(self, x: FloatArray) -> FloatArray:
+        """As many frames out as in, `latency_samples` late."""
+        return self._native.process(x)
+
+    def callback(
+        self, indata: FloatArray, outdata: FloatArray, frames: int, time: Any, status: Any
+    ) -> None:
+        """A sounddevice.Stream callback (float32, as many channels in as out).
+
+        It runs in Python: whatever holds the GIL (another thread's long C call, a garbage
+        collection) delays it, and the sound card does not wait. Good for scripts that do little
+        else; give the stream `block_samples=` equal to the device's block size.
+        """
+        self._native.process_into(indata, outdata)
+
+    def reset(self) -> None:
+        """Forgets everything but the controls."""
+        self._native.reset()
+
+    def set_control(self, name: str, value: float) -> None:
+        """Moves a control port to `value` over the next 5 ms of signal. It is clamped to the
+        port's range; an unknown name raises RtaudioError."""
+        index, port = self._port(name)
+        self._values[name] = value
+        self._native.set_control(index, port.to_kernel(value))
+
+    @property
+    def latency_samples(self) -> int:
+        """Samples that process() lags behind: the model's signal delay and what blocks that are
+        no multiple of its hop add."""
+        return self._native.delay + self._native.extra_delay
+
+    @property
+    def num_bad_samples(self) -> int:
+        """Input samples since reset that were NaN, infinite or above 1e15 and were read as zero."""
+        return self._native.num_bad_samples
+
+    def save_state(self) -> dict[str, NDArray[Any]]:
+        """All memory as arrays, fp32 [channel, time], oldest first; may be saved by numpy.savez."""
+        state = self._native.save()
+        state["model"] = np.frombuffer(bytes.fromhex(self._model.fingerprint()), np.uint8)
+        state["controls"] = np.array([self._values[n] for n in self._ports], np.float64)
+        return state
+
+    def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Continues from save_state(), of this model at this rate with as many channels.
+
+        Raises RtaudioError if it is of another.
+        """
+        wanted = bytes.fromhex(self._model.fingerprint())
+        if "model" not in state or state["model"].tobytes() != wanted:
+            raise RtaudioError(
+                f"the saved state is not one of model {self._model.name!r}; load it into the model "
+                "that saved it."
+            )
+        try:
+            arrays = {k: v for k, v in state.items() if k not in ("model", "controls")}
+            self._native.load(arrays)
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise RtaudioError(str(error)) from error
+        for name, value in zip(self._ports, state.get("controls", ()), strict=False):
+            self.set_control(name, float(value))
+
+    def _port(self, name: str) -> tuple[int, Any]:
+        if name not in self._ports:
+            known = ", ".join(self._ports) or "none"
+            raise RtaudioError(
+                f"model {self._model.name!r} has no control {name!r}; it has: {known}."
+            )
+        return self._ports[name]
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing to release; the state goes with the object."""
+
+
+def load(name_or_path: str | os.PathLike[str]) -> Model:
+    """A shipped model by name, or a model file. Raises ModelFileError."""
+    path = find_model(Path(name_or_path))
+    return Model(load_model_file(path), path.stem)
+
+
+def _make_native(program: Program, tensors: Mapping[str, FloatArray]) -> _native.Model:
+    try:
+        return _native.Model(
+            [(b.channels, b.frames, b.delay) for b in program.buffers],
+            [
+                (
+                    op.kind,
+                    list(op.inputs),
+                    op.output,
+                    dict(op.ints),
+                    dict(op.floats),
+                    dict(op.tensors),
+                    op.control,
+                )
+                for op in program.operations
+            ],
+            program.input,
+            program.output,
+            len(program.controls),
+            {n: np.ascontiguousarray(t, np.float32) for n, t in tensors.items()},
+        )
+    except (ValueError, MemoryError) as error:
+        raise ModelFileError(f"the engine cannot run this model: {error}.") from error
+
+
+def _as_audio(x: NDArray[Any]) -> FloatArray:
+    x = np.asarray(x)
+    if x.dtype.kind != "f":
+        raise TypeError(f"audio is {x.dtype}; convert it to float, full scale 1.0")
+    if x.ndim not in (1, 2):
+        raise ValueError(f"audio has shape {x.shape}; give (frames,) or (frames, channels)")
+    return np.ascontiguousarray(x, np.float32)
+
+
+def _fit(y: FloatArray, num_frames: int, delay: int) -> FloatArray:
+    """`y` later by `delay` frames and exactly `num_frames` long."""
+    out = np.zeros((num_frames, y.shape[1]), np.float32)
+    count = max(0, min(num_frames - delay, len(y)))
+    out[delay : delay + count] = y[:count]
+    return out
+
+
