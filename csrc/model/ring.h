@@ -12,10 +12,11 @@ namespace rtaudio {
 
 class Ring {
  public:
-  Ring(int channels, int history) : channels_(channels), history_(history) {}
+  Ring(int channels, int history) : Ring(channels, history, row_floats(channels)) {}
+  Ring(int channels, int history, int row) : channels_(channels), history_(history), row_(row) {}
 
   int history() const { return history_; }
-  int row() const { return row_floats(channels_); }
+  int row() const { return row_; }
   int frames(int max_frames) const { return history_ + max_frames; }
   std::size_t floats(int max_frames) const {
     // One vector of slack: kernels may read a whole vector at the last row.
@@ -83,6 +84,7 @@ class Ring {
 
   int channels_;
   int history_;
+  int row_;
 };
 
 }  // namespace rtaudio

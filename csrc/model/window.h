@@ -16,9 +16,13 @@ class WindowRule {
       : stride_(stride),
         tail_(context.integer("tail", 0, 1 << 20)),
         skipped_(0),
+        pointwise_(false),
         ring_(context.input().channels, 0) {
     const int context_frames = width - stride + context.integer("extra", 0, 1 << 20);
     skipped_ = std::max(0, -context_frames);
+    // Equal delays: otherwise a valid output may read a frame outside the signal, which is zero.
+    pointwise_ = width == 1 && stride == 1 && context_frames == 0 &&
+                 context.input().delay == context.output().delay;
     ring_ = Ring(context.input().channels, std::max(0, context_frames));
     context.require(context.output().frames * std::int64_t{stride} == context.input().frames,
                     "does not fit the frames of its buffers");
@@ -26,12 +30,17 @@ class WindowRule {
 
   int stride() const { return stride_; }
   int row() const { return ring_.row(); }
+  // True where an output frame reads its own input frame alone: no ring and no masks.
+  bool pointwise() const { return pointwise_; }
   bool has_memory() const { return ring_.history() > 0; }
 
-  std::size_t state_floats(int max_frames) const { return ring_.floats(max_frames); }
+  std::size_t state_floats(int max_frames) const {
+    return pointwise_ ? 0 : ring_.floats(max_frames);
+  }
 
   // The first row that the call's first output frame reads.
   const float* append(const Call& call) const noexcept {
+    if (pointwise_) return call.inputs[0];
     return ring_.append(call.state, call.max_frames, call.position, call.inputs[0], call.num_frames,
                         call.valid_begin, call.valid_end) +
            skipped_ * row();
@@ -47,6 +56,7 @@ class WindowRule {
   int stride_;
   int tail_;
   int skipped_;
+  bool pointwise_;
   Ring ring_;
 };
 

@@ -186,7 +186,7 @@ class _Planner:
             wanted = signal.delay + rule.lookahead
             delay = max(0, -(-wanted // rule.stride))
             extra = delay * rule.stride - wanted
-            past = None if past is None else past + max(0, rule.left) * step
+            past = None if past is None else past + rule.left * step
             future = future + (rule.stride - 1 + rule.lookahead) * step
         elif isinstance(rule, Overlap):
             delay = signal.delay * rule.stride + rule.crop

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rtaudio.graph.graph import Graph
-from rtaudio.graph.layer import FloatArray
+from rtaudio.graph.graph import ControlPort, Graph, StreamPort
+from rtaudio.graph.layer import FloatArray, Layer
+from rtaudio.graph.plan import plan
 from rtaudio.runtime.model import Model, Stream
 
 ORACLE_TOLERANCE = 2e-4  # fp32 against float64, relative to the larger of 1 and the output's peak
@@ -33,6 +34,8 @@ class Report:
     model: str
     digest: str
     laws: list[Law] = field(default_factory=list)
+    # Source frames (back, ahead) that were seen to change an output frame.
+    measured_field: tuple[float, float] = (0.0, 0.0)
 
     @property
     def ok(self) -> bool:
@@ -46,24 +49,47 @@ class Report:
 
 
 def verify_streaming(
-    model: Model | Graph,
+    model: Model | Graph | Layer,
     tensors: Mapping[str, FloatArray] | None = None,
     *,
+    channels: int = 1,
     sample_rate: int | None = None,
     num_ticks: int = 40,
     seed: int = 0,
 ) -> Report:
-    """Checks every law on `model`, or on a graph with `tensors` (default: random ones).
+    """Checks every law on `model`, or on a graph or a layer (of `channels` input channels) with
+    `tensors` (default: random ones).
 
     The signal is `num_ticks` ticks and a bit of noise, from `seed`. Equality is of bits. Where
     torch is installed the float64 definition (rtaudio.nn.Net) is the oracle.
     """
+    if isinstance(model, Layer):
+        model = graph_of(model, channels)
     if isinstance(model, Graph):
         values = model.initial_tensors(seed) if tensors is None else tensors
         model = Model.from_graph(model, values, "graph")
     check = _Check(model, sample_rate or model.sample_rate, num_ticks, seed)
     laws = [law() for law in check.laws()]
-    return Report(model.name, reference_digest(model), laws)
+    return Report(model.name, reference_digest(model), laws, check.measured_field)
+
+
+def graph_of(layer: Layer, channels: int, sample_rate: int = 1000) -> Graph:
+    """A graph of one layer, to try it. A layer that reads a control gets one from 0 to 1."""
+    planned = plan(layer, channels)
+    controls = {
+        control
+        for node in planned.nodes
+        if (control := node.layer.kernel(node.inputs[0].channels).control)
+    }
+    return Graph(
+        body=layer,
+        sample_rate=sample_rate,
+        input=StreamPort(name="x", channels=channels),
+        output=StreamPort(name="y", channels=planned.output.channels),
+        controls=tuple(
+            ControlPort(name=name, default=0.25, low=0.0, high=1.0) for name in sorted(controls)
+        ),
+    )
 
 
 def reference_digest(model: Model) -> str:
@@ -93,6 +119,7 @@ class _Check:
         length = num_ticks * self.plan.block + self.rng.randrange(self.plan.block)
         self.x = self.signal(length)
         self.whole = self.run(self.x, [length])
+        self.measured_field = (0.0, 0.0)
 
     def laws(self) -> list[Callable[[], Law]]:
         return [
@@ -198,6 +225,7 @@ class _Check:
             if len(changed):
                 seen_past = max(seen_past, changed[-1] / rate - at)
                 seen_future = max(seen_future, at - changed[0] / rate)
+        self.measured_field = (seen_past, seen_future)
         ok = seen_future <= future and (past is None or seen_past <= past)
         past_text = "unbounded" if past is None else str(past)
         detail = (

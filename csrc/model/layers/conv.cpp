@@ -59,7 +59,7 @@ class Conv final : public Layer {
   }
 
   std::size_t state_floats(int max_frames) const override {
-    return window_.has_memory() ? window_.state_floats(max_frames) : 0;
+    return window_.state_floats(max_frames);
   }
 
   std::size_t scratch_floats(int max_frames) const override {
@@ -71,7 +71,7 @@ class Conv final : public Layer {
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
     const std::ptrdiff_t row = row_floats(channels_);
-    const float* first = window_.has_memory() ? window_.append(call) : call.inputs[0];
+    const float* first = window_.append(call);
     Rows rows{first, window_.stride() * row, dilation_ * row, kernel_, channels_ / groups_};
     const int num_out = call.num_frames / window_.stride();
     const std::ptrdiff_t out_row = row_floats(outputs_);

@@ -11,7 +11,7 @@ namespace rtaudio {
 namespace {
 
 constexpr int kMaxLayers = 1024;
-constexpr int kMinRingFrames = 16;  // the kernel's tile
+constexpr int kTileFrames = 16;  // the most frames the kernel takes through all layers at once
 
 class Stack final : public Layer {
  public:
@@ -31,36 +31,43 @@ class Stack final : public Layer {
       const int dilation = context.integer("dilation." + index, 1, (1 << 20) / kernel_);
       const std::string path = "layers." + index;
       layers_.push_back({pack_conv(context, path), pack_out(context, path), dilation});
-      rings_.emplace_back(channels_, (kernel_ - 1) * dilation);
+      rings_.emplace_back(channels_, (kernel_ - 1) * dilation, padded(channels_));
     }
   }
 
   std::size_t state_floats(int max_frames) const override {
     std::size_t floats = 0;
-    for (const Ring& ring : rings_) floats += aligned(ring.floats(ring_frames(max_frames)));
+    for (std::size_t i = 0; i < rings_.size(); ++i) floats += ring_floats(i, max_frames);
     return floats;
   }
 
-  std::size_t scratch_floats(int /*max_frames*/) const override {
-    return gated_stack_scratch_floats(channels_, gate_, skip_) +
-           layers_.size() * sizeof(GatedLayer) / sizeof(float) + 16;
+  std::size_t scratch_floats(int max_frames) const override {
+    return table_offset() + layers_.size() * sizeof(GatedLayer) / sizeof(float) + 16 +
+           static_cast<std::size_t>(max_frames) * static_cast<std::size_t>(padded(channels_));
   }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
     // The kernel's table of layers with this stream's rings, built in scratch.
-    auto* table = reinterpret_cast<GatedLayer*>(
-        call.scratch + gated_stack_scratch_floats(channels_, gate_, skip_));
-    const int max_frames = ring_frames(call.max_frames);
+    auto* table = reinterpret_cast<GatedLayer*>(call.scratch + table_offset());
     float* state = call.state;
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       new (table + i) GatedLayer{layers_[i].conv.view(), layers_[i].out.view(),
-                                 layers_[i].dilation, state, rings_[i].frames(max_frames)};
-      state += aligned(rings_[i].floats(max_frames));
+                                 layers_[i].dilation, state,
+                                 rings_[i].frames(ring_frames(i, call.max_frames))};
+      state += ring_floats(i, call.max_frames);
     }
-    rings_[0].append(call.state, max_frames, call.position, call.inputs[0], call.num_frames,
+    const float* rows = call.inputs[0];
+    if (row_floats(channels_) != padded(channels_)) {
+      float* wide = reinterpret_cast<float*>(table + layers_.size());
+      for (int t = 0; t < call.num_frames; ++t) {
+        std::copy_n(rows + t * channels_, channels_, wide + t * padded(channels_));
+      }
+      rows = wide;
+    }
+    rings_[0].append(call.state, call.max_frames, call.position, rows, call.num_frames,
                      call.valid_begin, call.valid_end);
     const GatedStack stack{table,    static_cast<int>(layers_.size()), kernel_, channels_, gate_,
-                           skip_,    row_floats(channels_)};
+                           skip_,    padded(channels_)};
     call.kernels.gated_stack(stack, call.position, call.num_frames, call.valid_begin,
                              call.valid_end, call.output, row_floats(skip_), call.scratch);
   }
@@ -77,17 +84,21 @@ class Stack final : public Layer {
   void save(const float* state, std::int64_t position, int max_frames,
             std::span<const std::span<float>> out) const override {
     std::size_t used = 0;
-    for (const Ring& ring : rings_) {
-      if (ring.history() > 0) ring.save(state, ring_frames(max_frames), position, out[used++]);
-      state += aligned(ring.floats(ring_frames(max_frames)));
+    for (std::size_t i = 0; i < rings_.size(); ++i) {
+      if (rings_[i].history() > 0) {
+        rings_[i].save(state, ring_frames(i, max_frames), position, out[used++]);
+      }
+      state += ring_floats(i, max_frames);
     }
   }
   void load(float* state, std::int64_t position, int max_frames,
             std::span<const std::span<const float>> in) const override {
     std::size_t used = 0;
-    for (const Ring& ring : rings_) {
-      if (ring.history() > 0) ring.load(state, ring_frames(max_frames), position, in[used++]);
-      state += aligned(ring.floats(ring_frames(max_frames)));
+    for (std::size_t i = 0; i < rings_.size(); ++i) {
+      if (rings_[i].history() > 0) {
+        rings_[i].load(state, ring_frames(i, max_frames), position, in[used++]);
+      }
+      state += ring_floats(i, max_frames);
     }
   }
 
@@ -98,8 +109,16 @@ class Stack final : public Layer {
     int dilation;
   };
 
-  static int ring_frames(int max_frames) { return std::max(max_frames, kMinRingFrames); }
-  static std::size_t aligned(std::size_t floats) { return (floats + 15) / 16 * 16; }
+  // The first layer's ring takes a whole call, the others a tile.
+  static int ring_frames(std::size_t layer, int max_frames) {
+    return layer == 0 ? max_frames : std::min(max_frames, kTileFrames);
+  }
+  std::size_t ring_floats(std::size_t layer, int max_frames) const {
+    return (rings_[layer].floats(ring_frames(layer, max_frames)) + 15) / 16 * 16;
+  }
+  std::size_t table_offset() const {
+    return gated_stack_scratch_floats(channels_, gate_, skip_);
+  }
   static int padded(int channels) { return (channels + 15) / 16 * 16; }
 
   // [2 * gate, channels, kernel] with each half padded to whole vectors.

@@ -37,7 +37,7 @@ class Stft final : public Layer {
   }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
-    const float* x = rule_.has_memory() ? rule_.append(call) : call.inputs[0];
+    const float* x = rule_.append(call);
     float* frame = call.scratch;
     float* rest = frame + static_cast<std::size_t>(window_ + 16) / 16 * 16;
     const FftPlan plan = tables_.view();

@@ -1,0 +1,61 @@
+"""Every layer kind under every law, by one call; and the declared receptive field is the real one."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from rtaudio import verify_streaming
+from rtaudio.graph import Layer, Serial
+from rtaudio.graph.layer import Composite
+from rtaudio.graph.serialize import INTERNAL_KINDS
+from rtaudio.runtime.laws import graph_of
+
+from .catalogue import EXAMPLES
+from .random_graphs import random_graph
+
+# The window of an STFT begins with a zero; a deep filter's coefficients come from the newest frame.
+FIELD_NOT_REACHED = {"stft and istft", "stft", "stft of odd length", "istft", "activation clamp"}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_laws(name: str) -> None:
+    layer, channels = EXAMPLES[name]
+    report = verify_streaming(layer, channels=channels)
+    failed = [f"{law.name}: {law.detail}" for law in report.laws if law.passed is False]
+    assert not failed, "; ".join(failed)
+
+
+@pytest.mark.parametrize("name", [n for n in EXAMPLES if n not in FIELD_NOT_REACHED])
+def test_declared_receptive_field_is_the_measured_one(name: str) -> None:
+    layer, channels = EXAMPLES[name]
+    plan = graph_of(layer, channels).plan
+    if plan.receptive_past is None:
+        pytest.skip("unbounded: a recurrent layer remembers everything")
+    report = verify_streaming(layer, channels=channels)
+    back, ahead = (math.ceil(v) for v in report.measured_field)
+    assert (back, ahead) == (plan.receptive_past, plan.lookahead_samples)
+
+
+def test_every_kind_has_an_example() -> None:
+    seen = {kind for layer, _ in EXAMPLES.values() for kind in kinds(layer)}
+    assert seen >= set(Layer.registry) - INTERNAL_KINDS - {"serial"}
+
+
+@pytest.mark.parametrize("first", range(0, 60, 10))
+def test_random_graphs_keep_the_laws_natively(first: int) -> None:
+    for seed in range(first, first + 10):
+        report = verify_streaming(random_graph(seed, max_channels=20), num_ticks=12, seed=seed)
+        failed = [f"{law.name}: {law.detail}" for law in report.laws if law.passed is False]
+        assert not failed, f"graph {seed}: " + "; ".join(failed)
+
+
+def kinds(layer: Layer) -> set[str]:
+    if isinstance(layer, Composite) and not isinstance(layer, Serial) and layer.kind == "gated_stack":
+        return {layer.kind}
+    found = {layer.kind}
+    if isinstance(layer, Composite):
+        for child in layer.children():
+            found |= kinds(child)
+    return found
