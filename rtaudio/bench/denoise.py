@@ -130,8 +130,9 @@ def _result(
     level: str,
 ) -> dict[str, Any]:
     mean = float(np.mean(ours.times))
-    hop = model.latency(ours.rate)
-    floor = peak.floor_seconds(macs_per_block, 4 * model.num_parameters * ours.size / hop.hop)
+    latency = model.latency(ours.rate)
+    read_bytes = 4 * model.num_parameters * ours.size / latency.hop
+    floor = peak.floor_seconds(macs_per_block, read_bytes)
     return {
         "schema": SCHEMA,
         "kind": "denoise",
@@ -148,7 +149,7 @@ def _result(
         "us_per_sample": round(mean * 1e6 / ours.size, 5),
         "samples_per_second": round(ours.size / mean),
         "rtf": round(ours.rtf(), 6),
-        "latency_ms": round(hop.seconds * 1e3, 3),
+        "latency_ms": round(latency.seconds * 1e3, 3),
         "gmacs": round(macs_per_block / mean / 1e9, 3),
         "floor_us": round(floor * 1e6, 3),
         "peak": {

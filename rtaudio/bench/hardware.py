@@ -1,9 +1,9 @@
 """What this machine can do at best on one thread: multiply-adds and weight reads a second.
 
 The multiply-adds are measured with NumPy's own BLAS on a 512 x 512 product, in a process of its
-own so that it runs on one thread and at the wanted level. The reads are dot products of a vector
-as large as the weights, hot as they are in a stream. A block cannot be faster than the slower
-of the two: its floor.
+own so that it runs on one thread and at the wanted level. The reads are matrix-vector products,
+each way round, with a matrix as large as the weights, hot as they are in a stream. A block cannot
+be faster than the slower of the two: its floor.
 """
 
 from __future__ import annotations
@@ -29,12 +29,11 @@ def best(run, seconds):
 a = np.random.default_rng(0).standard_normal((512, 512), dtype=np.float32)
 out = np.empty_like(a)
 multiply = best(lambda: np.matmul(a, a, out=out), 0.5)
-x = np.ones(max(1024, int(sys.argv[1]) // 4), np.float32)
-repeat = max(1, 2_000_000 // x.nbytes)
-def read():
-    for _ in range(repeat):
-        x.dot(x)
-print(512**3 / multiply, x.nbytes * repeat / best(read, 0.3))
+side = max(32, round((int(sys.argv[1]) / 4) ** 0.5))
+weights, x = np.ones((side, side), np.float32), np.ones(side, np.float32)
+y = np.empty_like(x)
+read = min(best(lambda m=m: np.matmul(m, x, out=y), 0.3) for m in (weights, weights.T))
+print(512**3 / multiply, weights.nbytes / read)
 """
 
 
@@ -72,12 +71,19 @@ def measure_peak(level: str, weight_bytes: int) -> Peak:
 
 def describe_machine() -> dict[str, str | int]:
     """What a figure belongs to; no name of the host."""
-    return {
+    machine: dict[str, str | int] = {
         "cpu": cpu_name(),
         "cores": os.cpu_count() or 1,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
     }
+    # An audio thread has real-time priority; a figure taken with it says so (chrt -f 50 ...).
+    if hasattr(os, "sched_getscheduler"):
+        policies = {getattr(os, "SCHED_FIFO", -1): "fifo", getattr(os, "SCHED_RR", -2): "rr"}
+        policy = policies.get(os.sched_getscheduler(0))
+        if policy is not None:
+            machine["scheduler"] = f"{policy} {os.sched_getparam(0).sched_priority}"
+    return machine
 
 
 def cpu_name() -> str:

@@ -78,7 +78,7 @@ class RNNoise:
     def step(self, block: FloatArray) -> FloatArray:
         np.multiply(block, np.float32(32768), out=self._buffer)
         self._library.rnnoise_process_frame(self._state, self._pointer, self._pointer)
-        return self._buffer / np.float32(32768)
+        return np.asarray(self._buffer / 32768, np.float32)
 
     def __del__(self) -> None:
         if getattr(self, "_state", None):
@@ -112,7 +112,8 @@ class DTLN:
         self._sum[:-128] = self._sum[128:]
         self._sum[-128:] = 0
         self._sum += self._run(1, estimate.reshape(1, 1, -1))
-        return self._sum[:128].copy()
+        out: FloatArray = self._sum[:128].copy()
+        return out
 
 
 class GTCRN:
@@ -123,8 +124,11 @@ class GTCRN:
 
     def __init__(self) -> None:
         self._session = _session(self.package, "gtcrn_simple.onnx")
-        shapes = {"conv_cache": (2, 1, 16, 16, 33), "tra_cache": (2, 3, 1, 1, 16)}
-        shapes["inter_cache"] = (2, 1, 33, 16)
+        shapes: dict[str, tuple[int, ...]] = {
+            "conv_cache": (2, 1, 16, 16, 33),
+            "tra_cache": (2, 3, 1, 1, 16),
+            "inter_cache": (2, 1, 33, 16),
+        }
         self._caches = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
         self._taper = np.sqrt(np.hanning(513)[:-1]).astype(np.float32)
         self._window = np.zeros(512, np.float32)
@@ -139,7 +143,7 @@ class GTCRN:
         self._caches = dict(zip(self._caches, caches, strict=True))
         parts = enhanced[0, :, 0]
         frame = (np.fft.irfft(parts[:, 0] + 1j * parts[:, 1]) * self._taper).astype(np.float32)
-        out = self._tail + frame[:256]
+        out: FloatArray = self._tail + frame[:256]
         self._tail = frame[256:]
         return out
 

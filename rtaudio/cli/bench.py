@@ -25,8 +25,8 @@ examples:
   rtaudio bench denoise --json result.json
 
 The floor is what the multiply-adds, or one read of the weights, would take at the
-measured peak of one thread (NumPy's BLAS on a 512 x 512 product, at the same level;
-dot products over as many bytes as the weights have), whichever is slower.
+measured peak of one thread, whichever is slower (NumPy's BLAS: a 512 x 512 product,
+and matrix-vector products with a matrix of as many bytes as the weights have).
 """
 
 KINDS = ("denoise", "startup")
@@ -150,13 +150,14 @@ def _lines(result: dict[str, Any]) -> list[str]:
     rows += [_row(name, peer) for name, peer in result["peers"].items()]
     block = result["us_per_block"]["p50"]
     part = result["floor_us"] / block if block else 0.0
+    peak = result["peak"]
     return [
         *rows,
         "",
-        f"{result['model']}: {result['gmacs']:.1f} GMAC/s at level {result['isa']}; the floor of "
-        f"this machine is {result['floor_us']:.1f} us",
-        f"per block, so p50 is at {100 * part:.0f} % of the limit "
-        f"({result['peak']['gmacs']:.0f} GMAC/s on one thread)",
+        f"floor {result['floor_us']:.1f} us a block, so the median is at {100 * part:.0f} % of "
+        "what this machine can do",
+        f"({peak['gmacs']:.0f} GMAC/s, weights read at {peak['weight_gbytes_per_second']:.0f} GB/s;"
+        f" reached: {result['gmacs']:.1f} GMAC/s at level {result['isa']})",
         f"{where}; one thread",
     ]
 

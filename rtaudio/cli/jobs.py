@@ -55,6 +55,8 @@ def plan_jobs(
         if len(inputs) > 1 or Path(inputs[0]).is_dir():
             raise UsageError("-o names one file, and several inputs need -d DIRECTORY")
         target = None if output == PIPE else Path(output)
+        if target is not None and target.is_dir():
+            raise UsageError(f"-o {output} is a folder; use -d {output}, or name a file in it")
         jobs = [Job(input=Path(inputs[0]), output=target, keep_existing=False)]
     else:
         folder = None if directory is None else Path(directory)

@@ -97,7 +97,7 @@ def _run(arguments: list[str]) -> int:
 
 def fail(who: str, message: str, code: int) -> int:
     """One sentence on stderr, whatever the terminal can print."""
-    line = f"{who}: {' '.join(message.split())}\n"
+    line = f"{who}: {' '.join(message.split()).rstrip('.')}\n"
     encoding = sys.stderr.encoding or "utf-8"
     sys.stderr.write(line.encode(encoding, "backslashreplace").decode(encoding))
     return code

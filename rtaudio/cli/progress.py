@@ -83,7 +83,7 @@ class Reporter:
         self._write(f"{self._who}: warning: {sentence}")
 
     def error(self, sentence: str) -> None:
-        self._write(f"{self._who}: {' '.join(sentence.split())}")
+        self._write(f"{self._who}: {' '.join(sentence.split()).rstrip('.')}")
 
     def _write(self, line: str) -> None:
         encoding = sys.stderr.encoding or "utf-8"

@@ -21,7 +21,7 @@ def palette() -> NDArray[np.uint8]:
     points = np.array([[int(each[i : i + 2], 16) for i in (0, 2, 4)] for each in MAGMA])
     at = np.linspace(0, len(points) - 1, 256)
     channels = [np.interp(at, np.arange(len(points)), points[:, i]) for i in range(3)]
-    return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+    return np.asarray(np.rint(np.stack(channels, axis=1)), np.uint8)
 
 
 def spectrogram_png(decibels: FloatArray, low: float, high: float, max_width: int = 1400) -> bytes:

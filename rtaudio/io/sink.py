@@ -159,7 +159,7 @@ def write_error(path: Path, error: OSError) -> AudioFileError:
         return AudioFileError(
             f"the disk that holds {path} is full; free some space or write elsewhere"
         )
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+    if error.errno in (errno.ENOENT, errno.ENOTDIR) and not path.parent.is_dir():
         return AudioFileError(
             f"{path} cannot be written: {path.parent} is not an existing directory; "
             "create it first or write elsewhere"

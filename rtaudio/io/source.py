@@ -187,6 +187,8 @@ def _open(path: Path) -> soundfile.SoundFile:
                 "example); correct its header or export it again"
             ) from None
         reason = _reason(error)
+        if "No 'data' chunk" in str(error):
+            reason = "its header ends before any audio"
         raise AudioFileError(
             f"{path} is a damaged audio file ({reason}); record or export it again"
         ) from None

@@ -1,0 +1,247 @@
+"""`rtaudio denoise` on files, folders and pipes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import rtaudio
+from rtaudio.cli.main import main
+
+from .audio_files import speechlike, wav_bytes, write
+
+
+@pytest.fixture
+def denoise(model_path):
+    """`rtaudio denoise` in this process, with a small model."""
+
+    def run(*arguments: object) -> int:
+        return main(["denoise", *[str(each) for each in arguments], "-m", str(model_path)])
+
+    return run
+
+
+@pytest.fixture
+def program(model_path):
+    """The same as a child process with pipes."""
+
+    def start(*arguments: object) -> subprocess.Popen:
+        words = [str(each) for each in arguments]
+        command = [sys.executable, "-m", "rtaudio", "denoise", *words, "-m", str(model_path)]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
+
+    return start
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
+def test_file_equals_the_model_in_bits(tmp_path, rate, denoise, model_path):
+    path = write(tmp_path / "in.wav", rate=rate, seconds=1.3, channels=2, subtype="FLOAT")
+    assert denoise(path, "-o", tmp_path / "out.wav") == 0
+    audio, _ = soundfile.read(path, dtype="float32")
+    result, _ = soundfile.read(tmp_path / "out.wav", dtype="float32")
+    model = rtaudio.load(model_path)
+    np.testing.assert_array_equal(result, model(audio, rate))
+    assert denoise(path, "-o", tmp_path / "late.wav", "--no-compensate-delay", "-a", 6) == 0
+    late, _ = soundfile.read(tmp_path / "late.wav", dtype="float32")
+    expected = model(audio, rate, attenuation_limit_db=6.0, compensate_delay=False)
+    np.testing.assert_array_equal(late, expected)
+
+
+def test_no_attenuation_is_the_input(tmp_path, denoise):
+    path = write(tmp_path / "in.wav", seconds=0.5, subtype="FLOAT")
+    assert denoise(path, "-o", tmp_path / "out.wav", "-a", 0) == 0
+    audio, _ = soundfile.read(path, dtype="float32")
+    result, _ = soundfile.read(tmp_path / "out.wav", dtype="float32")
+    assert np.abs(result - audio).max() < 1e-5
+
+
+def test_default_name_and_skipping(tmp_path, capsys, denoise):
+    path = write(tmp_path / "talk.flac")
+    assert denoise(path) == 0
+    out = tmp_path / "talk.denoised.flac"
+    first = out.stat()
+    assert denoise(path) == 0
+    assert "skipped" in capsys.readouterr().err
+    assert out.stat().st_ino == first.st_ino
+    assert denoise(path, "--overwrite") == 0
+    assert out.stat().st_ino != first.st_ino
+
+
+def test_earlier_results_are_not_inputs(tmp_path, denoise):
+    write(tmp_path / "talk.wav")
+    assert denoise(tmp_path) == 0
+    assert denoise(tmp_path, "--overwrite") == 0
+    names = sorted(each.name for each in tmp_path.iterdir())
+    assert names == ["talk.denoised.wav", "talk.wav"]
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_folders(tmp_path, jobs, denoise):
+    top = tmp_path / "in"
+    for name in ("a.wav", "deep/b.flac", "deep/er/c.ogg", ".hidden/d.wav"):
+        write(top / name)
+    (top / "notes.txt").write_text("not audio")
+    out = top / "clean"
+    assert denoise(top, "-d", out, "-j", jobs) == 0
+    assert [each.name for each in out.iterdir()] == ["a.wav"]
+    assert denoise(top, "-d", out, "-r", "-j", jobs) == 0
+    made = sorted(str(each.relative_to(out)) for each in out.rglob("*.*"))
+    assert made == ["a.wav", "deep/b.flac", "deep/er/c.ogg"]
+
+
+def test_jobs_give_the_same_bits(tmp_path, denoise):
+    for number in range(5):
+        write(tmp_path / "in" / f"{number}.wav", seconds=0.3 + 0.1 * number, subtype="FLOAT")
+    assert denoise(tmp_path / "in", "-d", tmp_path / "one") == 0
+    assert denoise(tmp_path / "in", "-d", tmp_path / "many", "-j", 4) == 0
+    for each in (tmp_path / "one").iterdir():
+        one, many = (
+            soundfile.read(each.parents[1] / way / each.name)[0] for way in ("one", "many")
+        )
+        np.testing.assert_array_equal(one, many)
+
+
+def test_hard_and_soft_links_to_the_input_are_not_overwritten(tmp_path, denoise):
+    path = write(tmp_path / "in.wav")
+    before = path.read_bytes()
+    (tmp_path / "hard.wav").hardlink_to(path)
+    (tmp_path / "soft.wav").symlink_to(path)
+    assert denoise(path, "-o", tmp_path / "hard.wav") == 2
+    assert denoise(path, "-o", tmp_path / "soft.wav") == 2
+    assert path.read_bytes() == before
+
+
+def test_raw_pipe_equals_the_file(tmp_path, denoise, program):
+    path = write(tmp_path / "in.wav", seconds=0.7, rate=48_000)
+    assert denoise(path, "-o", tmp_path / "out.wav") == 0
+    audio, _ = soundfile.read(path, dtype="int16")
+    child = program("-", "--raw-rate", 48_000)
+    out, err = child.communicate(audio.tobytes())
+    assert child.returncode == 0, err
+    expected, _ = soundfile.read(tmp_path / "out.wav", dtype="int16")
+    difference = np.frombuffer(out, "<i2").astype(int) - expected
+    assert np.abs(difference).max() <= 1  # libsndfile rounds half-way cases in its own way
+
+
+def test_wav_pipe_of_unknown_length(tmp_path, program):
+    audio = speechlike(16_000, 0.5)
+    data = (audio * 32767).astype("<i2").tobytes()
+    child = program("-")
+    out, err = child.communicate(wav_bytes(data=data, promised=0xFFFFFFFF))
+    assert child.returncode == 0, err
+    (tmp_path / "out.wav").write_bytes(out)
+    assert soundfile.info(tmp_path / "out.wav").frames == len(audio)
+
+
+def test_pipe_has_the_latency_of_a_block(program, model_path):
+    rate, block = 16_000, 160
+    model = rtaudio.load(model_path)
+    child = program("-", "--raw-rate", rate, "--raw-format", "f32le")
+    data = speechlike(rate, 1.0).astype("<f4").tobytes()
+    sent = 4 * block * 50
+    child.stdin.write(data[:sent])
+    child.stdin.flush()
+    ready = sent // 4 - model.latency(rate).signal_delay
+    os.set_blocking(child.stdout.fileno(), False)
+    got, end = b"", time.monotonic() + 20
+    while len(got) < 4 * (ready - block) and time.monotonic() < end:
+        got += child.stdout.read() or b""
+        time.sleep(0.01)
+    child.stdin.close()
+    os.set_blocking(child.stdout.fileno(), True)
+    child.stdout.read()
+    assert child.wait() == 0
+    assert len(got) >= 4 * (ready - block)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_interrupt_in_the_middle_leaves_nothing(tmp_path, number, jobs, program):
+    for name in ("a.wav", "b.wav"):
+        write(tmp_path / "in" / name, seconds=600, rate=48_000)
+    out = tmp_path / "out"
+    child = program(tmp_path / "in", "-d", out, "-j", jobs)
+    end = time.monotonic() + 20
+    while time.monotonic() < end and not list(out.glob(".*.part")):
+        time.sleep(0.01)
+    assert list(out.glob(".*.part"))
+    child.send_signal(number)
+    _, err = child.communicate(timeout=20)
+    assert child.returncode == 130, err
+    assert list(out.iterdir()) == []
+    assert err.decode().count("\n") == 1
+    assert "interrupted" in err.decode()
+
+
+def test_interrupt_while_a_pipe_is_quiet(tmp_path, program):
+    child = program("-", "-o", tmp_path / "out.wav", "--raw-rate", 48_000)
+    child.stdin.write(bytes(9600))
+    child.stdin.flush()
+    end = time.monotonic() + 20
+    while time.monotonic() < end and not list(tmp_path.glob(".*.part")):
+        time.sleep(0.01)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=20)
+    assert child.returncode == 130, err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_leaves(tmp_path, program):
+    path = write(tmp_path / "in.wav", seconds=60, rate=48_000)
+    child = program(path, "-o", "-")
+    child.stdout.read(1000)
+    child.stdout.close()
+    err = child.stderr.read().decode()
+    assert child.wait() == 1
+    assert err.count("\n") == 1
+    assert "closed the pipe" in err
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_length(tmp_path, model_path):
+    def peak(seconds: int) -> int:
+        path = write(tmp_path / f"{seconds}.wav", seconds=seconds)
+        code = (
+            "import resource, sys; from rtaudio.cli.main import main; code = main(sys.argv[1:]);"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss); sys.exit(code)"
+        )
+        out = tmp_path / f"{seconds}.denoised.wav"
+        arguments = ["denoise", path, "-o", out, "--quiet", "-m", model_path]
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return int(done.stdout)
+
+    assert peak(1200) - peak(30) < 4_000  # KiB; the audio itself is 38 MB
+
+
+def test_help_fits_80_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for command in ("denoise", "info", "verify", "bench", "demo", "doctor"):
+        assert main([command, "--help"]) == 0
+        assert max(map(len, capsys.readouterr().out.splitlines())) <= 88, command
+    assert main(["--help"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+def test_help_needs_no_engine():
+    code = "import sys; from rtaudio.cli.main import main; main(['--help']); print(*sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    for module in ("numpy", "rich", "soundfile", "rtaudio._native"):
+        assert module not in out.split()
+
+
+def test_paths_with_odd_names(tmp_path, denoise):
+    path = write(Path(tmp_path / "räksmörgås [1] {x} \U0001f3a4.wav"))
+    assert denoise(path) == 0
+    assert len(list(tmp_path.glob("*denoised.wav"))) == 1
