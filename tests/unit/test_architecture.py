@@ -36,6 +36,8 @@ PYTHON_USES = {
     "demo": ("bench", "runtime", "io"),
     "cli": ("bench", "demo", "runtime", "io"),
 }
+# The law of the oracle compares with nn where torch is installed; imported inside the function.
+EXCEPTIONS = {("rtaudio/runtime/laws.py", "nn")}
 HEAVY = ("torch", "soundfile", "matplotlib", "rich", "scipy")
 
 
@@ -102,6 +104,7 @@ def test_python_imports_point_one_way() -> None:
         if part not in {"__init__", "__main__"}
         and used in parts
         and used not in closure(PYTHON_USES, part)
+        and (file, used) not in EXCEPTIONS
     ]
     assert not wrong
 
