@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtaudio import _native
-from rtaudio.errors import ModelFileError, RateError, RtaudioError
+from rtaudio.errors import GraphError, ModelFileError, RateError, RtaudioError
 from rtaudio.graph.file import ModelFile, load_model_file
 from rtaudio.graph.graph import Graph
 from rtaudio.graph.layer import FloatArray
@@ -147,7 +147,13 @@ class Model:
             if sample_rate == self.sample_rate:
                 program, tensors = self._file.program, self._file.program_tensors
             else:
-                program, tensors = lower(self.graph_at(sample_rate), self._file.tensors)
+                try:
+                    program, tensors = lower(self.graph_at(sample_rate), self._file.tensors)
+                except GraphError as error:
+                    raise ModelFileError(
+                        f"model {self.name!r} does not fit its own config at {sample_rate} Hz "
+                        f"({str(error).rstrip('.')}); export it again."
+                    ) from error
             self._natives[sample_rate] = _make_native(program, tensors)
         return self._natives[sample_rate]
 
@@ -377,7 +383,11 @@ class Stream:
 def load(name_or_path: str | os.PathLike[str]) -> Model:
     """A shipped model by name, or a model file. Raises ModelFileError."""
     path = find_model(Path(name_or_path))
-    return Model(load_model_file(path), path.stem)
+    file = load_model_file(path)
+    try:
+        return Model(file, path.stem)
+    except RtaudioError as error:
+        raise ModelFileError(f"{path}: {error}") from error
 
 
 def _make_native(program: Program, tensors: Mapping[str, FloatArray]) -> _native.Model:
@@ -420,5 +430,3 @@ def _fit(y: FloatArray, num_frames: int, delay: int) -> FloatArray:
     count = max(0, min(num_frames - delay, len(y)))
     out[delay : delay + count] = y[:count]
     return out
-
-
