@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rtaudio.cli.interrupt import catch_interrupts
 from rtaudio.cli.jobs import Job, plan_jobs
-from rtaudio.cli.main import DONE, FAILED, INTERRUPTED, UsageError
+from rtaudio.cli.main import DONE, FAILED, INTERRUPTED, UsageError, fail
 from rtaudio.cli.progress import Reporter
 from rtaudio.cli.recording import Task, denoise
 from rtaudio.errors import RtaudioError
@@ -117,10 +117,9 @@ def run(args: argparse.Namespace) -> int:
         Reporter(who, quiet=args.quiet, num_files=len(jobs)) as report,
     ):
         code = _run_jobs(jobs, Task(model=model, args=args, interrupt=interrupt, report=report))
-        if interrupt():
-            report.error("interrupted; no unfinished output was left")
-            return INTERRUPTED
-        return code
+    if interrupt():
+        return fail(who, "interrupted; no unfinished output was left", INTERRUPTED)
+    return code
 
 
 def _check_call(args: argparse.Namespace, jobs: list[Job]) -> None:

@@ -38,7 +38,8 @@ class Reporter:
 
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
+            # Not to the edge: the terminal's ^C would wrap, and a line of the bar stay behind.
+            BarColumn(bar_width=26),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeRemainingColumn(compact=True),
             console=Console(stderr=True, highlight=False),
