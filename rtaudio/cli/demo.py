@@ -48,13 +48,14 @@ def run(args: argparse.Namespace) -> int:
         ),
         (
             "latency",
-            f"{milliseconds(measured.latency.samples / measured.sample_rate)} = "
+            f"{milliseconds(measured.latency.samples / measured.sample_rate)}: "
             + " + ".join(name for name, _ in parts),
         ),
         (
             "time budget",
-            f"{100 * measured.budget_share:.2g} % used: {milliseconds(measured.p999)} (p99.9) of "
-            f"{milliseconds(measured.block_seconds)} per block",
+            f"{100 * measured.budget_share:.2g} % used: {milliseconds(measured.p50)} of "
+            f"{milliseconds(measured.block_seconds)} per block "
+            f"({milliseconds(measured.p999)} at p99.9)",
         ),
     ]
     for name, text in rows:

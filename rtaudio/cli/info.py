@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rtaudio.cli.main import UsageError
 
 if TYPE_CHECKING:
-    from rtaudio.runtime import Model
+    from rtaudio.runtime.model import Model
 
 DESCRIPTION = "Describe an audio file, or a model: its ports, latency, size, licence and origin."
 USAGE = "%(prog)s [options] FILE|MODEL"
@@ -101,14 +101,14 @@ def model_rows(model: Model, rate: int) -> list[tuple[str, Any]]:
     latency = model.latency(stream_rate)
     parts = " + ".join(name for name, _ in latency_parts(latency, stream_rate))
     work = model.macs_per_second(stream_rate) / 1e6
-    rows: list[tuple[str, Any]] = [("port", str(port)) for port in model.ports]
+    rows = [_port_row(port) for port in model.ports]
     rows += [
         ("home rate", f"{model.sample_rate:,} Hz"),
         (
             f"at {rate:,} Hz",
             "directly" if stream_rate == rate else f"resampled to {stream_rate:,} Hz and back",
         ),
-        ("latency", f"{milliseconds(latency.samples / stream_rate)} = {parts}"),
+        ("latency", f"{milliseconds(latency.samples / stream_rate)}: {parts}"),
         ("parameters", f"{model.num_parameters:,}"),
         ("work", f"{work:,.0f} million multiply-adds a second at {stream_rate:,} Hz"),
     ]
@@ -116,6 +116,11 @@ def model_rows(model: Model, rate: int) -> list[tuple[str, Any]]:
         if model.metadata.get(key):
             rows.append((name, model.metadata[key]))
     return rows
+
+
+def _port_row(port: str) -> tuple[str, Any]:
+    way, _, rest = port.partition(" ")
+    return {"in": "input", "out": "output"}.get(way, way), rest
 
 
 def _bytes(size: int) -> str:

@@ -20,7 +20,7 @@ from rtaudio.errors import AudioFileError
 from rtaudio.io import FileSink, FileSource
 
 if TYPE_CHECKING:
-    from rtaudio.runtime import Latency, Model
+    from rtaudio.runtime.model import Latency, Model
 
 FloatArray = NDArray[np.float32]
 
@@ -44,8 +44,8 @@ class Measured:
 
     @property
     def budget_share(self) -> float:
-        """The slowest thousandth of the blocks, as a part of the time there is for a block."""
-        return self.p999 / self.block_seconds
+        """What a typical block takes of the time there is for one."""
+        return self.p50 / self.block_seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,12 +161,13 @@ def _save(path: Path, audio: FloatArray, sample_rate: int) -> None:
 
 
 def milliseconds(seconds: float) -> str:
-    return f"{seconds * 1e3:.3g} ms"
+    value = seconds * 1e3
+    return f"{value:.3g} ms" if value >= 0.1 else f"{value:.2g} ms"
 
 
 def latency_parts(latency: Latency, rate: int) -> tuple[tuple[str, float], ...]:
     return tuple(
-        (f"{milliseconds(size / rate)} {name}", float(size))
+        (f"{name} {milliseconds(size / rate)}", float(size))
         for name, size in latency.parts()
         if size
     )
@@ -199,8 +200,8 @@ def _page(
             name="Share of the time budget",
             value=f"{100 * measured.budget_share:.2g} %",
             share=measured.budget_share,
-            note=f"{milliseconds(measured.p999)} of {block} in the slowest of 1000 blocks; "
-            f"half of them need {milliseconds(measured.p50)} or less",
+            note=f"{milliseconds(measured.p50)} of {block} for a typical block, "
+            f"{milliseconds(measured.p999)} for the slowest of 1000",
         ),
     )
     credit = shipped_credit() if shipped else ""
