@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from rtaudio.errors import AudioFileError, GraphError, ModelFileError, RateError, RtaudioError
 
 if TYPE_CHECKING:
-    from rtaudio.runtime import Latency, Model, Report, Stream, load, verify_streaming
+    from rtaudio.runtime.laws import Report, verify_streaming
+    from rtaudio.runtime.model import Latency, Model, Stream, load
     from rtaudio.runtime.registry import DEFAULT_DENOISER
 
 __version__ = "0.1.0"
@@ -31,14 +32,21 @@ __all__ = [
 ]
 
 
+_HOMES = {
+    "DEFAULT_DENOISER": "registry",
+    "Latency": "model",
+    "Model": "model",
+    "Report": "laws",
+    "Stream": "model",
+    "load": "model",
+    "verify_streaming": "laws",
+}
+
+
 def __getattr__(name: str) -> Any:
     """The engine is imported when it is first asked for."""
-    if name == "DEFAULT_DENOISER":
-        from rtaudio.runtime.registry import DEFAULT_DENOISER
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rtaudio' has no attribute {name!r}")
+    from importlib import import_module
 
-        return DEFAULT_DENOISER
-    if name in __all__:
-        from rtaudio import runtime
-
-        return getattr(runtime, name)
-    raise AttributeError(f"module 'rtaudio' has no attribute {name!r}")
+    return getattr(import_module(f"rtaudio.runtime.{_HOMES[name]}"), name)

@@ -14,7 +14,7 @@ from rtaudio.bench.hardware import Peak, describe_machine, measure_peak
 from rtaudio.bench.peers import Peer
 
 if TYPE_CHECKING:
-    from rtaudio.runtime import Model
+    from rtaudio.runtime.model import Model
 
 FloatArray = NDArray[np.float32]
 

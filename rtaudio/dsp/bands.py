@@ -31,7 +31,7 @@ def erb_bands(
     lies in the band).
     """
     count = round((high_hz - low_hz) / bin_hz) + 1 if high_hz else bins
-    rate = hz_to_erb(low_hz + np.arange(count) * bin_hz)
+    rate = hz_to_erb(low_hz + np.arange(count, dtype=np.float64) * bin_hz)
     centres = np.zeros(bands)
     for band in range(1, bands):
         here = np.interp(centres[band - 1], np.arange(count), rate)

@@ -58,7 +58,6 @@ __all__ = [
     "Plan",
     "Program",
     "Residual",
-    "STFT",
     "Serial",
     "StreamPort",
     "graph_from_json",

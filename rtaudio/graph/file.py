@@ -62,7 +62,7 @@ def save_model(
     partial = target.with_name(f".{target.name}.part{os.getpid()}")
     try:
         partial.write_bytes(save(stored, metadata=info))
-        os.replace(partial, target)
+        partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
 

@@ -112,7 +112,7 @@ class Graph:
             tensor = tensors[name]
             if tuple(tensor.shape) != spec.shape:
                 raise GraphError(
-                    f"tensor {name!r} has shape {tuple(tensor.shape)}; the graph needs {spec.shape}."
+                    f"tensor {name!r} has shape {tensor.shape}; the graph needs {spec.shape}."
                 )
             if not np.isfinite(tensor).all():
                 raise GraphError(f"tensor {name!r} holds values that are not finite.")

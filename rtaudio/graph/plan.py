@@ -148,7 +148,7 @@ class _Planner:
         frames = max(int(n.output.rate * block) for n in self.nodes) if self.nodes else block
         if max(block, frames) > MAX_FRAMES:
             raise GraphError(
-                f"one tick of this graph holds {max(block, frames)} frames, more than {MAX_FRAMES}; "
+                f"one tick of this graph is {max(block, frames)} frames, over {MAX_FRAMES}; "
                 "use strides with common factors."
             )
         return Plan(self.source, output, tuple(self.nodes), block)
@@ -190,7 +190,9 @@ class _Planner:
             future = future + (rule.stride - 1 + rule.lookahead) * step
         elif isinstance(rule, Overlap):
             delay = signal.delay * rule.stride + rule.crop
-            past = None if past is None else past + (rule.width - 1 - rule.crop) * step / rule.stride
+            past = (
+                None if past is None else past + (rule.width - 1 - rule.crop) * step / rule.stride
+            )
             future = future + rule.crop * step / rule.stride
         elif isinstance(rule, Recurrent):
             past = None
@@ -228,7 +230,7 @@ class _Planner:
         past = None if None in pasts else max(p for p in pasts if p is not None)
         channels = sum(b.channels for b in branches) if op == "cat" else branches[0].channels
         if channels > MAX_CHANNELS:
-            raise GraphError(f"{path or 'merge'}: {channels} channels are more than {MAX_CHANNELS}.")
+            raise GraphError(f"{path or 'merge'}: {channels} channels are over {MAX_CHANNELS}.")
         future = max(b.future for b in branches)
         return self.emit(path, Join(op=op), aligned, channels, rates.pop(), delay, past, future)
 

@@ -84,10 +84,11 @@ class Program:
                     f"{PROGRAM_VERSION}; update rtaudio."
                 )
             return Program(
-                tuple(Buffer(*_ints(b, 3)) for b in data["buffers"]),
-                tuple(_operation(op) for op in data["operations"]),
-                *_ints([data["input"], data["output"]], 2),
-                tuple(str(c) for c in data["controls"]),
+                buffers=tuple(Buffer(*_ints(b, 3)) for b in data["buffers"]),
+                operations=tuple(_operation(op) for op in data["operations"]),
+                input=_int(data["input"]),
+                output=_int(data["output"]),
+                controls=tuple(str(c) for c in data["controls"]),
             )
         except ModelFileError:
             raise
@@ -98,22 +99,27 @@ class Program:
             ) from error
 
 
+def _int(value: Any) -> int:
+    if type(value) is not int or abs(value) >= 1 << 31:
+        raise ValueError(f"expected a whole number, got {value!r:.40}")
+    return value
+
+
 def _ints(values: Any, count: int) -> list[int]:
-    if len(values) != count or not all(type(v) is int and abs(v) < 1 << 31 for v in values):
+    if len(values) != count:
         raise ValueError(f"expected {count} whole numbers, got {values!r:.80}")
-    return list(values)
+    return [_int(v) for v in values]
 
 
 def _operation(data: Any) -> Operation:
-    inputs = data["inputs"]
     return Operation(
-        str(data["kind"]),
-        tuple(_ints(inputs, len(inputs))),
-        *_ints([data["output"]], 1),
-        {str(k): _ints([v], 1)[0] for k, v in data["ints"].items()},
-        {str(k): float(v) for k, v in data["floats"].items()},
-        {str(k): str(v) for k, v in data["tensors"].items()},
-        *_ints([data["control"]], 1),
+        kind=str(data["kind"]),
+        inputs=tuple(_int(i) for i in data["inputs"]),
+        output=_int(data["output"]),
+        ints={str(k): _int(v) for k, v in data["ints"].items()},
+        floats={str(k): float(v) for k, v in data["floats"].items()},
+        tensors={str(k): str(v) for k, v in data["tensors"].items()},
+        control=_int(data["control"]),
     )
 
 

@@ -11,6 +11,13 @@ from rtaudio.graph.graph import ControlPort, Graph, StreamPort
 from rtaudio.graph.layer import Layer
 from rtaudio.graph.plan import MAX_DEPTH, MAX_NODES
 
+# Exact types: JSON's true is no number.
+_TYPES: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (int, float),
+    "str": (str,),
+    "bool": (bool,),
+}
 INTERNAL_KINDS = frozenset({"delay", "join"})
 
 
@@ -91,7 +98,7 @@ class _Reader:
             if key == "kind":
                 continue
             if key not in fields:
-                raise ModelFileError(f"layer {kind!r} has no field {key!r}; export the model again.")
+                raise ModelFileError(f"layer {kind!r} has no field {key!r}; export it again.")
             values[key] = self.value(value, str(fields[key].type), depth, kind, key)
         return cls(**values)
 
@@ -102,8 +109,6 @@ class _Reader:
             return tuple(self.layer(v, depth + 1) for v in value)
         if annotation == "tuple[int, ...]":
             return tuple(self.value(v, "int", depth, kind, key) for v in value)
-        expected = {"int": int, "float": (int, float), "str": str, "bool": bool}[annotation]
-        right = isinstance(value, expected) and (annotation == "bool") == isinstance(value, bool)
-        if not right:
+        if type(value) not in _TYPES[annotation]:
             raise ModelFileError(f"layer {kind!r}: {key} is {value!r:.60}, not {annotation}.")
         return value

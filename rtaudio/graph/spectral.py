@@ -1,7 +1,8 @@
-"""Short-time spectra as layers. A complex frame is [re(0..bins), im(0..bins)]: 2 * bins channels."""
+"""Short-time spectra as layers. A complex frame is [re(0..bins), im(0..bins)]."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -31,7 +32,7 @@ def _check_framing(layer: Layer, window: int, hop: int) -> None:
         while n % radix == 0:
             n //= radix
     if n != 1:
-        raise GraphError(f"{layer.kind}: window is {window}; it must be a product of 2, 3, 5 and 7.")
+        raise GraphError(f"{layer.kind}: window is {window}; it must be a product of 2, 3, 5, 7.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,7 @@ class STFT(Layer):
         return 2 * self.bins
 
     def macs_per_frame(self, channels: int) -> float:
-        return (2.5 * self.window * np.log2(self.window) + self.window) / self.hop / 2
+        return (2.5 * self.window * math.log2(self.window) + self.window) / self.hop / 2
 
     def kernel(self, channels: int) -> Kernel:
         window = analysis_window(self.window_kind, self.window, self.hop) / self.window
@@ -102,7 +103,7 @@ class ISTFT(Layer):
         return 1
 
     def macs_per_frame(self, channels: int) -> float:
-        return (2.5 * self.window * float(np.log2(self.window)) + self.window) / 2
+        return (2.5 * self.window * math.log2(self.window) + self.window) / 2
 
     def kernel(self, channels: int) -> Kernel:
         # irfft of the kernel is unscaled and the STFT divided by the window's length: they cancel.
@@ -146,7 +147,7 @@ class BandFilter(Layer):
         if self.scale != "mel" and self.bands > round((top - self.low_hz) / self.bin_hz) + 1:
             raise GraphError(f"band_filter: {self.bands} bands leave some without a bin.")
         if self.scale not in ("erb", "linear", "mel"):
-            raise GraphError(f"band_filter: scale is {self.scale!r}; it must be erb, linear or mel.")
+            raise GraphError(f"band_filter: scale is {self.scale!r}, not erb, linear or mel.")
 
     def out_channels(self, channels: int) -> int:
         check_channels(self, channels, self.bands if self.transpose else self.bins)

@@ -114,9 +114,7 @@ def rt_tcn(config: RtTcn, sample_rate: int) -> Graph:
         input=StreamPort(name="audio"),
         output=StreamPort(name="audio"),
         controls=(
-            ControlPort(
-                name="attenuation_limit_db", default=120.0, low=0.0, high=120.0, unit="dB"
-            ),
+            ControlPort(name="attenuation_limit_db", default=120.0, low=0.0, high=120.0, unit="dB"),
         ),
     )
 

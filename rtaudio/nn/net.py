@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 (torch's own abbreviation)
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rtaudio.errors import GraphError
@@ -66,9 +66,7 @@ class Net(nn.Module):
         }
 
     def tensors_at(self, layer: Layer, channels: int, path: str) -> Tensors:
-        return {
-            n: getattr(self, _mangle(join_path(path, n))) for n in layer.tensors(channels)
-        }
+        return {n: getattr(self, _mangle(join_path(path, n))) for n in layer.tensors(channels)}
 
     def _run(self, layer: Layer, x: Tensor, path: str, controls: Controls) -> Tensor:
         if isinstance(layer, Serial):

@@ -184,7 +184,7 @@ class _Check:
 
     def process(self) -> Law:
         if self.plan.output.rate != 1 or self.graph.output.channels != self.width:
-            return Law("process(n) == push, later", None, "input and output differ in rate or width")
+            return Law("process(n) == push, later", None, "rates or widths differ")
         bad = []
         for sizes in ([self.plan.block], [1, 5, self.plan.block], [3 * self.plan.block + 1, 2]):
             fixed = sizes[0] if len(sizes) == 1 else 0
@@ -219,9 +219,7 @@ class _Check:
         for at in range(middle, middle + min(self.plan.block, 8)):
             other = self.x.copy()
             other[at] += 1.0
-            changed = np.flatnonzero(
-                _different_rows(self.run(other, [len(other)]), self.whole)
-            )
+            changed = np.flatnonzero(_different_rows(self.run(other, [len(other)]), self.whole))
             if len(changed):
                 seen_past = max(seen_past, changed[-1] / rate - at)
                 seen_future = max(seen_future, at - changed[0] / rate)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -235,6 +234,8 @@ class Model:
 
     def fingerprint(self) -> str:
         """SHA-256 of the tensors, names included."""
+        import hashlib
+
         digest = hashlib.sha256()
         for name in sorted(self._file.tensors):
             digest.update(name.encode())

@@ -31,6 +31,8 @@ from rtaudio.graph import (
 )
 from rtaudio.graph.pointwise import FUNCTIONS
 
+PARAMETERS = {"log": 1e-3, "clamp": -0.05, "power": 0.3}
+
 # name: (layer, input channels). Widths below, at and above the 16 of a vector are all there.
 EXAMPLES: dict[str, tuple[Layer, int]] = {
     "conv1d": (Conv1d(outputs=5, kernel_size=3), 4),
@@ -106,7 +108,11 @@ EXAMPLES: dict[str, tuple[Layer, int]] = {
     "merge cat": (
         Merge(
             op="cat",
-            branches=(Conv1d(outputs=3, kernel_size=3, lookahead_frames=2), Serial(), GRU(hidden=2)),
+            branches=(
+                Conv1d(outputs=3, kernel_size=3, lookahead_frames=2),
+                Serial(),
+                GRU(hidden=2),
+            ),
         ),
         4,
     ),
@@ -134,7 +140,9 @@ EXAMPLES: dict[str, tuple[Layer, int]] = {
     ),
     **{
         f"activation {name}": (
-            Activation(function=name, a={"log": 1e-3, "clamp": -0.05, "power": 0.3}.get(name, 0.7), b=0.05),
+            Activation(
+                function=name, a={"log": 1e-3, "clamp": -0.05, "power": 0.3}.get(name, 0.7), b=0.05
+            ),
             18,
         )
         for name in FUNCTIONS

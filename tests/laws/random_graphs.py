@@ -92,7 +92,7 @@ class _Maker:
         if kind == "unet":
             stride = rng.choice([2, 3])
             down = self.conv(channels, out, rng.randint(1, 5), stride, 1, rng.randint(0, 2))
-            inner, ci, _ = self.same_rate(out, rate / stride, depth)
+            inner, _, _ = self.same_rate(out, rate / stride, depth)
             up = self.transposed(channels, stride)
             body = Serial(layers=(down, inner, up))
             return Merge(op=rng.choice(["add", "mul"]), branches=(body, Serial())), channels, rate
@@ -107,9 +107,7 @@ class _Maker:
             return stack, out, rate
         return self.point(channels, out), out, rate
 
-    def same_rate(
-        self, channels: int, rate: Fraction, depth: int
-    ) -> tuple[Layer, int, Fraction]:
+    def same_rate(self, channels: int, rate: Fraction, depth: int) -> tuple[Layer, int, Fraction]:
         while True:
             body, out, new = self.serial(channels, rate, self.rng.randint(1, 2), depth + 1)
             if new == rate:
@@ -132,7 +130,10 @@ class _Maker:
     def transposed(self, out: int, stride: int) -> ConvTranspose1d:
         kernel = stride + self.rng.randint(0, 4)
         return ConvTranspose1d(
-            outputs=out, kernel_size=kernel, stride=stride, crop=self.rng.randint(0, kernel - stride)
+            outputs=out,
+            kernel_size=kernel,
+            stride=stride,
+            crop=self.rng.randint(0, kernel - stride),
         )
 
     def point(self, channels: int, out: int) -> Layer:

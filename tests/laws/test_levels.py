@@ -12,7 +12,7 @@ from rtaudio import _native
 
 DIGESTS = """
 from rtaudio.models import RtTcn, rt_tcn
-from rtaudio.runtime import Model
+from rtaudio.runtime.model import Model
 from rtaudio.runtime.laws import graph_of, reference_digest
 from tests.laws.catalogue import EXAMPLES
 
