@@ -3,8 +3,88 @@ The native engine of rtaudio.
 """
 
 from __future__ import annotations
+import collections.abc
+import numpy
+import numpy.typing
+import typing
 
-__all__: list[str] = ["CudaDevice", "CudaReport", "cpu_level", "query_cuda", "supported_cpu_levels"]
+__all__: list[str] = [
+    "CudaDevice",
+    "CudaReport",
+    "Model",
+    "Stream",
+    "cpu_level",
+    "query_cuda",
+    "supported_cpu_levels",
+]
+
+class Model:
+    """
+    A checked program with packed weights; shared by streams and threads.
+    """
+    def __init__(
+        self,
+        buffers: collections.abc.Sequence[
+            tuple[
+                typing.SupportsInt | typing.SupportsIndex,
+                typing.SupportsInt | typing.SupportsIndex,
+                typing.SupportsInt | typing.SupportsIndex,
+            ]
+        ],
+        operations: collections.abc.Sequence[
+            tuple[
+                str,
+                collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+                typing.SupportsInt | typing.SupportsIndex,
+                collections.abc.Mapping[str, typing.SupportsInt | typing.SupportsIndex],
+                collections.abc.Mapping[str, typing.SupportsFloat | typing.SupportsIndex],
+                collections.abc.Mapping[str, str],
+                typing.SupportsInt | typing.SupportsIndex,
+            ]
+        ],
+        input: typing.SupportsInt | typing.SupportsIndex,
+        output: typing.SupportsInt | typing.SupportsIndex,
+        num_controls: typing.SupportsInt | typing.SupportsIndex,
+        tensors: collections.abc.Mapping[
+            str, typing.Annotated[numpy.typing.ArrayLike, numpy.float32]
+        ],
+    ) -> None:
+        """
+        ValueError, with a sentence, for a program that cannot run.
+        """
+    def output_length(self, source_length: typing.SupportsInt | typing.SupportsIndex) -> int: ...
+
+class Stream:
+    """
+    A model's state for some lanes, fed any number of frames.
+    """
+    def __init__(
+        self,
+        model: Model,
+        lanes: typing.SupportsInt | typing.SupportsIndex,
+        max_ticks: typing.SupportsInt | typing.SupportsIndex,
+        ramp_frames: typing.SupportsFloat | typing.SupportsIndex,
+        controls: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        process_frames: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def flush(self, flat: bool = False) -> numpy.typing.NDArray[numpy.float32]: ...
+    def load(self, state: collections.abc.Mapping[str, numpy.ndarray]) -> None: ...
+    def process(self, x: numpy.ndarray) -> numpy.typing.NDArray[numpy.float32]: ...
+    def process_into(self, x: numpy.ndarray, y: numpy.ndarray) -> None: ...
+    def push(self, x: numpy.ndarray) -> numpy.typing.NDArray[numpy.float32]: ...
+    def reset(self) -> None: ...
+    def save(self) -> dict: ...
+    def set_control(
+        self,
+        index: typing.SupportsInt | typing.SupportsIndex,
+        value: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+    @property
+    def delay(self) -> int: ...
+    @property
+    def extra_delay(self) -> int: ...
+    @property
+    def num_bad_samples(self) -> int: ...
 
 class CudaDevice:
     """
