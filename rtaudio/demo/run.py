@@ -188,7 +188,7 @@ def _page(
         Figure(
             name="Speed on one core",
             value=f"{1 / measured.rtf:,.0f}×",
-            unit="faster than real time",
+            unit="real time",
             note=f"Real-time factor {measured.rtf:.4f}, in blocks of {block} from Python",
         ),
         Figure(

@@ -1,0 +1,138 @@
+"""Put the measured figures of benchmarks/results/ into README.md, between its two markers.
+
+python benchmarks/readme_table.py          rewrites README.md
+python benchmarks/readme_table.py --check  exit code 1 if it is not up to date
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+README = ROOT / "README.md"
+START, END = "<!-- figures: made by benchmarks/readme_table.py -->", "<!-- end of figures -->"
+
+# Most users' processors are of level v3, so it leads.
+LEVEL_ORDER = ("v3", "neon", "v4x", "v4", "v2")
+PEER_NAMES = {"rnnoise": "RNNoise", "dtln": "DTLN", "gtcrn": "GTCRN"}
+
+Result = dict[str, Any]
+
+
+def load(kind: str) -> list[Result]:
+    found = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
+    return [each for each in found if isinstance(each, dict) and each.get("kind") == kind]
+
+
+def order(result: Result) -> tuple[int, int]:
+    return LEVEL_ORDER.index(result["isa"]), -result["sample_rate"]
+
+
+def row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def speed_row(name: str, figures: Result, floor: str = "") -> str:
+    block = 1e3 * figures["block_samples"] / figures["sample_rate"]
+    times = figures["us_per_block"]
+    return row(
+        [
+            name,
+            f"{figures['sample_rate'] / 1000:g} kHz, {block:g} ms",
+            f"{figures['rtf']:.4f}",
+            *(f"{times[key] / 1000:.3f} ms" for key in ("p50", "p99", "p999")),
+            f"{figures['latency_ms']:g} ms",
+            floor,
+        ]
+    )
+
+
+def speed_table() -> list[str]:
+    results = sorted(load("denoise"), key=order)
+    if not results:
+        return []
+    columns = ["", "input, block", "RTF", "p50", "p99", "p99.9", "latency", "floor"]
+    lines = [row(columns), row(["---"] * 2 + ["---:"] * 6)]
+    for result in results:
+        share = 100 * result["floor_us"] / result["us_per_block"]["p50"]
+        floor = f"{result['floor_us'] / 1000:.3f} ms ({share:.0f} %)"
+        name = f"**{result['model']}**, {result['isa']}"
+        lines.append(speed_row(name, result, floor))
+    # Each peer once, from the run that leads.
+    first = next((each for each in results if each["peers"]), None)
+    if first is not None:
+        for name, peer in first["peers"].items():
+            lines.append(speed_row(PEER_NAMES.get(name, name), peer))
+    return lines
+
+
+def machine_line(machine: Result) -> str:
+    text = f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}"
+    text += f", Python {machine['python']}"
+    if "scheduler" in machine:
+        text += f", real-time priority ({machine['scheduler']})"
+    return text
+
+
+def startup_lines() -> list[str]:
+    return [
+        f"`import rtaudio` and loading the model, beyond importing NumPy: {each['load_ms']:.0f} ms "
+        f"and {each['memory_mb']:.0f} MB."
+        for each in load("startup")
+    ]
+
+
+def quality_table() -> list[str]:
+    """Systems by column, from the results of kind quality: {systems: {name: {metric: mean}}}."""
+    results = load("quality")
+    if not results:
+        return []
+    result = results[-1]
+    systems: dict[str, dict[str, float]] = result["systems"]
+    metrics = list(next(iter(systems.values())))
+    lines = ["", row(["", *metrics]), row(["---", *["---:"] * len(metrics)])]
+    for name, values in systems.items():
+        shown = f"**{name}**" if name == result.get("model") else PEER_NAMES.get(name, name)
+        lines.append(row([shown, *(f"{values[each]:.2f}" for each in metrics)]))
+    lines += ["", result.get("note", "")]
+    return lines
+
+
+def figures() -> str:
+    speed = speed_table()
+    if not speed:
+        return "No results yet: `python benchmarks/measure.py`."
+    machine = load("denoise")[0]["machine"]
+    lines = [
+        f"Speed, called from Python block by block on one thread of this machine: "
+        f"{machine_line(machine)}. The rows were measured in turns within one run. RTF is compute "
+        "time / audio time; latency is signal delay plus one hop; the floor is the time that the "
+        "multiply-adds or the reads of the weights take at the measured peak of the same thread "
+        "(and how much of it p50 reaches).",
+        "",
+        *speed,
+        "",
+        *startup_lines(),
+        *quality_table(),
+    ]
+    return "\n".join(lines).rstrip()
+
+
+def main() -> int:
+    text = README.read_text(encoding="utf-8")
+    before, _, rest = text.partition(START)
+    _, _, after = rest.partition(END)
+    new = f"{before}{START}\n{figures()}\n{END}{after}"
+    if "--check" in sys.argv[1:]:
+        print("README.md is up to date" if new == text else "README.md is not up to date")
+        return int(new != text)
+    README.write_text(new, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

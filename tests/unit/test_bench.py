@@ -1,0 +1,67 @@
+"""`rtaudio bench` measures and writes the keys of the design; README shows what it wrote."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rtaudio.bench.peers import PEERS, load_peer
+from rtaudio.cli.main import main
+
+ROOT = Path(__file__).resolve().parents[2]
+
+KEYS = {
+    "schema", "kind", "model", "precision", "isa", "device", "lanes", "threads", "block_samples",
+    "sample_rate", "us_per_block", "us_per_sample", "samples_per_second", "rtf", "gmacs",
+    "floor_us", "error", "peers", "machine",
+}  # fmt: skip
+
+
+def test_denoise(tmp_path, capsys, model_path):
+    path = tmp_path / "result.json"
+    arguments = ["bench", "denoise", "-m", model_path, "--seconds", 1, "--json", path]
+    assert main([str(each) for each in arguments]) == 0
+    assert "RTF" in capsys.readouterr().out
+    result = json.loads(path.read_text())
+    assert set(result) >= KEYS
+    times = result["us_per_block"]
+    assert 0 < times["p50"] <= times["p99"] <= times["p999"]
+    assert result["latency_ms"] == 20
+    assert 0 < result["rtf"] < 1
+    assert result["floor_us"] < times["p50"]
+
+
+def test_wrong_calls(capsys):
+    for arguments, words in (
+        (["denoise", "--threads", "2"], "one thread"),
+        (["denoise", "--peers", "nobody"], "known peers"),
+        (["denoise", "--sample-rate", "11025"], "11025"),
+        (["vocode"], "vocode"),
+    ):
+        assert main(["bench", *arguments]) == 2
+        err = capsys.readouterr().err
+        assert len(err.splitlines()) == 1
+        assert words in err
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_absent_peers_are_told(name):
+    peer = load_peer(name)
+    if isinstance(peer, str):
+        assert "pip install" in peer
+        return
+    import numpy as np
+
+    out = peer.step(np.zeros(peer.hop, np.float32))
+    assert out.shape == (peer.hop,)
+    assert np.isfinite(out).all()
+
+
+def test_readme_shows_the_results():
+    script = ROOT / "benchmarks" / "readme_table.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
