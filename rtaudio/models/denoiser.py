@@ -94,13 +94,7 @@ def rt_tcn(config: RtTcn, sample_rate: int) -> Graph:
             Merge(
                 op="cat",
                 branches=(
-                    Merge(
-                        op="add",
-                        branches=(
-                            _apply_gains(bins, coefficients),
-                            _apply_filter(config, bins, coefficients),
-                        ),
-                    ),
+                    _denoise(config, bins, coefficients),
                     Channels(begin=bins + coefficients, end=3 * bins + coefficients),
                 ),
             ),
@@ -237,18 +231,17 @@ def _features(config: RtTcn) -> Layer:
     )
 
 
-def _apply_gains(bins: int, coefficients: int) -> Layer:
-    """[gains | coefficients | re | im] to gains * spectrum."""
-    spectrum = bins + coefficients
+def _denoise(config: RtTcn, bins: int, coefficients: int) -> Layer:
+    """[gains | coefficients | re | im] to gains * (spectrum + its deep filter).
+
+    In this order one closed gain silences its bin; were the filter added after the gain, the two
+    would have to cancel exactly.
+    """
+    spectrum = Channels(begin=bins + coefficients, end=3 * bins + coefficients)
+    filtered = Merge(op="add", branches=(_apply_filter(config, bins, coefficients), spectrum))
     return Serial(
         layers=(
-            Merge(
-                op="cat",
-                branches=(
-                    Channels(begin=0, end=bins),
-                    Channels(begin=spectrum, end=spectrum + 2 * bins),
-                ),
-            ),
+            Merge(op="cat", branches=(Channels(begin=0, end=bins), filtered)),
             ComplexGain(),
         )
     )

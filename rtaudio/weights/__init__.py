@@ -1,0 +1,1 @@
+"""Shipped models, their cards, and the recording of the demo."""
