@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtaudio.cli.main import UsageError
+from rtaudio.io.formats import is_audio_name
 
 if TYPE_CHECKING:
     from rtaudio.runtime.model import Model
@@ -38,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     path = Path(args.target)
-    if path.suffix.lower() != ".safetensors" and (path.exists() or path.parent != Path()):
+    looks_like_a_file = path.exists() or path.parent != Path() or is_audio_name(path)
+    if path.suffix.lower() != ".safetensors" and looks_like_a_file:
         if args.plan:
             raise UsageError(f"--plan is about models, and {path} is not a .safetensors file")
         name, rows = str(path), audio_rows(path)

@@ -133,6 +133,8 @@ def _sentence(error: Exception) -> str:
 
     if isinstance(error, RtaudioError):
         return str(error)
+    if isinstance(error, RuntimeError) and "RTAUDIO_CPU_ISA" in str(error):
+        return str(error)
     if isinstance(error, MemoryError):
         return "not enough memory; close other programs or process fewer channels at a time"
     if isinstance(error, OSError) and error.strerror:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,11 +94,11 @@ def _open_sink(job: Job, args: argparse.Namespace, source: Source) -> Sink:
     from rtaudio.io import FileSink, PipeSink
     from rtaudio.io.pcm import pipe_format
     from rtaudio.io.pipes import is_special, open_special
+    from rtaudio.io.sink import make_folder
 
     if job.output is not None and not is_special(job.output):
-        with contextlib.suppress(OSError):  # the sink says it better
-            if args.directory is not None:
-                job.output.parent.mkdir(parents=True, exist_ok=True)
+        if args.directory is not None:
+            make_folder(job.output.parent)
         return FileSink(
             job.output,
             sample_rate=source.sample_rate,

@@ -18,6 +18,7 @@ from rtaudio.demo.plot import has_matplotlib, save_plot
 from rtaudio.demo.spectrogram import Spectrogram
 from rtaudio.errors import AudioFileError
 from rtaudio.io import FileSink, FileSource
+from rtaudio.io.sink import make_folder
 
 if TYPE_CHECKING:
     from rtaudio.runtime.model import Latency, Model
@@ -127,13 +128,7 @@ def run_demo(
     audio, sample_rate, longer = read_start(recording)
     if longer:
         on_step(f"{recording} is longer than a minute; the first minute is used")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AudioFileError(
-            f"the folder {folder} cannot be made: {(error.strerror or str(error)).lower()}; "
-            "choose another with -o"
-        ) from None
+    make_folder(folder)
     measured = measure(model, audio, sample_rate)
     cleaned = model(audio, sample_rate)
     files = []

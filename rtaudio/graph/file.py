@@ -120,6 +120,8 @@ def _read_safetensors(path: Path) -> tuple[dict[str, FloatArray], dict[str, str]
         raise ModelFileError(f"{path} is a directory; give a .safetensors file.") from None
     except PermissionError:
         raise ModelFileError(f"{path} may not be read; change its permissions.") from None
+    except ModelFileError:
+        raise
     except (SafetensorError, OSError, TypeError, ValueError) as error:
         raise ModelFileError(f"{path} is no readable model file ({error}).") from error
     for name, tensor in tensors.items():

@@ -78,8 +78,8 @@ class PipeSource:
         if whole == 0 and data:
             self._rest = b""
             self.warnings.append(
-                f"{self.name} ends with {len(data)} bytes that make no whole frame of "
-                f"{self._frame_bytes} bytes; they are left out"
+                f"{self.name} ends within a frame ({len(data)} of {self._frame_bytes} bytes), "
+                "which is left out"
             )
         elif whole == 0 and self._bytes_left:
             self.warnings.append(

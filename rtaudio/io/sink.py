@@ -153,6 +153,16 @@ class FileSink:
         )
 
 
+def make_folder(path: Path) -> None:
+    """With its parents, if it is not there. Raises AudioFileError with the reason."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AudioFileError(
+            f"the folder {path} cannot be made: {os_reason(error)}; choose another"
+        ) from None
+
+
 def write_error(path: Path, error: OSError) -> AudioFileError:
     """The sentence for a failed write, with the way out."""
     if error.errno == errno.ENOSPC:

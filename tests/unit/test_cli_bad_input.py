@@ -288,3 +288,15 @@ def test_messages_never_hold_a_traceback_unless_asked_for(tmp_path):
         )
         assert done.returncode == 1
         assert bool(re.search("Traceback", done.stderr)) == bool(debug)
+
+
+def test_a_level_that_this_processor_lacks(tmp_path, model_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "rtaudio", "verify", model_path],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "RTAUDIO_CPU_ISA": "v9"},
+    )
+    assert done.returncode == 1
+    check_sentence(done.stderr, "v9", "unset the variable")
+    assert "unexpected" not in done.stderr

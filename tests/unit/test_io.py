@@ -231,7 +231,7 @@ def test_pipe_returns_what_has_arrived_and_keeps_split_frames():
     os.write(writer, b"\5")
     os.close(writer)
     assert len(source.read(4096)) == 0
-    assert "1 bytes that make no whole frame" in source.warnings[0]
+    assert "1 of 4 bytes" in source.warnings[0]
     source.close()
 
 
