@@ -35,11 +35,11 @@ def test_denoise(tmp_path, capsys, model_path):
     assert result["floor_us"] < times["p50"]
 
 
-def test_wrong_calls(capsys):
+def test_wrong_calls(capsys, model_path):
     for arguments, words in (
         (["denoise", "--threads", "2"], "one thread"),
         (["denoise", "--peers", "nobody"], "known peers"),
-        (["denoise", "--sample-rate", "11025"], "11025"),
+        (["denoise", "--sample-rate", "11025", "-m", str(model_path)], "11025"),
         (["vocode"], "vocode"),
     ):
         assert main(["bench", *arguments]) == 2
