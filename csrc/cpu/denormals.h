@@ -1,4 +1,5 @@
-// Denormals count as zero while a guard lives, on this thread; the old mode comes back after.
+// While a guard lives, this thread computes in one known mode: denormals count as zero, sums round
+// to nearest, nothing traps, whatever the caller has set. Its mode and flags come back after.
 #pragma once
 
 #include <xmmintrin.h>
@@ -7,7 +8,7 @@ namespace rtaudio {
 
 class FlushDenormals {
  public:
-  FlushDenormals() noexcept : saved_(_mm_getcsr()) { _mm_setcsr(saved_ | 0x8040u); }
+  FlushDenormals() noexcept : saved_(_mm_getcsr()) { _mm_setcsr(0x9fc0u); }
   ~FlushDenormals() { _mm_setcsr(saved_); }
   FlushDenormals(const FlushDenormals&) = delete;
   FlushDenormals& operator=(const FlushDenormals&) = delete;

@@ -1,6 +1,7 @@
 #include "model/layer.h"
 
 #include <cmath>
+#include <limits>
 
 namespace rtaudio {
 
@@ -25,7 +26,9 @@ int LayerContext::integer(const std::string& name, std::int64_t low, std::int64_
 float LayerContext::number(const std::string& name) const {
   const auto found = spec().floats.find(name);
   if (found == spec().floats.end()) fail("lacks the number '" + name + "'");
-  if (!std::isfinite(found->second)) fail("has a " + name + " that is not finite");
+  if (!(std::fabs(found->second) <= std::numeric_limits<float>::max())) {
+    fail("has a " + name + " that is not finite");
+  }
   return static_cast<float>(found->second);
 }
 
@@ -70,8 +73,8 @@ void LayerContext::fail(std::string_view what) const {
 }
 
 std::unique_ptr<Layer> make_layer(const LayerContext& context) {
-  for (auto* make : {make_conv, make_gated_stack, make_recurrent, make_pointwise, make_spectral,
-                     make_join}) {
+  for (auto* make :
+       {make_conv, make_gated_stack, make_recurrent, make_pointwise, make_spectral, make_join}) {
     if (auto layer = make(context)) return layer;
   }
   context.fail("is of a kind this engine does not know: update rtaudio");

@@ -21,9 +21,9 @@ struct Call {
   const Kernels& kernels;
   std::span<const float* const> inputs;
   float* output;
-  int num_frames;    // of the inputs
-  int max_frames;    // the most a call may bring, as given to state_floats
-  int valid_begin;   // input frames [valid_begin, valid_end) belong to the signal
+  int num_frames;   // of the inputs
+  int max_frames;   // the most a call may bring, as given to state_floats
+  int valid_begin;  // input frames [valid_begin, valid_end) belong to the signal
   int valid_end;
   std::int64_t position;  // input frames seen before this call
   float* state;
@@ -65,7 +65,9 @@ class LayerContext {
  public:
   LayerContext(const ProgramSpec& program, int index) : program_(program), index_(index) {}
 
-  const OperationSpec& spec() const { return program_.operations[static_cast<std::size_t>(index_)]; }
+  const OperationSpec& spec() const {
+    return program_.operations[static_cast<std::size_t>(index_)];
+  }
   const BufferSpec& input(std::size_t i = 0) const;
   const BufferSpec& output() const;
   int num_inputs() const { return static_cast<int>(spec().inputs.size()); }

@@ -1,6 +1,7 @@
 #include "model/model.h"
 
 #include <algorithm>
+#include <map>
 #include <stdexcept>
 #include <string>
 
@@ -11,9 +12,24 @@ constexpr std::size_t kMaxOperations = 20'000;
 constexpr int kMaxChannels = 1 << 18;
 constexpr int kMaxFrames = 1 << 20;
 constexpr std::int64_t kMaxBufferFloats = 1 << 26;
+constexpr std::int64_t kMaxWeights = 1 << 30;  // as many as a model file may hold
+constexpr std::int64_t kMaxSourceFrames = std::int64_t{1} << 40;
 
 [[noreturn]] void fail(const std::string& what) {
   throw std::invalid_argument("the program " + what + "; export the model again");
+}
+
+// The tensor's number of values. Bounded, so that every product of its sizes fits an int.
+std::int64_t checked_size(const std::string& name, const Tensor& tensor) {
+  std::int64_t size = 1;
+  for (const std::int64_t n : tensor.shape) {
+    if (n < 1 || n > kMaxWeights / size) fail("has a tensor of impossible size: " + name);
+    size *= n;
+  }
+  if (static_cast<std::size_t>(size) != tensor.data.size()) {
+    fail("has a tensor whose values do not fill its shape: " + name);
+  }
+  return size;
 }
 
 }  // namespace
@@ -49,6 +65,9 @@ void Model::check(const ProgramSpec& program) const {
            std::to_string(b.frames) + " frames, delay " + std::to_string(b.delay) + ")");
     }
   }
+  std::map<std::string, std::int64_t> sizes;
+  for (const auto& [name, tensor] : program.tensors) sizes[name] = checked_size(name, tensor);
+  std::int64_t weights = 0;
   std::vector<bool> written(buffers_.size(), false);
   written[static_cast<std::size_t>(input_)] = true;
   for (const OperationSpec& op : program.operations) {
@@ -63,12 +82,20 @@ void Model::check(const ProgramSpec& program) const {
     }
     written[static_cast<std::size_t>(op.output)] = true;
     if (op.control < -1 || op.control >= num_controls_) fail("names a control that does not exist");
+    // A tensor may be named often, and each operation packs its own copy.
+    for (const auto& [slot, name] : op.tensors) {
+      const auto found = sizes.find(name);
+      if (found != sizes.end()) weights += found->second;
+      if (weights > kMaxWeights) fail("uses more than 4 GiB of weights");
+    }
   }
   if (!written[static_cast<std::size_t>(output_)]) fail("never writes its output");
 }
 
 void Model::lengths(std::int64_t source_length, std::vector<std::int64_t>& out) const {
   out.assign(buffers_.size(), 0);
+  // No signal is longer; the sums below stay far from their limits.
+  source_length = std::clamp<std::int64_t>(source_length, 0, kMaxSourceFrames);
   out[static_cast<std::size_t>(input_)] = source_length;
   for (const Operation& op : operations_) {
     std::int64_t shortest = out[static_cast<std::size_t>(op.inputs[0])];
@@ -80,6 +107,7 @@ void Model::lengths(std::int64_t source_length, std::vector<std::int64_t>& out) 
 }
 
 std::int64_t Model::output_length(std::int64_t source_length) const {
+  source_length = std::clamp<std::int64_t>(source_length, 0, kMaxSourceFrames);
   std::vector<std::int64_t> all;
   lengths(source_length, all);
   const std::int64_t in = input().frames;

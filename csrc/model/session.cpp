@@ -1,6 +1,7 @@
 #include "model/session.h"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 #include "cpu/denormals.h"
@@ -9,8 +10,8 @@
 namespace rtaudio {
 namespace {
 
-constexpr std::size_t kMaxFloats = std::size_t{1} << 30;  // 4 GiB
 constexpr int kMaxLanes = 1 << 14;
+constexpr std::int64_t kLongAgo = std::int64_t{1} << 40;  // ticks after which no ramp moves
 
 std::size_t aligned(std::size_t floats) { return (floats + 15) / 16 * 16; }
 
@@ -25,18 +26,24 @@ void copy_rows(const float* from, int from_step, float* to, int to_step, int cha
   }
 }
 
-std::size_t checked_sum(std::size_t total, std::size_t floats) {
-  if (floats > kMaxFloats || total + floats > kMaxFloats) {
-    throw std::length_error(
-        "this model's state is larger than 4 GiB; use fewer lanes or a smaller model");
+std::size_t checked_sum(std::size_t total, std::size_t floats, std::size_t limit) {
+  if (floats > limit || total + aligned(floats) > limit) {
+    throw std::length_error("this model's state is larger than " +
+                            std::to_string(limit * sizeof(float) >> 20) +
+                            " MiB; use fewer lanes or a smaller model");
   }
   return total + aligned(floats);
+}
+
+bool is_possible(const Session::Ramp& ramp) {
+  return std::isfinite(ramp.from) && std::isfinite(ramp.to) && ramp.ticks >= 0 &&
+         ramp.ticks <= kLongAgo;
 }
 
 }  // namespace
 
 Session::Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, double ramp_frames,
-                 std::vector<float> controls)
+                 std::vector<float> controls, std::size_t max_floats)
     : model_(std::move(model)),
       kernels_(&select_kernels()),
       lanes_(lanes),
@@ -51,39 +58,42 @@ Session::Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, d
     throw std::invalid_argument("max_ticks is " + std::to_string(max_ticks) +
                                 "; it must be 1 to 1048576");
   }
-  if (static_cast<int>(controls.size()) != model_->num_controls()) {
-    throw std::invalid_argument("the model has " + std::to_string(model_->num_controls()) +
-                                " controls, not " + std::to_string(controls.size()));
+  if (!std::isfinite(ramp_frames)) {
+    throw std::invalid_argument("ramp_frames is not finite; give a number of frames");
   }
+  std::vector<Ramp> ramps;
+  for (const float value : controls) ramps.push_back({value, value, 0});
+  set_ramps(ramps);
   std::size_t floats = 0;
   for (const BufferSpec& b : model_->buffers()) {
     buffer_offsets_.push_back(floats);
     const auto frames = static_cast<std::size_t>(b.frames) * static_cast<std::size_t>(max_ticks);
-    floats = checked_sum(floats, frames * static_cast<std::size_t>(row_floats(b.channels)) + 16);
+    const std::size_t buffer = frames * static_cast<std::size_t>(row_floats(b.channels)) + 16;
+    floats = checked_sum(floats, buffer, max_floats);
   }
-  buffers_ = make_aligned_floats(floats);
   std::size_t scratch = 16;
   std::size_t most_inputs = 0;
   int most_frames = 1;
   for (const Model::Operation& op : model_->operations()) {
     state_offsets_.push_back(lane_floats_);
-    const std::int64_t frames = std::int64_t{
-        model_->buffers()[static_cast<std::size_t>(op.inputs[0])].frames} * max_ticks;
-    if (frames > 1 << 26) throw std::length_error("a call of that many ticks is too long");
-    lane_floats_ = checked_sum(lane_floats_, op.layer->state_floats(max_frames(op)));
+    const std::int64_t frames =
+        std::int64_t{model_->buffers()[static_cast<std::size_t>(op.inputs[0])].frames} * max_ticks;
+    if (frames > 1 << 26) {
+      throw std::length_error("a call of " + std::to_string(frames) +
+                              " frames is too long; ask for fewer ticks");
+    }
+    lane_floats_ = checked_sum(lane_floats_, op.layer->state_floats(max_frames(op)), max_floats);
     scratch = std::max(scratch, op.layer->scratch_floats(max_frames(op)));
     most_inputs = std::max(most_inputs, op.inputs.size());
     most_frames = std::max(most_frames, max_frames(op));
   }
-  if (scratch > kMaxFloats || lane_floats_ > kMaxFloats / static_cast<std::size_t>(lanes)) {
-    throw std::length_error(
-        "this model's state is larger than 4 GiB; use fewer lanes or a smaller model");
-  }
+  std::size_t all = checked_sum(floats, scratch, max_floats);
+  for (int lane = 0; lane < lanes; ++lane) all = checked_sum(all, lane_floats_, max_floats);
+  buffers_ = make_aligned_floats(floats);
   state_ = make_aligned_floats(lane_floats_ * static_cast<std::size_t>(lanes) + 16);
   scratch_ = make_aligned_floats(scratch);
   if (model_->num_controls() > 0) control_values_.resize(static_cast<std::size_t>(most_frames));
   inputs_.resize(std::max<std::size_t>(most_inputs, 1));
-  for (const float value : controls) ramps_.push_back({value, value, 0.0});
   lanes_state_.resize(static_cast<std::size_t>(lanes));
   for (int lane = 0; lane < lanes; ++lane) reset(lane);
 }
@@ -110,15 +120,36 @@ void Session::end(int lane, std::int64_t source_length) {
 }
 
 void Session::set_control(int index, float value) noexcept {
+  if (!std::isfinite(value)) return;
   Ramp& ramp = ramps_[static_cast<std::size_t>(index)];
-  const auto share = static_cast<float>(std::min(1.0, ramp.elapsed / ramp_frames_));
-  ramp = {ramp.from + share * (ramp.to - ramp.from), value, 0.0};
+  const double elapsed = static_cast<double>(ramp.ticks) * model_->input().frames;
+  const auto share = static_cast<float>(std::min(1.0, elapsed / ramp_frames_));
+  ramp = {ramp.from + share * (ramp.to - ramp.from), value, 0};
 }
 
-const float* Session::control_values(int index, int num_frames, double frames_each) noexcept {
+void Session::settle_controls() noexcept {
+  for (Ramp& ramp : ramps_) ramp = {ramp.to, ramp.to, 0};
+}
+
+void Session::set_ramps(std::span<const Ramp> ramps) {
+  if (static_cast<int>(ramps.size()) != model_->num_controls()) {
+    throw std::invalid_argument("the model has " + std::to_string(model_->num_controls()) +
+                                " controls, not " + std::to_string(ramps.size()));
+  }
+  if (!std::all_of(ramps.begin(), ramps.end(), is_possible)) {
+    throw std::invalid_argument(
+        "a control's value or its time is impossible; give a finite number");
+  }
+  ramps_.assign(ramps.begin(), ramps.end());
+}
+
+const float* Session::control_values(int index, int num_frames, int frames_per_tick) noexcept {
   const Ramp& ramp = ramps_[static_cast<std::size_t>(index)];
+  const double frames_each = static_cast<double>(model_->input().frames) / frames_per_tick;
+  // Frames are counted whole from the ramp's begin, so that no split of a call rounds differently.
+  const std::int64_t before = ramp.ticks * frames_per_tick;
   for (int t = 0; t < num_frames; ++t) {
-    const double at = (ramp.elapsed + (t + 1) * frames_each) / ramp_frames_;
+    const double at = static_cast<double>(before + t + 1) * frames_each / ramp_frames_;
     control_values_[static_cast<std::size_t>(t)] =
         at >= 1.0 ? ramp.to : ramp.from + static_cast<float>(at) * (ramp.to - ramp.from);
   }
@@ -137,8 +168,8 @@ void Session::process(const float* input, std::ptrdiff_t input_step, float* outp
   for (int lane = 0; lane < lanes_; ++lane) {
     Lane& l = lanes_state_[static_cast<std::size_t>(lane)];
     if (l.held) continue;
-    copy_rows(input + lane * input_step, in.channels, source, row_floats(in.channels),
-              in.channels, num_ticks * in.frames);
+    copy_rows(input + lane * input_step, in.channels, source, row_floats(in.channels), in.channels,
+              num_ticks * in.frames);
     for (std::size_t i = 0; i < state_offsets_.size(); ++i) {
       run(lane, model_->operations()[i], i, num_ticks);
     }
@@ -146,7 +177,7 @@ void Session::process(const float* input, std::ptrdiff_t input_step, float* outp
               out.channels, num_ticks * out.frames);
     l.ticks += num_ticks;
   }
-  for (Ramp& ramp : ramps_) ramp.elapsed += static_cast<double>(num_ticks) * in.frames;
+  for (Ramp& ramp : ramps_) ramp.ticks = std::min(ramp.ticks + num_ticks, kLongAgo);
 }
 
 void Session::run(int lane_index, const Model::Operation& op, std::size_t index,
@@ -167,19 +198,18 @@ void Session::run(int lane_index, const Model::Operation& op, std::size_t index,
   };
   const int begin = clip(in.delay - position);
   const int end = std::max(begin, clip(in.delay + shortest - position));
-  const double frames_each = static_cast<double>(model_->input().frames) / in.frames;
-  op.layer->process({*kernels_,
-                     {inputs_.data(), op.inputs.size()},
-                     buffers_.get() + buffer_offsets_[static_cast<std::size_t>(op.output)],
-                     num_frames,
-                     max_frames(op),
-                     begin,
-                     end,
-                     position,
-                     state_of(lane_index, index),
-                     scratch_.get(),
-                     op.control >= 0 ? control_values(op.control, num_frames, frames_each)
-                                     : nullptr});
+  op.layer->process(
+      {*kernels_,
+       {inputs_.data(), op.inputs.size()},
+       buffers_.get() + buffer_offsets_[static_cast<std::size_t>(op.output)],
+       num_frames,
+       max_frames(op),
+       begin,
+       end,
+       position,
+       state_of(lane_index, index),
+       scratch_.get(),
+       op.control >= 0 ? control_values(op.control, num_frames, in.frames) : nullptr});
 }
 
 std::vector<Session::StateTensor> Session::save(int lane) const {

@@ -23,11 +23,18 @@ class Session {
     std::vector<float> values;
   };
 
+  // A control on its way from one value to another, begun `ticks` ticks ago.
+  struct Ramp {
+    float from;
+    float to;
+    std::int64_t ticks;
+  };
+
   // `ramp_frames`: source frames over which a control moves to a new value. Throws
-  // std::invalid_argument for impossible numbers and std::length_error where the state would be
-  // larger than any sensible memory.
+  // std::invalid_argument for impossible numbers and std::length_error where signals, state and
+  // scratch would hold more than `max_floats` together.
   Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, double ramp_frames,
-          std::vector<float> controls);
+          std::vector<float> controls, std::size_t max_floats = std::size_t{1} << 30);
 
   const Model& model() const { return *model_; }
   int lanes() const { return lanes_; }
@@ -41,8 +48,16 @@ class Session {
   // The lane's signal has this many source frames; what comes later flushes.
   void end(int lane, std::int64_t source_length);
   void reset(int lane) noexcept;
-  void hold(int lane, bool held) noexcept { lanes_state_[static_cast<std::size_t>(lane)].held = held; }
+  void hold(int lane, bool held) noexcept {
+    lanes_state_[static_cast<std::size_t>(lane)].held = held;
+  }
+  // From the next tick on; a value that is not finite is ignored.
   void set_control(int index, float value) noexcept;
+  // Ends every ramp at once: controls are what they were set to.
+  void settle_controls() noexcept;
+  const std::vector<Ramp>& ramps() const { return ramps_; }
+  // Throws std::invalid_argument unless there is one for every control and all is finite.
+  void set_ramps(std::span<const Ramp> ramps);
   std::int64_t ticks(int lane) const { return lanes_state_[static_cast<std::size_t>(lane)].ticks; }
 
   std::vector<StateTensor> save(int lane) const;
@@ -56,15 +71,11 @@ class Session {
     bool ended = false;
     std::vector<std::int64_t> lengths;  // valid frames of each buffer, once ended
   };
-  struct Ramp {
-    float from;
-    float to;
-    double elapsed;  // source frames since the value was set
-  };
 
-  void run(int lane_index, const Model::Operation& op, std::size_t index, int num_ticks) noexcept
-      RTA_NONBLOCKING;
-  const float* control_values(int index, int num_frames, double frames_each) noexcept;
+  void run(int lane_index, const Model::Operation& op, std::size_t index,
+           int num_ticks) noexcept RTA_NONBLOCKING;
+  // Values for `num_frames` frames of a buffer that holds `frames_per_tick`.
+  const float* control_values(int index, int num_frames, int frames_per_tick) noexcept;
   float* state_of(int lane, std::size_t op) {
     return state_.get() + static_cast<std::size_t>(lane) * lane_floats_ + state_offsets_[op];
   }

@@ -10,6 +10,16 @@ namespace {
 
 // Squares of spectra stay finite below this.
 constexpr float kLargest = 1e15f;
+constexpr std::int64_t kMaxFloats = 1 << 30;                // 4 GiB
+constexpr std::int64_t kMaxFrames = std::int64_t{1} << 40;  // a saved stream's longest past
+
+std::size_t checked_floats(std::int64_t frames, std::int64_t lanes, std::int64_t channels) {
+  if (lanes * channels > kMaxFloats || frames > kMaxFloats / (lanes * channels)) {
+    throw std::length_error(
+        "this stream's buffers are larger than 4 GiB; use fewer lanes or ticks");
+  }
+  return static_cast<std::size_t>(frames * lanes * channels);
+}
 
 }  // namespace
 
@@ -22,16 +32,20 @@ Stream::Stream(std::shared_ptr<const Model> model, int lanes, int max_ticks, dou
       extra_delay_(process_frames > 0 ? in_tick_ - std::gcd(process_frames, in_tick_)
                                       : in_tick_ - 1) {
   if (process_frames < 0) throw std::invalid_argument("process_frames may not be negative");
-  in_.resize(static_cast<std::size_t>(capacity_) * static_cast<std::size_t>(input_width()));
-  out_.resize(static_cast<std::size_t>(out_tick_) * static_cast<std::size_t>(max_ticks) *
-              static_cast<std::size_t>(output_width()));
+  const int in_channels = session_.model().input().channels;
+  const int out_channels = session_.model().output().channels;
+  in_.resize(checked_floats(capacity_, lanes, in_channels));
+  out_.resize(checked_floats(std::int64_t{out_tick_} * max_ticks, lanes, out_channels));
   // Never more is waiting than what is held back, one call's worth of ticks and one tick.
-  ready_.resize(static_cast<std::size_t>(extra_delay_ + capacity_ + in_tick_) *
-                static_cast<std::size_t>(output_width()));
+  if (can_process()) {
+    const std::int64_t frames = std::int64_t{extra_delay_} + capacity_ + in_tick_;
+    ready_.resize(checked_floats(frames, lanes, out_channels));
+  }
 }
 
 void Stream::reset() noexcept {
   for (int lane = 0; lane < session_.lanes(); ++lane) session_.reset(lane);
+  session_.settle_controls();
   pending_ = 0;
   frames_in_ = frames_out_ = num_bad_samples_ = 0;
   ended_ = processing_ = false;
@@ -46,8 +60,8 @@ std::int64_t Stream::push_size(std::int64_t num_frames) const {
 
 std::int64_t Stream::flush_size() const {
   if (ended_) return 0;
-  return session_.model().output_length(frames_in_) -
-         std::max<std::int64_t>(0, frames_out_ - delay());
+  const std::int64_t given = std::max<std::int64_t>(0, frames_out_ - delay());
+  return std::max<std::int64_t>(0, session_.model().output_length(frames_in_) - given);
 }
 
 void Stream::take(const float* input, int num_frames) noexcept {
@@ -97,8 +111,7 @@ void Stream::push(const float* input, std::int64_t num_frames, float* output) no
     if (pending_ < in_tick_) break;
     const std::int64_t before = frames_out_;
     const int computed = run(pending_ / in_tick_);
-    const int skipped =
-        static_cast<int>(std::clamp<std::int64_t>(delay() - before, 0, computed));
+    const int skipped = static_cast<int>(std::clamp<std::int64_t>(delay() - before, 0, computed));
     for (int lane = 0; lane < lanes; ++lane) {
       const float* from = out_.data() + lane * out_step + std::ptrdiff_t{skipped} * channels;
       for (int t = 0; t < computed - skipped; ++t) {
@@ -172,12 +185,13 @@ void Stream::process(const float* input, float* output, std::int64_t num_frames)
 }
 
 Stream::Saved Stream::save() const {
-  Saved saved{frames_in_, frames_out_, processing_, {}, {}, {}};
+  Saved saved{frames_in_, frames_out_, processing_, {}, {}, session_.ramps(), {}};
   const int lanes = session_.lanes();
   const int channels = session_.model().input().channels;
   for (int t = 0; t < pending_; ++t) {
     for (int lane = 0; lane < lanes; ++lane) {
-      const float* from = in_.data() + (static_cast<std::ptrdiff_t>(lane) * capacity_ + t) * channels;
+      const float* from =
+          in_.data() + (static_cast<std::ptrdiff_t>(lane) * capacity_ + t) * channels;
       saved.pending.insert(saved.pending.end(), from, from + channels);
     }
   }
@@ -195,12 +209,12 @@ void Stream::load(const Saved& saved) {
   const auto in_width = static_cast<std::size_t>(input_width());
   const auto out_width = static_cast<std::size_t>(output_width());
   const std::size_t pending = saved.pending.size() / in_width;
-  const std::int64_t ticks = (saved.frames_in - static_cast<std::int64_t>(pending)) / in_tick_;
+  const std::int64_t frames_in = std::clamp<std::int64_t>(saved.frames_in, 0, kMaxFrames);
+  const std::int64_t ticks = (frames_in - static_cast<std::int64_t>(pending)) / in_tick_;
   if (saved.lanes.size() != static_cast<std::size_t>(session_.lanes()) ||
       saved.pending.size() % in_width != 0 || saved.ready.size() % out_width != 0 ||
       pending >= static_cast<std::size_t>(in_tick_) || saved.ready.size() > ready_.size() ||
-      saved.frames_in < 0 ||
-      ticks * in_tick_ + static_cast<std::int64_t>(pending) != saved.frames_in ||
+      ticks < 0 || ticks * in_tick_ + static_cast<std::int64_t>(pending) != saved.frames_in ||
       ticks * out_tick_ != saved.frames_out ||
       (saved.processing &&
        saved.ready.size() / out_width + pending != static_cast<std::size_t>(extra_delay_))) {
@@ -209,8 +223,14 @@ void Stream::load(const Saved& saved) {
         "block size or model");
   }
   reset();
-  for (int lane = 0; lane < session_.lanes(); ++lane) {
-    session_.load(lane, ticks, saved.lanes[static_cast<std::size_t>(lane)]);
+  try {
+    for (int lane = 0; lane < session_.lanes(); ++lane) {
+      session_.load(lane, ticks, saved.lanes[static_cast<std::size_t>(lane)]);
+    }
+    session_.set_ramps(saved.ramps);
+  } catch (const std::invalid_argument&) {
+    reset();
+    throw;
   }
   take(saved.pending.data(), static_cast<int>(pending));
   frames_in_ = saved.frames_in;

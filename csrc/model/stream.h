@@ -15,7 +15,7 @@ namespace rtaudio {
 class Stream {
  public:
   // `process_frames`: process() is called with multiples of it (0: with any number). Throws what
-  // Session throws.
+  // Session throws, also where the buffers of all lanes together are too large.
   Stream(std::shared_ptr<const Model> model, int lanes, int max_ticks, double ramp_frames,
          std::vector<float> controls, int process_frames);
 
@@ -24,6 +24,8 @@ class Stream {
   int delay() const { return session_.model().output().delay; }
   // Frames that process() waits with, over the model's own delay.
   int extra_delay() const { return extra_delay_; }
+  // True where as many frames leave a tick as enter it: process() needs that.
+  bool can_process() const { return in_tick_ == out_tick_; }
   bool ended() const { return ended_; }
   bool idle() const { return frames_in_ == 0 && !processing_; }
   bool processing() const { return processing_; }
@@ -40,6 +42,7 @@ class Stream {
   void process(const float* input, float* output, std::int64_t num_frames) noexcept RTA_NONBLOCKING;
 
   void reset() noexcept;
+  int num_controls() const { return session_.model().num_controls(); }
   void set_control(int index, float value) noexcept { session_.set_control(index, value); }
 
   // Everything a stream remembers, as canonical tensors; the last lane's follow the first's.
@@ -49,10 +52,12 @@ class Stream {
     bool processing = false;
     std::vector<float> pending;  // [frame][lane][channel], less than a tick
     std::vector<float> ready;    // of process(): frames computed and not handed out
+    std::vector<Session::Ramp> ramps;
     std::vector<std::vector<Session::StateTensor>> lanes;
   };
   Saved save() const;
-  // Throws std::invalid_argument if it is not a state of this model with as many lanes.
+  // Throws std::invalid_argument if it is not a state of this model with as many lanes; the stream
+  // is reset then.
   void load(const Saved& saved);
 
  private:

@@ -14,6 +14,7 @@ namespace rtaudio {
 namespace {
 
 using Array = py::array_t<float, py::array::c_style>;
+using Doubles = py::array_t<double, py::array::c_style>;
 using BufferTuple = std::tuple<int, int, int>;
 using OperationTuple =
     std::tuple<std::string, std::vector<int>, int, std::map<std::string, std::int64_t>,
@@ -82,8 +83,8 @@ class PyStream {
 
   Array flush(bool flat) {
     if (stream_.processing()) throw std::runtime_error("process() is in use; reset() first");
-    Array output =
-        make_frames(stream_.flush_size(), stream_.output_width(), flat && stream_.output_width() == 1);
+    Array output = make_frames(stream_.flush_size(), stream_.output_width(),
+                               flat && stream_.output_width() == 1);
     float* to = output.mutable_data();
     const py::gil_scoped_release release;
     stream_.flush(to);
@@ -103,8 +104,9 @@ class PyStream {
     if (!stream_.processing() && !stream_.idle()) {
       throw std::runtime_error("push() is in use; reset() first");
     }
-    if (stream_.input_width() != stream_.output_width()) {
-      throw std::runtime_error("process() needs a model with as many outputs as inputs; use push()");
+    if (stream_.input_width() != stream_.output_width() || !stream_.can_process()) {
+      throw std::runtime_error(
+          "process() needs a model with as many outputs as inputs; use push()");
     }
     const Array input = Array::ensure(x);
     if (!y.writeable() || !(y.flags() & py::array::c_style)) {
@@ -129,6 +131,14 @@ class PyStream {
     py::dict state;
     const std::int64_t position[] = {saved.frames_in, saved.frames_out, saved.processing ? 1 : 0};
     state["position"] = py::array_t<std::int64_t>(3, position);
+    Doubles ramps(std::vector<py::ssize_t>{static_cast<py::ssize_t>(saved.ramps.size()), 3});
+    double* ramp = ramps.mutable_data();
+    for (const Session::Ramp& r : saved.ramps) {
+      *ramp++ = r.from;
+      *ramp++ = r.to;
+      *ramp++ = static_cast<double>(r.ticks);
+    }
+    state["ramps"] = ramps;
     state["pending"] = Array(static_cast<py::ssize_t>(saved.pending.size()), saved.pending.data());
     state["ready"] = Array(static_cast<py::ssize_t>(saved.ready.size()), saved.ready.data());
     for (std::size_t lane = 0; lane < saved.lanes.size(); ++lane) {
@@ -145,7 +155,8 @@ class PyStream {
     const auto get = [&](const std::string& name) -> const py::array& {
       const auto found = state.find(name);
       if (found == state.end()) {
-        throw std::invalid_argument("the saved state lacks '" + name + "'; it is not of this model");
+        throw std::invalid_argument("the saved state lacks '" + name +
+                                    "'; it is not of this model");
       }
       return found->second;
     };
@@ -159,7 +170,16 @@ class PyStream {
       throw std::invalid_argument("'position' in the saved state is not three whole numbers");
     }
     const std::int64_t* p = position.data();
-    Stream::Saved saved{p[0], p[1], p[2] != 0, floats("pending"), floats("ready"), {}};
+    Stream::Saved saved{p[0], p[1], p[2] != 0, floats("pending"), floats("ready"), {}, {}};
+    const auto ramps = Doubles::ensure(get("ramps"));
+    if (!ramps || ramps.ndim() != 2 || ramps.shape(1) != 3) {
+      throw std::invalid_argument("'ramps' in the saved state is not three numbers a control");
+    }
+    for (py::ssize_t i = 0; i < ramps.shape(0); ++i) {
+      const double ticks = ramps.at(i, 2);
+      saved.ramps.push_back({static_cast<float>(ramps.at(i, 0)), static_cast<float>(ramps.at(i, 1)),
+                             ticks >= 0 && ticks < 1e15 ? static_cast<std::int64_t>(ticks) : -1});
+    }
     // The names and shapes wanted are those this stream would save.
     for (const auto& lane : stream_.save().lanes) {
       auto& to = saved.lanes.emplace_back();
@@ -169,6 +189,13 @@ class PyStream {
       }
     }
     stream_.load(saved);
+  }
+
+  void set_control(int index, float value) {
+    if (index < 0 || index >= stream_.num_controls()) {
+      throw py::index_error("there is no control " + std::to_string(index));
+    }
+    stream_.set_control(index, value);
   }
 
   Stream& stream() { return stream_; }
@@ -189,22 +216,21 @@ void bind_model(py::module_& module) {
            "ValueError, with a sentence, for a program that cannot run.")
       .def("output_length", &Model::output_length, py::arg("source_length"));
 
-  py::class_<PyStream>(module, "Stream", "A model's state for some lanes, fed any number of frames.")
+  py::class_<PyStream>(module, "Stream",
+                       "A model's state for some lanes, fed any number of frames.")
       .def(py::init([](std::shared_ptr<Model> model, int lanes, int max_ticks, double ramp_frames,
                        std::vector<float> controls, int process_frames) {
              return std::make_unique<PyStream>(std::move(model), lanes, max_ticks, ramp_frames,
                                                std::move(controls), process_frames);
            }),
-           py::arg("model"), py::arg("lanes"), py::arg("max_ticks"), py::arg("ramp_frames"),
-           py::arg("controls"), py::arg("process_frames"))
+           py::arg("model").none(false), py::arg("lanes"), py::arg("max_ticks"),
+           py::arg("ramp_frames"), py::arg("controls"), py::arg("process_frames"))
       .def("push", &PyStream::push, py::arg("x"))
       .def("flush", &PyStream::flush, py::arg("flat") = false)
       .def("process", &PyStream::process, py::arg("x"))
       .def("process_into", &PyStream::process_into, py::arg("x"), py::arg("y"))
       .def("reset", [](PyStream& s) { s.stream().reset(); })
-      .def("set_control",
-           [](PyStream& s, int index, float value) { s.stream().set_control(index, value); },
-           py::arg("index"), py::arg("value"))
+      .def("set_control", &PyStream::set_control, py::arg("index"), py::arg("value"))
       .def("save", &PyStream::save)
       .def("load", &PyStream::load, py::arg("state"))
       .def_property_readonly("delay", [](const PyStream& s) { return s.stream().delay(); })

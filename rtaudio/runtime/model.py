@@ -359,7 +359,7 @@ class Stream:
         except (ValueError, TypeError, RuntimeError) as error:
             raise RtaudioError(str(error)) from error
         for name, value in zip(self._ports, state.get("controls", ()), strict=False):
-            self.set_control(name, float(value))
+            self._values[name] = float(value)
 
     def _port(self, name: str) -> tuple[int, Any]:
         if name not in self._ports:

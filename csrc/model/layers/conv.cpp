@@ -97,9 +97,7 @@ class Conv final : public Layer {
     }
   }
 
-  std::int64_t out_length(std::int64_t length) const override {
-    return window_.out_length(length);
-  }
+  std::int64_t out_length(std::int64_t length) const override { return window_.out_length(length); }
 
   std::vector<StateSpec> state_specs() const override {
     if (!window_.has_memory()) return {};

@@ -51,9 +51,8 @@ class Stack final : public Layer {
     auto* table = reinterpret_cast<GatedLayer*>(call.scratch + table_offset());
     float* state = call.state;
     for (std::size_t i = 0; i < layers_.size(); ++i) {
-      new (table + i) GatedLayer{layers_[i].conv.view(), layers_[i].out.view(),
-                                 layers_[i].dilation, state,
-                                 rings_[i].frames(ring_frames(i, call.max_frames))};
+      new (table + i) GatedLayer{layers_[i].conv.view(), layers_[i].out.view(), layers_[i].dilation,
+                                 state, rings_[i].frames(ring_frames(i, call.max_frames))};
       state += ring_floats(i, call.max_frames);
     }
     const float* rows = call.inputs[0];
@@ -66,8 +65,13 @@ class Stack final : public Layer {
     }
     rings_[0].append(call.state, call.max_frames, call.position, rows, call.num_frames,
                      call.valid_begin, call.valid_end);
-    const GatedStack stack{table,    static_cast<int>(layers_.size()), kernel_, channels_, gate_,
-                           skip_,    padded(channels_)};
+    const GatedStack stack{table,
+                           static_cast<int>(layers_.size()),
+                           kernel_,
+                           channels_,
+                           gate_,
+                           skip_,
+                           padded(channels_)};
     call.kernels.gated_stack(stack, call.position, call.num_frames, call.valid_begin,
                              call.valid_end, call.output, row_floats(skip_), call.scratch);
   }
@@ -116,18 +120,16 @@ class Stack final : public Layer {
   std::size_t ring_floats(std::size_t layer, int max_frames) const {
     return (rings_[layer].floats(ring_frames(layer, max_frames)) + 15) / 16 * 16;
   }
-  std::size_t table_offset() const {
-    return gated_stack_scratch_floats(channels_, gate_, skip_);
-  }
+  std::size_t table_offset() const { return gated_stack_scratch_floats(channels_, gate_, skip_); }
   static int padded(int channels) { return (channels + 15) / 16 * 16; }
 
   // [2 * gate, channels, kernel] with each half padded to whole vectors.
   PackedWeights pack_conv(const LayerContext& context, const std::string& path) const {
-    const float* weight =
-        context.tensor(path + ".conv.weight", {2 * gate_, channels_, kernel_});
+    const float* weight = context.tensor(path + ".conv.weight", {2 * gate_, channels_, kernel_});
     const float* bias = context.tensor(path + ".conv.bias", {2 * gate_});
     const int half = padded(gate_);
-    const std::size_t depth = static_cast<std::size_t>(channels_) * static_cast<std::size_t>(kernel_);
+    const std::size_t depth =
+        static_cast<std::size_t>(channels_) * static_cast<std::size_t>(kernel_);
     std::vector<float> rows(static_cast<std::size_t>(2 * half) * depth);
     std::vector<float> biases(static_cast<std::size_t>(2 * half));
     for (int o = 0; o < 2 * gate_; ++o) {

@@ -36,8 +36,8 @@ class UnaryFunction final : public Pointwise {
  public:
   explicit UnaryFunction(const LayerContext& context)
       : Pointwise(context, context.input().channels),
-        function_(static_cast<Unary>(
-            context.integer("function", 0, static_cast<int>(Unary::count) - 1))),
+        function_(
+            static_cast<Unary>(context.integer("function", 0, static_cast<int>(Unary::count) - 1))),
         a_(context.number("a")),
         b_(context.number("b")) {}
 
@@ -147,8 +147,7 @@ class Channels final : public Pointwise {
 // Input [wet; dry]: wet + control * (dry - wet).
 class Blend final : public Pointwise {
  public:
-  explicit Blend(const LayerContext& context)
-      : Pointwise(context, context.input().channels / 2) {
+  explicit Blend(const LayerContext& context) : Pointwise(context, context.input().channels / 2) {
     context.require(channels_ % 2 == 0, "needs an even number of channels");
     context.require(context.spec().control >= 0, "has no control port");
   }

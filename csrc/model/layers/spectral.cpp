@@ -29,9 +29,7 @@ class Stft final : public Layer {
     context.require_output(2 * bins());
   }
 
-  std::size_t state_floats(int max_frames) const override {
-    return rule_.state_floats(max_frames);
-  }
+  std::size_t state_floats(int max_frames) const override { return rule_.state_floats(max_frames); }
   std::size_t scratch_floats(int) const override {
     return static_cast<std::size_t>(window_ + 16) / 16 * 16 + fft_scratch_floats(window_);
   }
@@ -44,8 +42,7 @@ class Stft final : public Layer {
     const int num_out = call.num_frames / hop_;
     for (int t = 0; t < num_out; ++t) {
       float* y = call.output + t * std::ptrdiff_t{row_floats(2 * bins())};
-      call.kernels.multiply(x + t * hop_, values_.data(), frame,
-                            static_cast<std::size_t>(window_));
+      call.kernels.multiply(x + t * hop_, values_.data(), frame, static_cast<std::size_t>(window_));
       call.kernels.rfft(plan, frame, y, y + bins(), rest);
     }
   }
@@ -202,9 +199,7 @@ class DeepFilter final : public Layer {
     context.require_output(2 * bins_);
   }
 
-  std::size_t state_floats(int max_frames) const override {
-    return rule_.state_floats(max_frames);
-  }
+  std::size_t state_floats(int max_frames) const override { return rule_.state_floats(max_frames); }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
     const float* rows = rule_.append(call);

@@ -1,0 +1,178 @@
+// Small programs built by hand: between them they hold every kind of operation.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernel_test.h"
+#include "model/program.h"
+
+namespace rtaudio {
+
+class ProgramBuilder {
+ public:
+  using Ints = std::map<std::string, std::int64_t>;
+  using Floats = std::map<std::string, double>;
+  using Shapes = std::map<std::string, std::vector<std::int64_t>>;
+
+  explicit ProgramBuilder(BufferSpec input, int num_controls = 0)
+      : program_{{input}, {}, 0, 0, num_controls, {}} {}
+
+  // Appends an operation with random tensors and returns its buffer, which is the output so far.
+  int add(const std::string& kind, std::vector<int> inputs, BufferSpec output, Ints ints = {},
+          const Shapes& tensors = {}, Floats floats = {}, int control = -1) {
+    const int buffer = static_cast<int>(program_.buffers.size());
+    std::map<std::string, std::string> names;
+    for (const auto& [slot, shape] : tensors) {
+      names[slot] = std::to_string(buffer) + "." + slot;
+      std::size_t size = 1;
+      for (const std::int64_t n : shape) size *= static_cast<std::size_t>(n);
+      program_.tensors[names[slot]] = {shape, random_floats(size, 0.4f)};
+    }
+    program_.buffers.push_back(output);
+    program_.operations.push_back({kind, std::move(inputs), buffer, std::move(ints),
+                                   std::move(floats), std::move(names), control});
+    program_.output = buffer;
+    return buffer;
+  }
+
+  int conv(int input, BufferSpec output, int kernel, int stride = 1, int dilation = 1,
+           int groups = 1, int extra = 0) {
+    const int channels = program_.buffers[static_cast<std::size_t>(input)].channels;
+    return add(
+        "conv1d", {input}, output,
+        {{"kernel", kernel},
+         {"stride", stride},
+         {"dilation", dilation},
+         {"groups", groups},
+         {"tail", 0},
+         {"extra", extra}},
+        {{"weight", {output.channels, channels / groups, kernel}}, {"bias", {output.channels}}});
+  }
+
+  int transposed(int input, BufferSpec output, int kernel, int stride, int groups = 1) {
+    const int channels = program_.buffers[static_cast<std::size_t>(input)].channels;
+    return add(
+        "conv_transpose1d", {input}, output,
+        {{"kernel", kernel}, {"stride", stride}, {"groups", groups}, {"trim", 0}},
+        {{"weight", {channels, output.channels / groups, kernel}}, {"bias", {output.channels}}});
+  }
+
+  int recurrent(const std::string& kind, int input, BufferSpec output) {
+    const int rows = (kind == "gru" ? 3 : 4) * output.channels;
+    const int channels = program_.buffers[static_cast<std::size_t>(input)].channels;
+    return add(kind, {input}, output, {{"hidden", output.channels}},
+               {{"weight_ih", {rows, channels}},
+                {"weight_hh", {rows, output.channels}},
+                {"bias_ih", {rows}},
+                {"bias_hh", {rows}}});
+  }
+
+  int unary(int input, BufferSpec output, Unary function, double a, double b) {
+    return add("unary", {input}, output, {{"function", static_cast<int>(function)}}, {},
+               {{"a", a}, {"b", b}});
+  }
+
+  int per_channel(const std::string& kind, int input, BufferSpec output) {
+    return add(kind, {input}, output, {},
+               {{"scale", {output.channels}}, {"bias", {output.channels}}}, {{"eps", 1e-5}});
+  }
+
+  ProgramSpec take() { return std::move(program_); }
+
+ private:
+  ProgramSpec program_;
+};
+
+// STFT to inverse STFT by way of a GRU, gains and a deep filter; a control blends in the input.
+inline ProgramSpec spectral_program() {
+  constexpr int kHop = 8, kWindow = 16, kBins = 9, kTaps = 3;
+  const BufferSpec spectrum{2 * kBins, 1, 0}, bands{kBins, 1, 0};
+  ProgramBuilder p({1, kHop, 0}, 1);
+  const int x = p.add("stft", {0}, spectrum,
+                      {{"window", kWindow}, {"hop", kHop}, {"tail", kHop}, {"extra", 0}},
+                      {{"window", {kWindow}}});
+  int y = p.add("complex_power", {x}, bands);
+  y = p.unary(y, bands, Unary::log, 1e-6, 0.0);
+  y = p.add("mean_subtract", {y}, bands, {}, {}, {{"alpha", 0.9}, {"initial", -1.0}});
+  y = p.recurrent("gru", y, {7, 1, 0});
+  const int gains = p.unary(p.conv(y, bands, 1), bands, Unary::sigmoid, 0.0, 0.0);
+  const int compressed =
+      p.add("complex_compress", {x}, spectrum, {}, {}, {{"exponent", 0.6}, {"eps", 1e-9}});
+  y = p.add("cat", {gains, compressed}, {3 * kBins, 1, 0});
+  const int gained = p.add("complex_gain", {y}, spectrum);
+  const int coefficients = p.conv(y, {2 * kBins * kTaps, 1, 0}, 1);
+  y = p.add("cat", {coefficients, gained}, {2 * kBins * (kTaps + 1), 1, 0});
+  y = p.add("deep_filter", {y}, spectrum,
+            {{"taps", kTaps}, {"bins", kBins}, {"tail", 0}, {"extra", 0}});
+  const int wet =
+      p.add("istft", {y}, {1, kHop, kHop}, {{"window", kWindow}, {"hop", kHop}, {"trim", kHop}},
+            {{"window", {kWindow}}});
+  const int dry = p.add("delay", {0}, {1, kHop, kHop}, {{"frames", kHop}});
+  y = p.add("cat", {wet, dry}, {2, kHop, kHop});
+  p.add("blend", {y}, {1, kHop, kHop}, {}, {}, {}, 0);
+  return p.take();
+}
+
+// Every sort of convolution between two rates, and what stands between them.
+inline ProgramSpec convolution_program() {
+  ProgramBuilder p({3, 6, 0});
+  int y = p.conv(0, {20, 2, 1}, 5, 3, 1, 1, 2);  // one frame of lookahead
+  y = p.conv(y, {20, 2, 1}, 3, 1, 2, 20);
+  y = p.per_channel("layer_norm", y, {20, 2, 1});
+  y = p.add("gate", {y}, {10, 2, 1}, {{"tanh", 1}});
+  y = p.conv(y, {34, 2, 1}, 2, 1, 1, 2);
+  y = p.per_channel("affine", y, {34, 2, 1});
+  y = p.transposed(y, {4, 6, 3}, 5, 3, 2);
+  y = p.add("prelu", {y}, {4, 6, 3}, {}, {{"slope", {4}}});
+  y = p.add("channels", {y}, {3, 6, 3}, {{"begin", 1}, {"end", 3}, {"pad", 1}});
+  const int late = p.add("delay", {0}, {3, 6, 3}, {{"frames", 3}});
+  y = p.add("add", {y, late, late}, {3, 6, 3});
+  p.add("mul", {y, late}, {3, 6, 3});
+  return p.take();
+}
+
+// A WaveNet's stack and an LSTM, one frame a tick.
+inline ProgramSpec stack_program() {
+  ProgramBuilder p({1, 1, 0});
+  int y = p.conv(0, {20, 1, 0}, 2);
+  ProgramBuilder::Shapes shapes;
+  for (const std::string layer : {"layers.0.", "layers.1."}) {
+    shapes[layer + "conv.weight"] = {16, 20, 2};
+    shapes[layer + "conv.bias"] = {16};
+    shapes[layer + "out.weight"] = {25, 8, 1};
+    shapes[layer + "out.bias"] = {25};
+  }
+  y = p.add("gated_stack", {y}, {5, 1, 0},
+            {{"channels", 20},
+             {"gate_channels", 8},
+             {"skip_channels", 5},
+             {"kernel", 2},
+             {"num_layers", 2},
+             {"dilation.0", 1},
+             {"dilation.1", 3}},
+            shapes);
+  y = p.recurrent("lstm", y, {18, 1, 0});
+  p.conv(y, {1, 1, 0}, 1);
+  return p.take();
+}
+
+// Three frames out for each one in, blended there by a control.
+inline ProgramSpec upsampling_program() {
+  ProgramBuilder p({2, 1, 0}, 1);
+  const int y = p.transposed(0, {2, 3, 0}, 4, 3);
+  p.add("blend", {y}, {1, 3, 0}, {}, {}, {}, 0);
+  return p.take();
+}
+
+inline std::vector<std::pair<std::string, ProgramSpec>> all_programs() {
+  return {{"spectral", spectral_program()},
+          {"convolution", convolution_program()},
+          {"stack", stack_program()},
+          {"upsampling", upsampling_program()},
+          {"identity", ProgramBuilder({5, 2, 0}).take()}};
+}
+
+}  // namespace rtaudio
