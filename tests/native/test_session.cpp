@@ -5,7 +5,6 @@
 #include <xmmintrin.h>
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -176,28 +175,6 @@ TEST(Session, DenormalInputIsSilence) {
     for (float& v : silence) v += 0.0f;
     EXPECT_TRUE(same_bits(y, silence)) << name;
   }
-}
-
-// The fastest of a few runs, which other programs disturb least.
-double seconds(const std::shared_ptr<const Model>& model, const std::vector<float>& x) {
-  double best = 1e9;
-  Session session = make_session(model);
-  std::vector<float> y(static_cast<std::size_t>(kTicks * output_floats(*model)));
-  for (int run = 0; run < 40; ++run) {
-    const auto start = std::chrono::steady_clock::now();
-    session.process(x.data(), 0, y.data(), 0, kTicks);
-    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-    best = std::min(best, taken.count());
-  }
-  return best;
-}
-
-TEST(Session, DenormalsTakeNoLonger) {
-  const auto model = make_model(spectral_program());
-  const std::vector<float> x = signal(*model, kTicks);
-  std::vector<float> tiny = x;
-  for (float& v : tiny) v *= 1e-38f;
-  EXPECT_LT(seconds(model, tiny), 4.0 * seconds(model, x));
 }
 
 TEST(Session, NanInOneLaneStaysThere) {
