@@ -16,11 +16,6 @@ def command(*arguments: str) -> None:
 start = time.perf_counter()
 import rtaudio  # noqa: E402
 
-if not list((Path(str(rtaudio.__file__)).parent / "weights").glob("*.safetensors")):
-    command("rtaudio", "doctor")
-    print("smoke test cut short: this wheel ships no weights")
-    sys.exit(0)
-
 model = rtaudio.load(rtaudio.DEFAULT_DENOISER)
 print(f"import and load: {1000 * (time.perf_counter() - start):.0f} ms")
 assert "site-packages" in str(rtaudio.__file__), rtaudio.__file__

@@ -1,6 +1,6 @@
 """Make the speed figures of README: every level, both rates, peers in the same run.
 
-    python benchmarks/measure.py            writes benchmarks/results/*.json
+    python benchmarks/measure.py            writes benchmarks/results/*.json [--seconds S]
     python benchmarks/readme_table.py       puts them into README.md
 
 On Linux `sudo chrt -f 50 python benchmarks/measure.py` runs at the priority that audio threads
@@ -9,6 +9,7 @@ have, so that p99.9 tells about the engine and not about other programs; the JSO
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -18,23 +19,27 @@ from rtaudio import _native
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
-def bench(name: str, *arguments: str) -> None:
-    path = RESULTS / f"{name}.json"
-    print(f"\n== {name}", flush=True)
+def bench(path: Path, *arguments: str) -> None:
+    print(f"\n== {path.stem}", flush=True)
     subprocess.run(
         [sys.executable, "-m", "rtaudio", "bench", *arguments, "--json", str(path)], check=True
     )
 
 
 def main() -> None:
-    RESULTS.mkdir(exist_ok=True)
+    parser = argparse.ArgumentParser(description="Make the speed figures of README.")
+    parser.add_argument("--seconds", default="60", help="audio for each run (default: 60)")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the JSON goes")
+    args = parser.parse_args()
+    args.results.mkdir(parents=True, exist_ok=True)
     for level in _native.supported_cpu_levels():
         for rate in ("48000", "16000"):
             bench(
-                f"denoise-{level}-{int(rate) // 1000}k",
+                args.results / f"denoise-{level}-{int(rate) // 1000}k.json",
                 *("denoise", "--isa", level, "--sample-rate", rate, "--peers", "all"),
+                *("--seconds", args.seconds),
             )
-    bench("startup", "startup")
+    bench(args.results / "startup.json", "startup")
 
 
 if __name__ == "__main__":
