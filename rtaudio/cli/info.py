@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rtaudio.cli.main import UsageError
 from rtaudio.io.formats import is_audio_name
+from rtaudio.runtime.registry import is_there
 
 if TYPE_CHECKING:
     from rtaudio.runtime.model import Model
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     path = Path(args.target)
-    looks_like_a_file = path.exists() or path.parent != Path() or is_audio_name(path)
+    looks_like_a_file = is_there(path) or path.parent != Path() or is_audio_name(path)
     if path.suffix.lower() != ".safetensors" and looks_like_a_file:
         if args.plan:
             raise UsageError(f"--plan is about models, and {path} is not a .safetensors file")

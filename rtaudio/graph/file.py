@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,11 @@ from rtaudio.graph.graph import Graph
 from rtaudio.graph.layer import FloatArray
 from rtaudio.graph.program import NUMERICS_REVISION, Program, lower
 from rtaudio.graph.serialize import graph_from_json, graph_to_json
+from rtaudio.graph.strict import parse_json
 
 FORMAT = "rtaudio-model"
 MAX_FILE_BYTES = 4 << 30
-MAX_HEADER_BYTES = 16 << 20
+MAX_HEADER_BYTES = 4 << 20
 _OWN_KEYS = frozenset({"format", "numerics", "graph", "program"})
 
 
@@ -73,12 +74,12 @@ def load_model_file(path: str | os.PathLike[str]) -> ModelFile:
     tensors, metadata = _read_safetensors(path)
     if metadata.get("format") != FORMAT:
         raise ModelFileError(
-            f"{path} is no rtaudio model (its format is {metadata.get('format')!r}, not "
+            f"{path} is no rtaudio model (its format is {metadata.get('format')!r:.60}, not "
             f"{FORMAT!r}); give a file written by rtaudio's export."
         )
     if metadata.get("numerics") != str(NUMERICS_REVISION):
         raise ModelFileError(
-            f"{path} was made for numerics revision {metadata.get('numerics')!r}, this rtaudio "
+            f"{path} was made for numerics revision {metadata.get('numerics')!r:.60}, this rtaudio "
             f"has {NUMERICS_REVISION}; update rtaudio or export the model again."
         )
     for key in ("graph", "program"):
@@ -109,7 +110,12 @@ def _read_safetensors(path: Path) -> tuple[dict[str, FloatArray], dict[str, str]
     from safetensors import SafetensorError, safe_open
 
     try:
-        size = path.stat().st_size
+        found = path.stat()
+        size = found.st_size
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError
+        if not stat.S_ISREG(found.st_mode):
+            raise ModelFileError(f"{path} is a device or a pipe; give a .safetensors file.")
         _check_header(path, size)
         with safe_open(path, framework="numpy") as file:
             metadata = dict(file.metadata() or {})
@@ -123,10 +129,10 @@ def _read_safetensors(path: Path) -> tuple[dict[str, FloatArray], dict[str, str]
     except ModelFileError:
         raise
     except (SafetensorError, OSError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{path} is no readable model file ({error}).") from error
+        raise ModelFileError(f"{path} is no readable model file ({error!s:.200}).") from error
     for name, tensor in tensors.items():
         if tensor.dtype != np.float32:
-            raise ModelFileError(f"{path}: tensor {name!r} is {tensor.dtype}, not float32.")
+            raise ModelFileError(f"{path}: tensor {name!r:.60} is {tensor.dtype}, not float32.")
     return tensors, metadata
 
 
@@ -143,7 +149,7 @@ def _check_header(path: Path, size: int) -> None:
                 f"the file has {size})."
             )
         try:
-            json.loads(file.read(length))
+            parse_json(file.read(length))
         except (ValueError, RecursionError) as error:
             raise ModelFileError(f"{path} is no model file (its header is no JSON).") from error
 

@@ -39,6 +39,13 @@ class ControlPort:
     unit: str = ""
 
     def __post_init__(self) -> None:
+        # 10 ** (200 / 20) is the largest factor anybody needs, and the least.
+        largest = 200.0 if self.unit == "dB" else 1e30
+        if not -largest <= self.low <= self.high <= largest:
+            raise GraphError(
+                f"control {self.name!r}: its range [{self.low}, {self.high}] must rise and lie "
+                f"within {-largest:g} and {largest:g}."
+            )
         if not self.low <= self.default <= self.high:
             raise GraphError(
                 f"control {self.name!r}: default {self.default} is outside "
@@ -74,6 +81,8 @@ class Graph:
                 f"{self.output.name!r} has {self.output.channels}."
             )
         known = {c.name for c in self.controls}
+        if len(known) != len(self.controls) or "" in known:
+            raise GraphError("two control ports have the same name, or one has none.")
         for node in self.plan.nodes:
             control = node.layer.kernel(node.inputs[0].channels).control
             if control and control not in known:
@@ -89,7 +98,12 @@ class Graph:
         specs: dict[str, TensorSpec] = {}
         for node in self.plan.nodes:
             for name, spec in node_tensors(node.layer, node.inputs[0].channels).items():
-                specs[join_path(node.path, name)] = spec
+                path = join_path(node.path, name)
+                if path in specs:
+                    raise GraphError(f"two layers own tensor {path!r}; give them other names.")
+                if path.startswith("constant."):
+                    raise GraphError("a layer may not be named 'constant'; give it another name.")
+                specs[path] = spec
         return specs
 
     def initial_tensors(self, seed: int = 0) -> dict[str, FloatArray]:

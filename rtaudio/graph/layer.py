@@ -117,6 +117,10 @@ class Layer:
         """The layer's stored tensors, by name, for that many input channels."""
         return {}
 
+    def constant_floats(self, channels: int) -> int:
+        """Values in the constant arrays of `kernel`; known without making them."""
+        return 0
+
     def macs_per_frame(self, channels: int) -> float:
         """Multiply-accumulates per input frame."""
         return 0.0

@@ -30,6 +30,9 @@ from rtaudio.graph.layer import (
 
 MAX_DEPTH = 64
 MAX_NODES = 20_000
+MAX_TICK_MACS = 1 << 37  # some seconds of one core
+MAX_CONSTANTS = 1 << 24  # values in windows and filter banks
+MAX_FIELD = 1 << 40  # numerators and denominators of a receptive field, in source frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,19 +142,34 @@ class _Planner:
         if not 1 <= channels <= MAX_CHANNELS:
             raise GraphError(f"the source has {channels} channels; it must be 1 to {MAX_CHANNELS}.")
         self.nodes: list[Node] = []
+        self.num_layers = 0  # a stack counts as its layers
+        self.block = 1
         self.source = Signal(0, channels, Fraction(1), 0, Fraction(0), Fraction(0))
 
     def run(self, layer: Layer) -> Plan:
         output = self.visit(layer, self.source, "", 0)
-        denominators = [s.rate.denominator for s in (self.source, *(n.output for n in self.nodes))]
-        block = math.lcm(*denominators)
-        frames = max(int(n.output.rate * block) for n in self.nodes) if self.nodes else block
-        if max(block, frames) > MAX_FRAMES:
+        for node in self.nodes:
+            self.check_tick(int(node.output.rate * self.block))
+        planned = Plan(self.source, output, tuple(self.nodes), self.block)
+        if planned.macs_per_frame * self.block > MAX_TICK_MACS:
             raise GraphError(
-                f"one tick of this graph is {max(block, frames)} frames, over {MAX_FRAMES}; "
+                f"one tick of this graph takes {planned.macs_per_frame * self.block:.3g} "
+                f"multiply-accumulates, over {MAX_TICK_MACS}; make its layers smaller."
+            )
+        constants = sum(n.layer.constant_floats(n.inputs[0].channels) for n in self.nodes)
+        if constants > MAX_CONSTANTS:
+            raise GraphError(
+                f"windows and filter banks hold {constants} values, over {MAX_CONSTANTS}; "
+                "use smaller ones."
+            )
+        return planned
+
+    def check_tick(self, frames: int) -> None:
+        if frames > MAX_FRAMES:
+            raise GraphError(
+                f"one tick of this graph is {frames} frames, over {MAX_FRAMES}; "
                 "use strides with common factors."
             )
-        return Plan(self.source, output, tuple(self.nodes), block)
 
     def visit(self, layer: Layer, signal: Signal, path: str, depth: int) -> Signal:
         if depth > MAX_DEPTH:
@@ -246,8 +264,18 @@ class _Planner:
         future: Fraction,
         extra: int = 0,
     ) -> Signal:
-        if len(self.nodes) >= MAX_NODES:
+        self.num_layers += len(layer.dilations) if isinstance(layer, GatedStack) else 1
+        if self.num_layers > MAX_NODES:
             raise GraphError(f"the graph has more than {MAX_NODES} operations.")
+        # Checked at every layer, so that no fraction grows beyond what can be run anyway.
+        self.block = math.lcm(self.block, rate.denominator)
+        self.check_tick(max(self.block, rate.numerator))
+        for span in (past or Fraction(0), future):
+            if max(abs(span.numerator), span.denominator) > MAX_FIELD:
+                raise GraphError(
+                    f"{path or layer.kind}: the receptive field is too long or its rates have no "
+                    "common factors; use smaller sizes."
+                )
         output = Signal(len(self.nodes) + 1, channels, rate, delay, past, future)
         self.nodes.append(Node(path, layer, inputs, output, extra))
         return output

@@ -146,6 +146,8 @@ class BatchNorm(Layer):
         return Kernel("affine", tensors={"scale": "scale", "bias": "bias"})
 
     def fold(self, tensors: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        if not (tensors["variance"] >= 0).all():
+            raise GraphError("batch_norm: a running variance is negative; export the model again.")
         t = {n: v.astype(np.float64) for n, v in tensors.items()}
         scale = t["scale"] / np.sqrt(t["variance"] + self.eps)
         bias = t["bias"] - t["mean"] * scale
@@ -184,6 +186,10 @@ class Blend(Layer):
     kind: ClassVar[str] = "blend"
 
     control: str
+
+    def __post_init__(self) -> None:
+        if not self.control:
+            raise GraphError("blend: control is empty; give the name of a control port.")
 
     def out_channels(self, channels: int) -> int:
         if channels % 2:

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rtaudio.errors import ModelFileError
+import numpy as np
+
+from rtaudio.errors import GraphError, ModelFileError
 from rtaudio.graph.graph import Graph, node_tensors
 from rtaudio.graph.layer import FloatArray, Overlap, Window
 from rtaudio.graph.plan import Node, Plan, join_path
+from rtaudio.graph.strict import check_type, parse_json
 
 PROGRAM_VERSION = 1
 NUMERICS_REVISION = 1
@@ -77,10 +80,10 @@ class Program:
     def from_json(text: str) -> Program:
         """Raises ModelFileError where the text is no program; the engine checks what it says."""
         try:
-            data = json.loads(text)
+            data = parse_json(text)
             if data["version"] != PROGRAM_VERSION:
                 raise ModelFileError(
-                    f"the program has version {data['version']!r}, this rtaudio reads version "
+                    f"the program has version {data['version']!r:.60}, this rtaudio reads version "
                     f"{PROGRAM_VERSION}; update rtaudio."
                 )
             return Program(
@@ -92,9 +95,17 @@ class Program:
             )
         except ModelFileError:
             raise
-        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        except (
+            AttributeError,
+            LookupError,
+            TypeError,
+            ValueError,
+            OverflowError,
+            RecursionError,
+        ) as error:
             raise ModelFileError(
-                f"the program in the model file cannot be read ({type(error).__name__}: {error}); "
+                f"the program in the model file cannot be read ({type(error).__name__}: "
+                f"{error!s:.100}); "
                 "export the model again."
             ) from error
 
@@ -117,7 +128,7 @@ def _operation(data: Any) -> Operation:
         inputs=tuple(_int(i) for i in data["inputs"]),
         output=_int(data["output"]),
         ints={str(k): _int(v) for k, v in data["ints"].items()},
-        floats={str(k): float(v) for k, v in data["floats"].items()},
+        floats={str(k): check_type(v, "float", str(k)) for k, v in data["floats"].items()},
         tensors={str(k): str(v) for k, v in data["tensors"].items()},
         control=_int(data["control"]),
     )
@@ -129,7 +140,8 @@ def lower(graph: Graph, tensors: Mapping[str, FloatArray]) -> tuple[Program, dic
     plan = graph.plan
     controls = tuple(c.name for c in graph.controls)
     used: dict[str, FloatArray] = {}
-    operations = tuple(_lower_node(plan, node, controls, tensors, used) for node in plan.nodes)
+    with np.errstate(all="ignore"):  # what is not finite is said below
+        operations = tuple(_lower_node(plan, node, controls, tensors, used) for node in plan.nodes)
     buffers = tuple(Buffer(s.channels, plan.frames_per_tick(s), s.delay) for s in plan.signals)
     program = Program(buffers, operations, plan.source.buffer, plan.output.buffer, controls)
     return program, used
@@ -154,6 +166,11 @@ def _lower_node(
         else:
             names[slot] = f"constant.{node.output.buffer}.{slot}"
             used[names[slot]] = source
+        if not np.isfinite(used[names[slot]]).all():
+            raise GraphError(
+                f"{node.path or node.layer.kind}: its {slot} is not finite once it is folded; "
+                "weights, statistics or sizes are out of range."
+            )
     rule = node.layer.rule()
     ints = dict(kernel.ints)
     if isinstance(rule, Window):

@@ -10,14 +10,8 @@ from rtaudio.errors import GraphError, ModelFileError
 from rtaudio.graph.graph import ControlPort, Graph, StreamPort
 from rtaudio.graph.layer import Layer
 from rtaudio.graph.plan import MAX_DEPTH, MAX_NODES
+from rtaudio.graph.strict import check_field, check_type, parse_json, read_fields
 
-# Exact types: JSON's true is no number.
-_TYPES: dict[str, tuple[type, ...]] = {
-    "int": (int,),
-    "float": (int, float),
-    "str": (str,),
-    "bool": (bool,),
-}
 INTERNAL_KINDS = frozenset({"delay", "join"})
 
 
@@ -37,13 +31,13 @@ def graph_to_json(graph: Graph) -> str:
 def graph_from_json(text: str) -> Graph:
     """Raises ModelFileError for anything that is no graph this version can run."""
     try:
-        data = json.loads(text)
+        data = parse_json(text)
         return Graph(
             body=_Reader().layer(data["body"], 0),
-            sample_rate=data["sample_rate"],
-            input=StreamPort(**data["input"]),
-            output=StreamPort(**data["output"]),
-            controls=tuple(ControlPort(**c) for c in data["controls"]),
+            sample_rate=check_type(data["sample_rate"], "int", "the graph's sample_rate"),
+            input=read_fields(StreamPort, data["input"], "the input port"),
+            output=read_fields(StreamPort, data["output"], "the output port"),
+            controls=tuple(read_fields(ControlPort, c, "a control") for c in data["controls"]),
         )
     except ModelFileError:
         raise
@@ -51,14 +45,14 @@ def graph_from_json(text: str) -> Graph:
         raise ModelFileError(f"the model's graph cannot run: {error}") from error
     except (
         AttributeError,
-        KeyError,
+        LookupError,
         TypeError,
         ValueError,
         OverflowError,
         RecursionError,
     ) as error:
         raise ModelFileError(
-            f"the graph in the model file cannot be read ({type(error).__name__}: {error}); "
+            f"the graph in the model file cannot be read ({type(error).__name__}: {error!s:.100}); "
             "export the model again."
         ) from error
 
@@ -85,11 +79,13 @@ class _Reader:
         self.count += 1
         if depth > MAX_DEPTH or self.count > MAX_NODES:
             raise ModelFileError("the model's graph is nested too deep or has too many layers.")
+        if not isinstance(data, dict):
+            raise ModelFileError(f"the model's graph has {data!r:.60} in place of a layer.")
         kind = data["kind"]
         cls = Layer.registry.get(kind) if kind not in INTERNAL_KINDS else None
         if cls is None:
             raise ModelFileError(
-                f"the model holds a layer of kind {kind!r}, which this rtaudio does not know; "
+                f"the model holds a layer of kind {kind!r:.60}, which this rtaudio does not know; "
                 "update rtaudio or export the model for this version."
             )
         fields = {f.name: f for f in dataclasses.fields(cls)}
@@ -98,7 +94,7 @@ class _Reader:
             if key == "kind":
                 continue
             if key not in fields:
-                raise ModelFileError(f"layer {kind!r} has no field {key!r}; export it again.")
+                raise ModelFileError(f"layer {kind!r} has no field {key!r:.60}; export it again.")
             values[key] = self.value(value, str(fields[key].type), depth, kind, key)
         return cls(**values)
 
@@ -106,9 +102,7 @@ class _Reader:
         if annotation == "Layer":
             return self.layer(value, depth + 1)
         if annotation == "tuple[Layer, ...]":
+            if not isinstance(value, list):
+                raise ModelFileError(f"layer {kind!r}: {key} is {value!r:.60}, not a list.")
             return tuple(self.layer(v, depth + 1) for v in value)
-        if annotation == "tuple[int, ...]":
-            return tuple(self.value(v, "int", depth, kind, key) for v in value)
-        if type(value) not in _TYPES[annotation]:
-            raise ModelFileError(f"layer {kind!r}: {key} is {value!r:.60}, not {annotation}.")
-        return value
+        return check_field(value, annotation, f"layer {kind!r}: {key}")

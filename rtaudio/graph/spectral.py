@@ -23,6 +23,8 @@ from rtaudio.graph.layer import (
 )
 
 MAX_WINDOW = 1 << 15
+MAX_BANDS = 2048
+MAX_BAND_WEIGHTS = 1 << 23
 
 
 def _check_framing(layer: Layer, window: int, hop: int) -> None:
@@ -64,6 +66,9 @@ class STFT(Layer):
         check_channels(self, channels, 1)
         return 2 * self.bins
 
+    def constant_floats(self, channels: int) -> int:
+        return self.window
+
     def macs_per_frame(self, channels: int) -> float:
         return (2.5 * self.window * math.log2(self.window) + self.window) / self.hop / 2
 
@@ -102,6 +107,9 @@ class ISTFT(Layer):
         check_channels(self, channels, 2 * self.bins)
         return 1
 
+    def constant_floats(self, channels: int) -> int:
+        return self.window
+
     def macs_per_frame(self, channels: int) -> float:
         return (2.5 * self.window * math.log2(self.window) + self.window) / 2
 
@@ -138,20 +146,32 @@ class BandFilter(Layer):
         check_range(
             self,
             bins=(self.bins, 1, MAX_CHANNELS),
-            bands=(self.bands, 1, MAX_CHANNELS),
+            bands=(self.bands, 1, MAX_BANDS),
             bin_hz=(self.bin_hz, 1e-3, 1e6),
             low_hz=(self.low_hz, 0.0, 1e6),
             high_hz=(self.high_hz, 0.0, 1e6),
         )
-        top = self.high_hz or self.low_hz + (self.bins - 1) * self.bin_hz
-        if self.scale != "mel" and self.bands > round((top - self.low_hz) / self.bin_hz) + 1:
-            raise GraphError(f"band_filter: {self.bands} bands leave some without a bin.")
         if self.scale not in ("erb", "linear", "mel"):
             raise GraphError(f"band_filter: scale is {self.scale!r}, not erb, linear or mel.")
+        # Bins up to high_hz: the bands are laid out over them, whether the layer has them or not.
+        top = self.high_hz or self.low_hz + (self.bins - 1) * self.bin_hz
+        count = round((top - self.low_hz) / self.bin_hz) + 1
+        if max(count, self.bins) * self.bands > MAX_BAND_WEIGHTS:
+            raise GraphError(
+                f"band_filter: {self.bands} bands over {max(count, self.bins)} bins are more than "
+                f"{MAX_BAND_WEIGHTS} weights; use fewer."
+            )
+        if self.scale == "mel" and self.low_hz >= (self.bins - 1) * self.bin_hz:
+            raise GraphError(f"band_filter: low_hz is {self.low_hz}; it must lie below the bins.")
+        if self.scale != "mel" and self.bands > count:
+            raise GraphError(f"band_filter: {self.bands} bands leave some without a bin.")
 
     def out_channels(self, channels: int) -> int:
         check_channels(self, channels, self.bands if self.transpose else self.bins)
         return self.bins if self.transpose else self.bands
+
+    def constant_floats(self, channels: int) -> int:
+        return self.bins * self.bands
 
     def matrix(self) -> np.ndarray:
         """[outputs, inputs] in float64."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from rtaudio.errors import GraphError, ModelFileError
 from rtaudio.graph.graph import Graph
+from rtaudio.graph.strict import parse_json, read_fields
 from rtaudio.models import denoiser
 
 
@@ -30,21 +29,19 @@ def find_family(metadata: Mapping[str, str]) -> Family | None:
     if name is None:
         return None
     if name != "rt-tcn":
-        raise ModelFileError(f"the model is of family {name!r}, which is unknown; update rtaudio.")
+        raise ModelFileError(
+            f"the model is of family {name!r:.60}, which is unknown; update rtaudio."
+        )
     config = _config(metadata.get("config", "{}"))
     return Family(name, lambda rate: denoiser.rt_tcn(config, rate), denoiser.supports_rate)
 
 
 def _config(text: str) -> denoiser.RtTcn:
     try:
-        values = json.loads(text)
-        fields = {f.name: f for f in dataclasses.fields(denoiser.RtTcn)}
-        unknown = set(values) - set(fields)
-        if unknown:
-            raise ValueError(f"unknown entries {sorted(unknown)}")
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        config = denoiser.RtTcn(**values)
+        config = read_fields(denoiser.RtTcn, parse_json(text), "the model's config")
         denoiser.rt_tcn(config, 48_000)
-    except (GraphError, TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
-        raise ModelFileError(f"the model's config cannot be used: {error}") from error
+    except ModelFileError:
+        raise
+    except (GraphError, ValueError, ArithmeticError, RecursionError) as error:
+        raise ModelFileError(f"the model's config cannot be used: {error!s:.200}") from error
     return config

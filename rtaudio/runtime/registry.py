@@ -15,6 +15,14 @@ def shipped_models() -> list[str]:
     return sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
 
 
+def is_there(path: Path) -> bool:
+    """Path.exists; False too for a name that no file can have or that may not be looked up."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def open_model(name_or_path: str | Path) -> ModelFile:
     """A model file by its path, or a model by its name.
 
@@ -22,7 +30,7 @@ def open_model(name_or_path: str | Path) -> ModelFile:
     package it is made from is missing.
     """
     path, name = Path(name_or_path), str(name_or_path)
-    if path.suffix == ".safetensors" or len(path.parts) > 1 or path.is_file():
+    if path.suffix == ".safetensors" or len(path.parts) > 1 or (is_there(path) and path.is_file()):
         return load_model_file(path)
     if name in shipped_models():
         return load_model_file(WEIGHTS / f"{name}.safetensors")
@@ -31,7 +39,7 @@ def open_model(name_or_path: str | Path) -> ModelFile:
 
     if name in IMPORTERS:
         return load_imported(IMPORTERS[name])
-    if path.exists():
+    if is_there(path):
         return load_model_file(path)
     shipped = ", ".join(shipped_models()) or "none"
     raise ModelFileError(
