@@ -93,10 +93,13 @@ std::unique_ptr<Layer> make_layer(const LayerContext& context);
 
 // Families of layers, one file each under layers/; null where the kind is not theirs.
 std::unique_ptr<Layer> make_conv(const LayerContext& context);
+std::unique_ptr<Layer> make_conv2d(const LayerContext& context);
 std::unique_ptr<Layer> make_gated_stack(const LayerContext& context);
 std::unique_ptr<Layer> make_recurrent(const LayerContext& context);
+std::unique_ptr<Layer> make_band_recurrent(const LayerContext& context);
 std::unique_ptr<Layer> make_pointwise(const LayerContext& context);
 std::unique_ptr<Layer> make_spectral(const LayerContext& context);
+std::unique_ptr<Layer> make_arrange(const LayerContext& context);
 std::unique_ptr<Layer> make_join(const LayerContext& context);
 
 }  // namespace rtaudio

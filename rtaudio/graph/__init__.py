@@ -1,7 +1,10 @@
 """What a model is: layers as frozen dataclasses, ports, the plan, the program, the model file."""
 
+from rtaudio.graph.arrange import BandUnfold, Permute, Tile
+from rtaudio.graph.band_recurrent import BandRNN, BandScan
 from rtaudio.graph.composite import Merge, Residual, Serial
 from rtaudio.graph.conv import Conv1d, ConvTranspose1d, GatedStack, Linear
+from rtaudio.graph.conv2d import BandMean, Conv2d, ConvTranspose2d
 from rtaudio.graph.file import ModelFile, load_model_file, save_model
 from rtaudio.graph.graph import ControlPort, Graph, StreamPort
 from rtaudio.graph.layer import Layer
@@ -35,6 +38,10 @@ __all__ = [
     "STFT",
     "Activation",
     "BandFilter",
+    "BandMean",
+    "BandRNN",
+    "BandScan",
+    "BandUnfold",
     "BatchNorm",
     "Blend",
     "Channels",
@@ -43,7 +50,9 @@ __all__ = [
     "ComplexPower",
     "ControlPort",
     "Conv1d",
+    "Conv2d",
     "ConvTranspose1d",
+    "ConvTranspose2d",
     "DeepFilter",
     "Gate",
     "GatedStack",
@@ -55,11 +64,13 @@ __all__ = [
     "Merge",
     "ModelFile",
     "PReLU",
+    "Permute",
     "Plan",
     "Program",
     "Residual",
     "Serial",
     "StreamPort",
+    "Tile",
     "graph_from_json",
     "graph_to_json",
     "load_model_file",

@@ -189,3 +189,12 @@ def check_channels(layer: Layer, channels: int, wanted: int) -> None:
             f"{layer.kind}{f' {layer.name!r}' if layer.name else ''}: {channels} channels come in, "
             f"but the layer was made for {wanted}."
         )
+
+
+def split_bands(layer: Layer, channels: int, bands: int, groups: int = 1) -> int:
+    """Channels of one band. Raises GraphError if they do not come out whole."""
+    if channels % bands or channels // bands % groups:
+        raise GraphError(
+            f"{layer.kind}: {channels} channels do not split in {bands} bands of {groups} groups"
+        )
+    return channels // bands

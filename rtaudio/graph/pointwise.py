@@ -16,6 +16,7 @@ from rtaudio.graph.layer import (
     Layer,
     TensorSpec,
     check_range,
+    split_bands,
 )
 
 # function: (meaning of a, meaning of b), empty where unused.
@@ -92,54 +93,82 @@ class Gate(Layer):
 
 @dataclass(frozen=True, kw_only=True)
 class PReLU(Layer):
-    """x where x > 0, else slope[channel] * x."""
+    """x where x > 0, else slope[channel] * x. All `bands` of a map share their slopes; as many
+    bands as channels is a single slope for all."""
 
     kind: ClassVar[str] = "prelu"
 
+    bands: int = 1
+
+    def __post_init__(self) -> None:
+        check_range(self, bands=(self.bands, 1, MAX_CHANNELS))
+
+    def out_channels(self, channels: int) -> int:
+        split_bands(self, channels, self.bands)
+        return channels
+
     def tensors(self, channels: int) -> dict[str, TensorSpec]:
-        return {"slope": TensorSpec((channels,), fill=0.25)}
+        return {"slope": TensorSpec((channels // self.bands,), fill=0.25)}
 
     def kernel(self, channels: int) -> Kernel:
         return Kernel("prelu", tensors={"slope": "slope"})
 
+    def fold(self, tensors: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        return {"slope": np.tile(tensors["slope"], self.bands)}
+
 
 @dataclass(frozen=True, kw_only=True)
 class LayerNorm(Layer):
-    """(x - mean) / sqrt(var + eps) * scale + bias over the channels of each frame."""
+    """(x - mean) / sqrt(var + eps) * scale + bias over the channels of each frame, or of each of
+    the `bands` of a map (one scale and bias a channel of a band)."""
 
     kind: ClassVar[str] = "layer_norm"
 
     eps: float = 1e-5
+    bands: int = 1
 
     def __post_init__(self) -> None:
-        check_range(self, eps=(self.eps, 1e-12, 1.0))
+        check_range(self, eps=(self.eps, 1e-12, 1.0), bands=(self.bands, 1, MAX_CHANNELS))
+
+    def out_channels(self, channels: int) -> int:
+        split_bands(self, channels, self.bands)
+        return channels
 
     def tensors(self, channels: int) -> dict[str, TensorSpec]:
-        return {"scale": TensorSpec((channels,), fill=1.0), "bias": TensorSpec((channels,))}
+        size = (channels // self.bands,)
+        return {"scale": TensorSpec(size, fill=1.0), "bias": TensorSpec(size)}
 
     def kernel(self, channels: int) -> Kernel:
-        return Kernel(
-            "layer_norm", floats={"eps": self.eps}, tensors={"scale": "scale", "bias": "bias"}
-        )
+        tensors = {"scale": "scale", "bias": "bias"}
+        if self.bands == 1:
+            return Kernel("layer_norm", floats={"eps": self.eps}, tensors=tensors)
+        return Kernel("band_norm", {"bands": self.bands}, {"eps": self.eps}, tensors)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchNorm(Layer):
-    """BatchNorm1d with running statistics; natively one scale and one bias a channel."""
+    """BatchNorm1d with running statistics, or BatchNorm2d of maps of `bands`; natively one scale
+    and one bias a channel."""
 
     kind: ClassVar[str] = "batch_norm"
 
     eps: float = 1e-5
+    bands: int = 1
 
     def __post_init__(self) -> None:
-        check_range(self, eps=(self.eps, 1e-12, 1.0))
+        check_range(self, eps=(self.eps, 1e-12, 1.0), bands=(self.bands, 1, MAX_CHANNELS))
+
+    def out_channels(self, channels: int) -> int:
+        split_bands(self, channels, self.bands)
+        return channels
 
     def tensors(self, channels: int) -> dict[str, TensorSpec]:
+        size = (channels // self.bands,)
         return {
-            "scale": TensorSpec((channels,), fill=1.0),
-            "bias": TensorSpec((channels,)),
-            "mean": TensorSpec((channels,), trained=False),
-            "variance": TensorSpec((channels,), fill=1.0, trained=False),
+            "scale": TensorSpec(size, fill=1.0),
+            "bias": TensorSpec(size),
+            "mean": TensorSpec(size, trained=False),
+            "variance": TensorSpec(size, fill=1.0, trained=False),
         }
 
     def kernel(self, channels: int) -> Kernel:
@@ -151,7 +180,8 @@ class BatchNorm(Layer):
         t = {n: v.astype(np.float64) for n, v in tensors.items()}
         scale = t["scale"] / np.sqrt(t["variance"] + self.eps)
         bias = t["bias"] - t["mean"] * scale
-        return {"scale": scale.astype(np.float32), "bias": bias.astype(np.float32)}
+        folded = {"scale": scale, "bias": bias}
+        return {n: np.tile(v, self.bands).astype(np.float32) for n, v in folded.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

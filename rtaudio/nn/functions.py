@@ -20,7 +20,7 @@ from torch import Tensor
 from rtaudio.dsp.windows import analysis_window, synthesis_window
 from rtaudio.graph.conv import Conv1d, ConvTranspose1d, Linear
 from rtaudio.graph.layer import Layer
-from rtaudio.graph.pointwise import Activation, BatchNorm, Channels, Gate, LayerNorm
+from rtaudio.graph.pointwise import Activation, BatchNorm, Channels, Gate, LayerNorm, PReLU
 from rtaudio.graph.recurrent import MeanSubtract
 from rtaudio.graph.spectral import ISTFT, STFT, BandFilter, ComplexCompress, DeepFilter
 
@@ -94,19 +94,23 @@ def gate(layer: Gate, t: Tensors, x: Tensor) -> Tensor:
 
 
 @meaning("prelu")
-def prelu(layer: Layer, t: Tensors, x: Tensor) -> Tensor:
-    return torch.where(x > 0, x, t["slope"][:, None] * x)
+def prelu(layer: PReLU, t: Tensors, x: Tensor) -> Tensor:
+    return torch.where(x > 0, x, t["slope"].repeat(layer.bands)[:, None] * x)
 
 
 @meaning("layer_norm")
 def layer_norm(layer: LayerNorm, t: Tensors, x: Tensor) -> Tensor:
-    y = F.layer_norm(x.transpose(1, 2), x.shape[1:2], t["scale"], t["bias"], layer.eps)
-    return y.transpose(1, 2)
+    bands = x.transpose(1, 2).unflatten(2, (layer.bands, -1))
+    y = F.layer_norm(bands, bands.shape[3:], t["scale"], t["bias"], layer.eps)
+    return y.flatten(2).transpose(1, 2)
 
 
 @meaning("batch_norm")
 def batch_norm(layer: BatchNorm, t: Tensors, x: Tensor) -> Tensor:
-    return F.batch_norm(x, t["mean"], t["variance"], t["scale"], t["bias"], eps=layer.eps)
+    each = {n: v.repeat(layer.bands) for n, v in t.items()}
+    return F.batch_norm(
+        x, each["mean"], each["variance"], each["scale"], each["bias"], eps=layer.eps
+    )
 
 
 @meaning("channels")

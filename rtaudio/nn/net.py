@@ -15,6 +15,7 @@ from rtaudio.graph.conv import GatedStack
 from rtaudio.graph.graph import Graph
 from rtaudio.graph.layer import FloatArray, Layer, Overlap, Recurrent, Window, out_length
 from rtaudio.graph.plan import join_path
+from rtaudio.nn import maps as _maps  # noqa: F401  (registers its functions)
 from rtaudio.nn.functions import FUNCTIONS, Controls, Tensors
 
 

@@ -31,6 +31,8 @@ from rtaudio.graph import (
 )
 from rtaudio.graph.pointwise import FUNCTIONS
 
+from .catalogue_maps import MAPS
+
 PARAMETERS = {"log": 1e-3, "clamp": -0.05, "power": 0.3}
 
 # name: (layer, input channels). Widths below, at and above the 16 of a vector are all there.
@@ -138,6 +140,7 @@ EXAMPLES: dict[str, tuple[Layer, int]] = {
         ),
         2,
     ),
+    **MAPS,
     **{
         f"activation {name}": (
             Activation(

@@ -70,6 +70,46 @@ class ProgramBuilder {
                 {"bias_hh", {rows}}});
   }
 
+  int conv2d(int input, BufferSpec output, Ints ints) {
+    const int channels = program_.buffers[static_cast<std::size_t>(input)].channels;
+    const Ints defaults{{"kernel_frames", 1},
+                        {"kernel_bands", 1},
+                        {"stride", 1},
+                        {"stride_bands", 1},
+                        {"transposed", 0},
+                        {"groups", 1},
+                        {"dilation_frames", 1},
+                        {"dilation_bands", 1},
+                        {"padding_bands", 0},
+                        {"tail", 0},
+                        {"extra", 0}};
+    ints.insert(defaults.begin(), defaults.end());
+    const std::int64_t outputs = output.channels / ints["out_bands"];
+    const std::int64_t inputs = channels / ints["bands"] / ints["groups"];
+    return add("conv2d", {input}, output, ints,
+               {{"weight", {outputs, inputs, ints["kernel_frames"], ints["kernel_bands"]}},
+                {"bias", {outputs}}});
+  }
+
+  int gather(int input, BufferSpec output, std::vector<float> index) {
+    const int buffer = add("gather", {input}, output);
+    program_.operations.back().tensors["index"] = std::to_string(buffer) + ".index";
+    program_.tensors[std::to_string(buffer) + ".index"] = {{output.channels}, std::move(index)};
+    return buffer;
+  }
+
+  int band_cells(const std::string& kind, int input, BufferSpec output, int bands, Ints ints) {
+    const int inputs = program_.buffers[static_cast<std::size_t>(input)].channels / bands;
+    const int hidden = output.channels / bands;
+    const std::int64_t rows = (ints["lstm"] ? 4 : 3) * hidden;
+    ints.insert({{"bands", bands}, {"hidden", hidden}});
+    return add(kind, {input}, output, std::move(ints),
+               {{"weight_ih", {rows, inputs}},
+                {"weight_hh", {rows, hidden}},
+                {"bias_ih", {rows}},
+                {"bias_hh", {rows}}});
+  }
+
   int unary(int input, BufferSpec output, Unary function, double a, double b) {
     return add("unary", {input}, output, {{"function", static_cast<int>(function)}}, {},
                {{"a", a}, {"b", b}});
@@ -159,6 +199,41 @@ inline ProgramSpec stack_program() {
   return p.take();
 }
 
+// Maps [band][channel]: convolutions over bands and frames, cells along time and along bands.
+inline ProgramSpec map_program() {
+  ProgramBuilder p({5, 2, 0});
+  int y = p.gather(0, {15, 2, 0}, {-1, 0, 1, 0, 1, 2, 1, 2, 3, 2, 3, 4, 3, 4, -1});
+  y = p.conv2d(y, {3 * 20, 2, 0},
+               {{"bands", 5},
+                {"out_bands", 3},
+                {"kernel_frames", 2},
+                {"kernel_bands", 3},
+                {"stride_bands", 2},
+                {"padding_bands", 1}});
+  y = p.conv2d(y, {3 * 20, 2, 0},
+               {{"bands", 3},
+                {"out_bands", 3},
+                {"kernel_frames", 3},
+                {"dilation_frames", 2},
+                {"kernel_bands", 3},
+                {"padding_bands", 1},
+                {"groups", 20}});
+  y = p.conv2d(y, {3 * 8, 2, 0}, {{"bands", 3}, {"out_bands", 3}, {"groups", 4}});
+  y = p.add("band_norm", {y}, {3 * 8, 2, 0}, {{"bands", 3}}, {{"scale", {8}}, {"bias", {8}}},
+            {{"eps", 1e-5}});
+  y = p.band_cells("band_scan", y, {3 * 12, 2, 0}, 3,
+                   {{"lstm", 0}, {"groups", 2}, {"directions", 2}});
+  y = p.band_cells("band_recurrent", y, {3 * 6, 2, 0}, 3, {{"lstm", 1}});
+  p.conv2d(y, {5, 2, 0},
+           {{"bands", 3},
+            {"out_bands", 5},
+            {"kernel_bands", 5},
+            {"stride_bands", 2},
+            {"padding_bands", 2},
+            {"transposed", 1}});
+  return p.take();
+}
+
 // Three frames out for each one in, blended there by a control.
 inline ProgramSpec upsampling_program() {
   ProgramBuilder p({2, 1, 0}, 1);
@@ -168,11 +243,9 @@ inline ProgramSpec upsampling_program() {
 }
 
 inline std::vector<std::pair<std::string, ProgramSpec>> all_programs() {
-  return {{"spectral", spectral_program()},
-          {"convolution", convolution_program()},
-          {"stack", stack_program()},
-          {"upsampling", upsampling_program()},
-          {"identity", ProgramBuilder({5, 2, 0}).take()}};
+  return {{"spectral", spectral_program()},     {"convolution", convolution_program()},
+          {"stack", stack_program()},           {"map", map_program()},
+          {"upsampling", upsampling_program()}, {"identity", ProgramBuilder({5, 2, 0}).take()}};
 }
 
 }  // namespace rtaudio

@@ -121,6 +121,35 @@ class LayerNorm final : public Pointwise {
   std::vector<float> bias_;
 };
 
+// LayerNorm over the channels of each band of a map [band][channel].
+class BandNorm final : public Pointwise {
+ public:
+  explicit BandNorm(const LayerContext& context)
+      : Pointwise(context, context.input().channels),
+        bands_(context.integer("bands", 1, 1 << 16)),
+        inputs_(channels_ / bands_),
+        eps_(context.number("eps")),
+        scale_(table(context.tensor("scale", {inputs_}), inputs_)),
+        bias_(table(context.tensor("bias", {inputs_}), inputs_)) {
+    context.require(channels_ % bands_ == 0, "has channels that are no whole bands");
+    context.require(eps_ > 0, "has an eps that is not positive");
+  }
+
+  void process(const Call& call) const noexcept RTA_NONBLOCKING override {
+    for (int t = 0; t < call.num_frames; ++t) {
+      call.kernels.layer_norm(scale_.data(), bias_.data(), eps_, call.inputs[0] + t * row(),
+                              call.output + t * row(), inputs_, inputs_, inputs_, bands_);
+    }
+  }
+
+ private:
+  int bands_;
+  int inputs_;
+  float eps_;
+  std::vector<float> scale_;
+  std::vector<float> bias_;
+};
+
 class Channels final : public Pointwise {
  public:
   explicit Channels(const LayerContext& context)
@@ -171,6 +200,7 @@ std::unique_ptr<Layer> make_pointwise(const LayerContext& context) {
   if (kind == "affine") return std::make_unique<Affine>(context);
   if (kind == "prelu") return std::make_unique<PRelu>(context);
   if (kind == "layer_norm") return std::make_unique<LayerNorm>(context);
+  if (kind == "band_norm") return std::make_unique<BandNorm>(context);
   if (kind == "channels") return std::make_unique<Channels>(context);
   if (kind == "blend") return std::make_unique<Blend>(context);
   return nullptr;

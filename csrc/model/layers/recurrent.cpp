@@ -2,49 +2,11 @@
 #include <algorithm>
 #include <vector>
 
-#include "cpu/pack.h"
+#include "model/gate_weights.h"
 #include "model/layer.h"
 
 namespace rtaudio {
 namespace {
-
-// W x and U h of a recurrent layer with every gate padded to whole rows of `stride` floats.
-class GateWeights {
- public:
-  GateWeights(const LayerContext& context, int gates, int hidden)
-      : inputs_(context.input().channels),
-        hidden_(hidden),
-        stride_((hidden + 15) / 16 * 16),
-        wx_(pack(context, "ih", gates, inputs_)),
-        uh_(pack(context, "hh", gates, hidden)) {}
-
-  int inputs() const { return inputs_; }
-  std::ptrdiff_t stride() const { return stride_; }
-  const PackedMatrix& wx() const { return wx_.view(); }
-  const PackedMatrix& uh() const { return uh_.view(); }
-
- private:
-  PackedWeights pack(const LayerContext& context, const std::string& name, int gates,
-                     int depth) const {
-    const float* weight = context.tensor("weight_" + name, {gates * hidden_, depth});
-    const float* bias = context.tensor("bias_" + name, {gates * hidden_});
-    std::vector<float> rows(static_cast<std::size_t>(gates * stride_) *
-                            static_cast<std::size_t>(depth));
-    std::vector<float> biases(static_cast<std::size_t>(gates * stride_));
-    for (int o = 0; o < gates * hidden_; ++o) {
-      const std::ptrdiff_t to = o / hidden_ * stride_ + o % hidden_;
-      biases[static_cast<std::size_t>(to)] = bias[o];
-      std::copy_n(weight + std::ptrdiff_t{o} * depth, depth, rows.begin() + to * depth);
-    }
-    return pack_matrix(rows.data(), gates * stride_, depth, biases.data());
-  }
-
-  int inputs_;
-  int hidden_;
-  int stride_;
-  PackedWeights wx_;
-  PackedWeights uh_;
-};
 
 class Gated final : public Layer {
  public:
@@ -52,7 +14,7 @@ class Gated final : public Layer {
       : lstm_(lstm),
         gates_(lstm ? 4 : 3),
         hidden_(context.integer("hidden", 1, 1 << 14)),
-        weights_(context, gates_, hidden_) {
+        weights_(context, gates_, context.input().channels, hidden_) {
     context.require_inputs(1);
     context.require_output(hidden_);
     context.require(context.input().frames == context.output().frames,

@@ -1,0 +1,51 @@
+// W x and U h of a recurrent layer, every gate padded to whole vectors.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "cpu/pack.h"
+#include "model/layer.h"
+
+namespace rtaudio {
+
+// Tensors weight_ih [gates * hidden, inputs], weight_hh [gates * hidden, hidden], bias_ih, bias_hh.
+class GateWeights {
+ public:
+  GateWeights(const LayerContext& context, int gates, int inputs, int hidden)
+      : inputs_(inputs),
+        hidden_(hidden),
+        stride_((hidden + 15) / 16 * 16),
+        wx_(pack(context, "ih", gates, inputs)),
+        uh_(pack(context, "hh", gates, hidden)) {}
+
+  int inputs() const { return inputs_; }
+  std::ptrdiff_t stride() const { return stride_; }
+  const PackedMatrix& wx() const { return wx_.view(); }
+  const PackedMatrix& uh() const { return uh_.view(); }
+
+ private:
+  PackedWeights pack(const LayerContext& context, const std::string& name, int gates,
+                     int depth) const {
+    const float* weight = context.tensor("weight_" + name, {gates * hidden_, depth});
+    const float* bias = context.tensor("bias_" + name, {gates * hidden_});
+    std::vector<float> rows(static_cast<std::size_t>(gates * stride_) *
+                            static_cast<std::size_t>(depth));
+    std::vector<float> biases(static_cast<std::size_t>(gates * stride_));
+    for (int o = 0; o < gates * hidden_; ++o) {
+      const std::ptrdiff_t to = o / hidden_ * stride_ + o % hidden_;
+      biases[static_cast<std::size_t>(to)] = bias[o];
+      std::copy_n(weight + std::ptrdiff_t{o} * depth, depth, rows.begin() + to * depth);
+    }
+    return pack_matrix(rows.data(), gates * stride_, depth, biases.data());
+  }
+
+  int inputs_;
+  int hidden_;
+  int stride_;
+  PackedWeights wx_;
+  PackedWeights uh_;
+};
+
+}  // namespace rtaudio

@@ -1,0 +1,209 @@
+// Recurrent layers over maps [band][channel]: along time with the same weights at every band, and
+// along the bands of one frame.
+#include <algorithm>
+#include <vector>
+
+#include "model/gate_weights.h"
+#include "model/layer.h"
+
+namespace rtaudio {
+namespace {
+
+constexpr int kMaxBands = 1 << 16;
+constexpr std::int64_t kMaxScratch = 1 << 24;
+
+class BandCells : public Layer {
+ public:
+  explicit BandCells(const LayerContext& context)
+      : lstm_(context.integer("lstm", 0, 1) != 0),
+        bands_(context.integer("bands", 1, kMaxBands)),
+        hidden_(context.integer("hidden", 1, 1 << 14)),
+        weights_(context, lstm_ ? 4 : 3, context.input().channels / bands_, hidden_) {
+    context.require_inputs(1);
+    context.require(context.input().channels % bands_ == 0, "has channels that are no whole bands");
+    context.require_output(std::int64_t{bands_} * hidden_);
+    context.require(context.input().frames == context.output().frames,
+                    "does not fit the frames of its buffers");
+    context.require(2 * bands_ * gate_floats() <= kMaxScratch, "is too large");
+  }
+
+ protected:
+  std::ptrdiff_t row() const { return weights_.stride(); }
+  std::ptrdiff_t gate_floats() const { return (lstm_ ? 4 : 3) * weights_.stride(); }
+  std::ptrdiff_t in_row() const { return row_floats(bands_ * weights_.inputs()); }
+  std::ptrdiff_t out_row() const { return row_floats(bands_ * hidden_); }
+
+  // One step of one band: h and, for an LSTM, c one `row` after it.
+  void step(const Call& call, const float* wx, const float* uh, float* h, float* c) const noexcept {
+    if (lstm_) {
+      call.kernels.lstm({hidden_, wx, uh, weights_.stride(), h, c});
+    } else {
+      call.kernels.gru({hidden_, wx, uh, weights_.stride(), h});
+    }
+  }
+
+  bool lstm_;
+  int bands_;
+  int hidden_;
+  GateWeights weights_;
+};
+
+// State: [band] rows of h, then [band] rows of c.
+class BandRecurrent final : public BandCells {
+ public:
+  using BandCells::BandCells;
+
+  std::size_t state_floats(int) const override {
+    return static_cast<std::size_t>(2 * bands_ * row());
+  }
+  std::size_t scratch_floats(int) const override {
+    return static_cast<std::size_t>(2 * bands_ * gate_floats());
+  }
+
+  void process(const Call& call) const noexcept RTA_NONBLOCKING override {
+    std::fill_n(call.output, call.valid_begin * out_row(), 0.0f);
+    std::fill(call.output + call.valid_end * out_row(), call.output + call.num_frames * out_row(),
+              0.0f);
+    float* const wx = call.scratch;
+    float* const uh = wx + bands_ * gate_floats();
+    const Rows state{call.state, row(), 0, 1, hidden_};
+    for (int t = call.valid_begin; t < call.valid_end; ++t) {
+      const Rows x{call.inputs[0] + t * in_row(), weights_.inputs(), 0, 1, weights_.inputs()};
+      call.kernels.matmul(weights_.wx(), x, wx, gate_floats(), bands_);
+      call.kernels.matmul(weights_.uh(), state, uh, gate_floats(), bands_);
+      float* y = call.output + t * out_row();
+      for (int band = 0; band < bands_; ++band, y += hidden_) {
+        float* h = call.state + band * row();
+        step(call, wx + band * gate_floats(), uh + band * gate_floats(), h, h + bands_ * row());
+        std::copy_n(h, hidden_, y);
+      }
+    }
+  }
+
+  std::vector<StateSpec> state_specs() const override {
+    if (lstm_) return {{"h", bands_ * hidden_, 1}, {"c", bands_ * hidden_, 1}};
+    return {{"h", bands_ * hidden_, 1}};
+  }
+  void save(const float* state, std::int64_t, int,
+            std::span<const std::span<float>> out) const override {
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      for (int band = 0; band < bands_; ++band, state += row()) {
+        std::copy_n(state, hidden_, out[i].begin() + band * hidden_);
+      }
+    }
+  }
+  void load(float* state, std::int64_t, int,
+            std::span<const std::span<const float>> in) const override {
+    for (std::size_t i = 0; i < in.size(); ++i) {
+      for (int band = 0; band < bands_; ++band, state += row()) {
+        std::copy_n(in[i].begin() + band * hidden_, hidden_, state);
+      }
+    }
+  }
+};
+
+// Both directions (and all groups) step as one cell: lanes of the backward cells read the bands in
+// falling order. The lanes are [group][direction][hidden / (groups * directions)].
+class BandScan final : public BandCells {
+ public:
+  explicit BandScan(const LayerContext& context)
+      : BandCells(context),
+        directions_(context.integer("directions", 1, 2)),
+        run_(hidden_ / directions_ / context.integer("groups", 1, hidden_)) {
+    context.require(run_ * directions_ * context.integer("groups", 1, hidden_) == hidden_,
+                    "has a hidden size that does not split into its groups and directions");
+    context.require((3 * gate_floats() + 2 * row()) * bands_ <= kMaxScratch, "is too large");
+    if (directions_ == 2) mask(context);
+  }
+
+  // Gates of W x for both orders, of U h for one step; states of all steps, and c.
+  std::size_t scratch_floats(int) const override {
+    return static_cast<std::size_t>((2 * bands_ + 1) * gate_floats() + (bands_ + 2) * row());
+  }
+
+  void process(const Call& call) const noexcept RTA_NONBLOCKING override {
+    for (int t = 0; t < call.num_frames; ++t) {
+      const float* x = call.inputs[0] + t * in_row();
+      float* const wx = call.scratch;
+      float* const uh = wx + 2 * bands_ * gate_floats();
+      float* const h = uh + gate_floats();  // row i: the state before step i
+      float* const c = h + (bands_ + 1) * row();
+      const float* const gates = project(call, x, wx);
+      std::fill_n(h, row(), 0.0f);
+      std::fill_n(c, row(), 0.0f);
+      for (int i = 0; i < bands_; ++i) {
+        float* const next = h + (i + 1) * row();
+        std::copy_n(h + i * row(), row(), next);
+        call.kernels.matmul(weights_.uh(), Rows{next, 0, 0, 1, hidden_}, uh, gate_floats(), 1);
+        step(call, gates + i * gate_floats(), uh, next, c);
+      }
+      write(h + row(), call.output + t * out_row());
+    }
+  }
+
+ private:
+  // W x of every step: both orders, then one addition, where one of the two is always zero.
+  const float* project(const Call& call, const float* x, float* wx) const noexcept {
+    const int inputs = weights_.inputs();
+    if (directions_ == 1) {
+      call.kernels.matmul(weights_.wx(), Rows{x, inputs, 0, 1, inputs}, wx, gate_floats(), bands_);
+      return wx;
+    }
+    float* const backward = wx + bands_ * gate_floats();
+    const float* last = x + std::ptrdiff_t{bands_ - 1} * inputs;
+    call.kernels.matmul(directional_[0].view(), Rows{x, inputs, 0, 1, inputs}, wx, gate_floats(),
+                        bands_);
+    call.kernels.matmul(directional_[1].view(), Rows{last, -inputs, 0, 1, inputs}, backward,
+                        gate_floats(), bands_);
+    call.kernels.add(wx, backward, wx, static_cast<std::size_t>(bands_ * gate_floats()));
+    return wx;
+  }
+
+  // States of step i: forward lanes belong to band i, backward lanes to the i-th band from the end.
+  void write(const float* h, float* y) const noexcept {
+    for (int band = 0; band < bands_; ++band, y += hidden_) {
+      if (directions_ == 1) {
+        std::copy_n(h + band * row(), hidden_, y);
+        continue;
+      }
+      const float* forward = h + band * row();
+      const float* backward = h + (bands_ - 1 - band) * row();
+      for (int at = 0; at < hidden_; at += 2 * run_) {
+        std::copy_n(forward + at, run_, y + at);
+        std::copy_n(backward + at + run_, run_, y + at + run_);
+      }
+    }
+  }
+
+  void mask(const LayerContext& context) {
+    const int gates = lstm_ ? 4 : 3, inputs = weights_.inputs();
+    const float* weight = context.tensor("weight_ih", {gates * hidden_, inputs});
+    const float* bias = context.tensor("bias_ih", {gates * hidden_});
+    for (int direction = 0; direction < 2; ++direction) {
+      std::vector<float> rows(static_cast<std::size_t>(gate_floats() * inputs));
+      std::vector<float> biases(static_cast<std::size_t>(gate_floats()));
+      for (int o = 0; o < gates * hidden_; ++o) {
+        if (o % hidden_ / run_ % 2 != direction) continue;
+        const std::ptrdiff_t to = o / hidden_ * row() + o % hidden_;
+        biases[static_cast<std::size_t>(to)] = bias[o];
+        std::copy_n(weight + std::ptrdiff_t{o} * inputs, inputs, rows.begin() + to * inputs);
+      }
+      directional_.push_back(
+          pack_matrix(rows.data(), static_cast<int>(gate_floats()), inputs, biases.data()));
+    }
+  }
+
+  int directions_;
+  int run_;  // lanes of one group in one direction
+  std::vector<PackedWeights> directional_;
+};
+
+}  // namespace
+
+std::unique_ptr<Layer> make_band_recurrent(const LayerContext& context) {
+  if (context.spec().kind == "band_recurrent") return std::make_unique<BandRecurrent>(context);
+  if (context.spec().kind == "band_scan") return std::make_unique<BandScan>(context);
+  return nullptr;
+}
+
+}  // namespace rtaudio
