@@ -18,7 +18,17 @@ START, END = "<!-- figures: made by benchmarks/readme_table.py -->", "<!-- end o
 
 # Most users' processors are of level v3, so it leads.
 LEVEL_ORDER = ("v3", "neon", "v4x", "v4", "v2")
-PEER_NAMES = {"rnnoise": "RNNoise", "dtln": "DTLN", "gtcrn": "GTCRN"}
+PEER_NAMES = {"noisy": "noisy input", "rnnoise": "RNNoise", "dtln": "DTLN", "gtcrn": "GTCRN"}
+
+# Heading, digits and unit of every metric of quality.json.
+QUALITY = {
+    "pesq_wb": ("PESQ (wideband)", 2, ""),
+    "si_sdr_db": ("SI-SDR", 1, " dB"),
+    "estoi": ("ESTOI", 2, ""),
+    "clean_pesq_wb": ("PESQ on clean speech", 2, ""),
+    "clean_si_sdr_db": ("SI-SDR on clean speech", 1, " dB"),
+    "noise_only_attenuation_db": ("noise alone lowered by", 1, " dB"),
+}
 
 Result = dict[str, Any]
 
@@ -87,19 +97,24 @@ def startup_lines() -> list[str]:
 
 
 def quality_table() -> list[str]:
-    """Systems by column, from the results of kind quality: {systems: {name: {metric: mean}}}."""
+    """One row a system, from the result of kind quality: {systems: {name: {metric: mean}}}."""
     results = load("quality")
     if not results:
         return []
     result = results[-1]
-    systems: dict[str, dict[str, float]] = result["systems"]
-    metrics = list(next(iter(systems.values())))
-    lines = ["", row(["", *metrics]), row(["---", *["---:"] * len(metrics)])]
+    systems: dict[str, dict[str, float | None]] = result["systems"]
+    metrics = [each for each in QUALITY if each in next(iter(systems.values()))]
+    headings = (QUALITY[each][0] for each in metrics)
+    lines = ["", row(["", *headings]), row(["---", *["---:"] * len(metrics)])]
     for name, values in systems.items():
         shown = f"**{name}**" if name == result.get("model") else PEER_NAMES.get(name, name)
-        lines.append(row([shown, *(f"{values[each]:.2f}" for each in metrics)]))
-    lines += ["", result.get("note", "")]
-    return lines
+        cells = (quality_cell(values[each], *QUALITY[each][1:]) for each in metrics)
+        lines.append(row([shown, *cells]))
+    return [*lines, "", result.get("note", "")]
+
+
+def quality_cell(value: float | None, digits: int, unit: str) -> str:
+    return "–" if value is None else f"{value:.{digits}f}{unit}"
 
 
 def figures() -> str:

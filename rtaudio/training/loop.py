@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,8 +143,19 @@ class Trainer:
                 self.average[name].lerp_(value, 1 - decay)
         return float(loss.detach())
 
-    def run(self, mixer: Mixer, folder: Path) -> None:
-        """Train until the planned minutes are over, leaving `last.pt` and numbered averages."""
+    def run(
+        self,
+        mixer: Mixer,
+        folder: Path,
+        *,
+        stop: Callable[[], bool] = lambda: False,
+        on_checkpoint: Callable[[Path], None] = lambda _path: None,
+    ) -> None:
+        """Train until the planned minutes are over, leaving `last.pt` and numbered averages.
+
+        `stop` is asked between steps; then `last.pt` alone is saved. `on_checkpoint` gets each
+        numbered average; its time does not count as training.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         log = folder / "train.csv"
         if not log.exists():
@@ -152,6 +164,9 @@ class Trainer:
         total, count = 0.0, 0
         lane_seconds = mixer.config.batch_size * mixer.config.seconds
         while self.seconds < 60 * self.config.minutes:
+            if stop():
+                self.save(folder / "last.pt")
+                return
             noisy, target = (torch.from_numpy(a).to(self.device) for a in mixer.batch())
             total += self.update(noisy, target)
             count += 1
@@ -167,12 +182,14 @@ class Trainer:
                     )
                 total, count = 0.0, 0
             if now - saved > 60 * self.config.checkpoint_minutes:
-                saved = now
-                self.checkpoint(folder)
-        self.checkpoint(folder)
+                on_checkpoint(self.checkpoint(folder))
+                saved = clock = time.monotonic()
+        on_checkpoint(self.checkpoint(folder))
 
-    def checkpoint(self, folder: Path) -> None:
+    def checkpoint(self, folder: Path) -> Path:
         self.save(folder / "last.pt")
         partial = folder / "average.partial"
         torch.save(self.average, partial)
-        partial.replace(folder / f"average_{self.step:07d}.pt")
+        path = folder / f"average_{self.step:07d}.pt"
+        partial.replace(path)
+        return path

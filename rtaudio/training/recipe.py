@@ -7,6 +7,7 @@ Recordings come from Debian packages, by name; synthetic speech from a folder of
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import zipfile
@@ -68,6 +69,12 @@ class Source:
 
     path: str
     group: str
+
+
+def default_cache() -> Path:
+    """Where data lies unless a command says otherwise."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "rtaudio"
 
 
 def fetch(cache: Path) -> None:

@@ -1,1 +1,0 @@
-"""Adapters that run other denoisers on one mono clip; each needs its package installed."""
