@@ -14,6 +14,7 @@ from rtaudio.dsp import metrics
 from .dev_set import KINDS, Clip
 
 Signal = NDArray[np.float32]
+LOWEST_PESQ = 1.04
 CSV_HEADER = ",".join(
     ["file", "pesq", "sisdr", "clean_pesq", "clean_sisdr", "attn", *(f"pesq_{k}" for k in KINDS)]
 )
@@ -36,11 +37,13 @@ def score_clip(clip: Clip, noisy: Signal, clean: Signal, output: Signal) -> Scor
     if clip.kind == "noise-only":
         attenuation = metrics.attenuation_db(output, noisy)
         return Score(kind=clip.kind, snr_db=clip.snr_db, attenuation_db=attenuation)
+    # PESQ raises on silence; a network that has gone wrong must not end the run that would show it.
+    sounds = bool(np.isfinite(output).all() and output.any())
     has_estoi = importlib.util.find_spec("pystoi") is not None
     return Score(
         kind=clip.kind,
         snr_db=clip.snr_db,
-        pesq_wb=metrics.pesq_wb(output, clean),
+        pesq_wb=metrics.pesq_wb(output, clean) if sounds else LOWEST_PESQ,
         si_sdr_db=metrics.si_sdr(output, clean),
         estoi=metrics.estoi(output, clean) if has_estoi else np.nan,
     )

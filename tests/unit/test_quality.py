@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from rtaudio.bench import peers
-from rtaudio.training.score import Score
+from rtaudio.bench.denoise import test_signal as speech_like
+from rtaudio.training.dev_set import Clip
+from rtaudio.training.score import LOWEST_PESQ, Score, score_clip
 
 from .test_training import write_dev_set
 
@@ -64,6 +66,15 @@ def test_differences_are_paired_and_of_the_noisy_clips_only():
     found = quality.paired_interval(scores(level + difference), scores(level), "pesq_wb")
     assert found["mean"] == pytest.approx(difference.mean(), abs=1e-3)
     assert 0.49 < found["low"] < found["mean"] < found["high"] < 0.51
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_a_broken_output_gets_the_lowest_pesq(value):
+    clean = speech_like(16_000, 1.0)
+    clip = Clip(name="0", kind="slide", talker="a", snr_db=0.0)
+    score = score_clip(clip, clean, clean, np.full_like(clean, value))
+    assert score.pesq_wb == LOWEST_PESQ
+    assert score_clip(clip, clean, clean, clean).pesq_wb > 4
 
 
 @pytest.fixture
