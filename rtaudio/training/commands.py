@@ -196,7 +196,8 @@ def high_band(args: argparse.Namespace) -> int:
     for name, figures in results.items():
         print(
             f"{name:<13} log-spectral distance 8-16 kHz {figures['lsd_db']:6.2f} dB,"
-            f" SI-SDR above 8 kHz {figures['si_sdr_db']:6.2f} dB"
+            f" SI-SDR above 8 kHz {figures['si_sdr_db']:6.2f} dB,"
+            f" speech level {figures['level_db']:+6.2f} dB"
         )
     before, after = (results[name] for name in ("copied gain", "trained head"))
     text = (

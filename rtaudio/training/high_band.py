@@ -196,28 +196,37 @@ def above_8_khz(x: Signal, limit_hz: float) -> Signal:
     return np.fft.irfft(spectrum, x.size).astype(np.float32)
 
 
+def high_powers(x: Signal, limit_hz: float) -> NDArray[np.float64]:
+    """[frame, bin] from 8 kHz to 16 kHz, or the limit."""
+    power = (stft(torch.from_numpy(x)[None], WINDOW)[0] ** 2).sum(-1).numpy()
+    return power[:, NUM_BINS : int(min(limit_hz, 16_000) / BIN_HZ)].astype(np.float64)
+
+
 def log_spectral_distance(estimate: Signal, reference: Signal, limit_hz: float) -> float:
-    """Of the bins from 8 kHz to 16 kHz (or the limit), in dB: root mean square over bins, mean
-    over frames, with a floor 60 dB below the reference's mean."""
-    y, s = (
-        (stft(torch.from_numpy(x)[None], WINDOW)[0] ** 2).sum(-1).numpy()
-        for x in (estimate, reference)
-    )
-    band = slice(NUM_BINS, int(min(limit_hz, 16_000) / BIN_HZ))
-    floor = 1e-6 * float(s[:, band].mean())
-    difference = 10 * np.log10((y[:, band] + floor) / (s[:, band] + floor))
+    """In dB: root mean square over bins, mean over frames, floor 40 dB below the reference."""
+    y, s = high_powers(estimate, limit_hz), high_powers(reference, limit_hz)
+    floor = 1e-4 * s.mean()
+    difference = 10 * np.log10((y + floor) / (s + floor))
     return float(np.sqrt((difference**2).mean(1)).mean())
 
 
+def speech_level(estimate: Signal, reference: Signal, limit_hz: float) -> float:
+    """Of the estimate against the reference, in dB, over the frames that hold speech up there."""
+    y, s = high_powers(estimate, limit_hz).mean(1), high_powers(reference, limit_hz).mean(1)
+    loud = s > 1e-2 * s.mean()
+    return float(10 * np.log10((y[loud].mean() + 1e-20) / s[loud].mean()))
+
+
 def evaluate(mixtures: list[Mixture], enhance: Callable[[Signal], Signal]) -> dict[str, float]:
-    """Mean high-band log-spectral distance and SI-SDR of the part above 8 kHz."""
-    distances, ratios = [], []
+    """Mean figures of what is above 8 kHz: distance, SI-SDR, level of the speech."""
+    rows = []
     for mixture in mixtures:
-        y = enhance(mixture.noisy)
-        limit = mixture.limit_hz
-        distances.append(log_spectral_distance(y, mixture.clean, limit))
-        ratios.append(si_sdr(above_8_khz(y, limit), above_8_khz(mixture.clean, limit)))
-    return {"lsd_db": float(np.mean(distances)), "si_sdr_db": float(np.mean(ratios))}
+        y, limit = enhance(mixture.noisy), mixture.limit_hz
+        distance = log_spectral_distance(y, mixture.clean, limit)
+        ratio = si_sdr(above_8_khz(y, limit), above_8_khz(mixture.clean, limit))
+        rows.append((distance, ratio, speech_level(y, mixture.clean, limit)))
+    means = np.mean(rows, axis=0)
+    return dict(zip(("lsd_db", "si_sdr_db", "level_db"), map(float, means), strict=True))
 
 
 def compare(

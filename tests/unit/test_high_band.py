@@ -57,6 +57,17 @@ def test_bins_above_the_limit_do_not_count():
     assert high_band.high_band_loss(gains, power, target, mask, config) != before
 
 
+def test_measures_of_a_known_change():
+    clean = noise_up_to(20_000, RATE, 1.0)
+    measures = high_band.evaluate(
+        [full_band.Mixture(noisy=clean / 10, clean=clean, limit_hz=16_000)], lambda x: x
+    )
+    assert measures["level_db"] == pytest.approx(-20, abs=0.01)
+    assert measures["lsd_db"] == pytest.approx(20, abs=0.3)  # the floor takes a little
+    assert measures["si_sdr_db"] > 60
+    assert np.abs(high_band.above_8_khz(clean, 16_000)).max() < np.abs(clean).max()
+
+
 def test_the_engine_applies_the_trained_head(tmp_path):
     torch.manual_seed(0)
     core = RtTcn().eval()
@@ -108,7 +119,9 @@ def test_training_moves_the_head_towards_the_target(cache, monkeypatch):
 
 def test_command_writes_a_checkpoint_that_export_takes(cache, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(high_band, "held_out", lambda cache: [])
-    monkeypatch.setattr(high_band, "evaluate", lambda *_: {"lsd_db": 1.0, "si_sdr_db": 2.0})
+    monkeypatch.setattr(
+        high_band, "evaluate", lambda *_: dict.fromkeys(("lsd_db", "si_sdr_db", "level_db"), 1.0)
+    )
     torch.save(RtTcn().state_dict(), tmp_path / "average_0000012.pt")
     out, model = tmp_path / "high.pt", tmp_path / "high.safetensors"
     call = ["high-band", str(tmp_path / "average_0000012.pt"), "-o", str(out), "--threads", "1"]
