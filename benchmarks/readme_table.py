@@ -1,7 +1,8 @@
-"""Put the measured figures of benchmarks/results/ into README.md, between its two markers.
+"""Put the measured figures of benchmarks/results/ into README.md, between its two markers, and
+the scores into the package, for `rtaudio models`.
 
-python benchmarks/readme_table.py          rewrites README.md
-python benchmarks/readme_table.py --check  exit code 1 if it is not up to date
+python benchmarks/readme_table.py          rewrites README.md and rtaudio/weights/scores.json
+python benchmarks/readme_table.py --check  exit code 1 if they are not up to date
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 README = ROOT / "README.md"
+SCORES = ROOT / "rtaudio" / "weights" / "scores.json"
 START, END = "<!-- figures: made by benchmarks/readme_table.py -->", "<!-- end of figures -->"
 
 # Most users' processors are of level v3, so it leads.
@@ -137,15 +139,24 @@ def figures() -> str:
     return "\n".join(lines).rstrip()
 
 
+def scores() -> str:
+    """The systems' mean scores on the development set."""
+    results = load("quality")
+    return json.dumps(results[-1]["systems"] if results else {}, indent=1) + "\n"
+
+
 def main() -> int:
     text = README.read_text(encoding="utf-8")
     before, _, rest = text.partition(START)
     _, _, after = rest.partition(END)
-    new = f"{before}{START}\n{figures()}\n{END}{after}"
+    wanted = {README: f"{before}{START}\n{figures()}\n{END}{after}", SCORES: scores()}
+    stale = [p for p, new in wanted.items() if not p.exists() or p.read_text("utf-8") != new]
     if "--check" in sys.argv[1:]:
-        print("README.md is up to date" if new == text else "README.md is not up to date")
-        return int(new != text)
-    README.write_text(new, encoding="utf-8")
+        for path in wanted:
+            print(f"{path.name} is {'not ' if path in stale else ''}up to date")
+        return int(bool(stale))
+    for path in stale:
+        path.write_text(wanted[path], encoding="utf-8")
     return 0
 
 

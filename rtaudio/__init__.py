@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from rtaudio.errors import AudioFileError, GraphError, ModelFileError, RateError, RtaudioError
 
 if TYPE_CHECKING:
+    from rtaudio.runtime.latency import Latency
     from rtaudio.runtime.laws import Report, verify_streaming
-    from rtaudio.runtime.model import Latency, Model, Stream, load
+    from rtaudio.runtime.model import Model, Stream, load
     from rtaudio.runtime.registry import DEFAULT_DENOISER
 
 __version__ = "0.1.0"
@@ -34,7 +35,7 @@ __all__ = [
 
 _HOMES = {
     "DEFAULT_DENOISER": "registry",
-    "Latency": "model",
+    "Latency": "latency",
     "Model": "model",
     "Report": "laws",
     "Stream": "model",

@@ -86,7 +86,7 @@ def run_denoise(
             name=model.name,
             rate=sample_rate,
             size=size,
-            call=stream.process,
+            call=stream.process if model.makes_audio else stream.push,
             signal=test_signal(sample_rate, seconds),
             times=[],
         )
@@ -135,7 +135,7 @@ def _result(
     floor = peak.floor_seconds(macs_per_block, read_bytes)
     return {
         "schema": SCHEMA,
-        "kind": "denoise",
+        "kind": "denoise" if model.makes_audio else "vad",
         "model": model.name,
         "precision": "fp32",
         "isa": level,

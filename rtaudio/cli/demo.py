@@ -32,9 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     import rtaudio
+    from rtaudio.cli.denoise import check_makes_audio
     from rtaudio.demo.run import latency_parts, milliseconds, run_demo, shipped_recording
 
     model = rtaudio.load(args.model or rtaudio.DEFAULT_DENOISER)
+    check_makes_audio(model)
     recording = Path(args.input) if args.input else shipped_recording()
     demo = run_demo(model, recording, Path(args.output), shipped=not args.input, on_step=print)
     measured = demo.measured

@@ -19,6 +19,7 @@ from rtaudio.errors import RtaudioError
 
 if TYPE_CHECKING:
     from rtaudio.io import Result
+    from rtaudio.runtime.model import Model
 
 DESCRIPTION = """\
 Remove noise from recordings (WAV, FLAC, OGG, MP3, AIFF...; any sample rate, 1 to
@@ -97,6 +98,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def check_makes_audio(model: Model) -> None:
+    """Raises UsageError for a model that is no denoiser: a detector, for example."""
+    if not model.makes_audio:
+        port = model.graph.output
+        raise UsageError(
+            f"-m {model.name}: this model gives no audio but {port.name} ({port.unit}); "
+            "use it from Python, or name a denoiser (`rtaudio models` lists them)"
+        )
+
+
 def run(args: argparse.Namespace) -> int:
     if not args.inputs:
         raise UsageError("name a recording, a folder, or - for a pipe")
@@ -111,6 +122,7 @@ def run(args: argparse.Namespace) -> int:
     import rtaudio
 
     model = rtaudio.load(args.model or rtaudio.DEFAULT_DENOISER)
+    check_makes_audio(model)
     who = "rtaudio denoise"
     with (
         catch_interrupts() as interrupt,

@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": "denoise a shipped recording and make a page to listen to it",
     "info": "describe an audio file or a model",
     "import": "make a model of the ONNX files of another package's network",
+    "models": "list the models there are, and what each does best",
     "verify": "check that a model streams exactly",
     "bench": "measure speed, beside other denoisers if they are installed",
     "doctor": "say what works on this machine and what to do about the rest",

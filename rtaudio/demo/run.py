@@ -21,7 +21,8 @@ from rtaudio.io import FileSink, FileSource
 from rtaudio.io.sink import make_folder
 
 if TYPE_CHECKING:
-    from rtaudio.runtime.model import Latency, Model
+    from rtaudio.runtime.latency import Latency
+    from rtaudio.runtime.model import Model
 
 FloatArray = NDArray[np.float32]
 

@@ -132,6 +132,11 @@ class Graph:
                 raise GraphError(f"tensor {name!r} holds values that are not finite.")
 
     @property
+    def makes_audio(self) -> bool:
+        """True where as many frames of as many channels leave as enter: a denoiser."""
+        return self.plan.output.rate == 1 and self.output.channels == self.input.channels
+
+    @property
     def num_parameters(self) -> int:
         return sum(math.prod(s.shape) for s in self.tensor_specs.values())
 

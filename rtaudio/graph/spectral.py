@@ -41,8 +41,8 @@ def _check_framing(layer: Layer, window: int, hop: int) -> None:
 class STFT(Layer):
     """Real samples to complex frames: X[n] = rfft(w * x[n * hop + hop - window ...]) / window.
 
-    Frame n ends with sample n * hop + hop - 1 (causal). Dividing by the window's length makes bins
-    of the same width agree between sample rates. Frames go on until none touches the signal.
+    Frame n ends with sample n * hop + hop - 1 - lag (causal). Dividing by the window's length makes
+    bins of the same width agree between sample rates. Frames go on until none touches the signal.
     """
 
     kind: ClassVar[str] = "stft"
@@ -50,9 +50,11 @@ class STFT(Layer):
     window: int
     hop: int
     window_kind: str = "sqrt_hann"
+    lag: int = 0
 
     def __post_init__(self) -> None:
         _check_framing(self, self.window, self.hop)
+        check_range(self, lag=(self.lag, 0, MAX_WINDOW))
         analysis_window(self.window_kind, self.window, self.hop)
 
     @property
@@ -60,7 +62,7 @@ class STFT(Layer):
         return self.window // 2 + 1
 
     def rule(self) -> Window:
-        return Window(self.window, self.hop, 0, tail=self.window - self.hop)
+        return Window(self.window, self.hop, -self.lag, tail=self.window - self.hop + self.lag)
 
     def out_channels(self, channels: int) -> int:
         check_channels(self, channels, 1)

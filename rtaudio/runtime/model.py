@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,6 +19,7 @@ from rtaudio.graph.graph import Graph
 from rtaudio.graph.layer import FloatArray
 from rtaudio.graph.program import Program, lower
 from rtaudio.models.family import find_family
+from rtaudio.runtime.latency import Latency
 from rtaudio.runtime.registry import open_model
 from rtaudio.runtime.text import summary
 
@@ -26,32 +27,6 @@ CONTROL_RAMP_SECONDS = 0.005
 STREAM_TICKS = 4  # the most ticks one native call takes while streaming
 OFFLINE_TICKS = 32
 MAX_LANES = 1024
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Delay from input to output in samples, by its parts.
-
-    `signal_delay`: how far the output lags behind; `hop`: samples collected before a step;
-    `window` and `lookahead` describe the model. Algorithmic latency = signal_delay + hop.
-    """
-
-    signal_delay: int
-    hop: int
-    lookahead: int
-    window: int
-    sample_rate: int
-
-    @property
-    def samples(self) -> int:
-        return self.signal_delay + self.hop
-
-    @property
-    def seconds(self) -> float:
-        return self.samples / self.sample_rate
-
-    def parts(self) -> list[tuple[str, int]]:
-        return [("signal delay", self.signal_delay), ("one hop", self.hop)]
 
 
 class Model:
@@ -107,6 +82,16 @@ class Model:
         ]
 
     @property
+    def output_ratio(self) -> Fraction:
+        """Frames out per frame in: 1 for a denoiser, 1/512 for a detector with chunks of 512."""
+        return self._file.graph.plan.output.rate
+
+    @property
+    def makes_audio(self) -> bool:
+        """True where as many frames of as many channels leave as enter."""
+        return self._file.graph.makes_audio
+
+    @property
     def num_parameters(self) -> int:
         return self._file.graph.num_parameters
 
@@ -158,12 +143,7 @@ class Model:
 
     def latency(self, sample_rate: int | None = None) -> Latency:
         """Latency at a rate, in samples of that rate."""
-        rate = sample_rate or self.sample_rate
-        plan = self.graph_at(rate).plan
-        past = plan.receptive_past
-        lookahead = plan.lookahead_samples
-        window = lookahead + 1 if past is None else past + lookahead + 1
-        return Latency(plan.output.delay, plan.block, lookahead, window, rate)
+        return Latency.of(self.graph_at(sample_rate or self.sample_rate))
 
     def summary(self, sample_rate: int | None = None) -> str:
         """The plan as a table of operations: rate, delay, channels, cost."""
@@ -203,6 +183,9 @@ class Model:
         The answer has x's shape and is aligned to it; without `compensate_delay` it comes
         `latency().signal_delay` samples later, as a stream's process() would give it. A rate the
         model does not frame at is resampled (soxr) and back.
+
+        A model of another output_ratio (a detector) answers with its own frames instead, (frames,)
+        or (frames, channels), aligned too: frame k tells about x from k / output_ratio on.
         """
         x = _as_audio(x)
         rate = sample_rate or self.sample_rate
@@ -219,6 +202,8 @@ class Model:
             max_ticks=OFFLINE_TICKS,
         ) as stream:
             y = np.concatenate([stream.push(wide), stream.flush()])
+        if not self.makes_audio:
+            return y[:, 0] if x.ndim == 1 and y.shape[1] == 1 else y
         if native_rate != rate:
             y = np.asarray(soxr.resample(y, native_rate, rate), np.float32)
         y = _fit(y, x.shape[0], 0 if compensate_delay else self._delay_at(rate, native_rate))

@@ -57,7 +57,7 @@ def test_absent_peers_are_told(name):
     import numpy as np
 
     out = peer.step(np.zeros(peer.hop, np.float32))
-    assert out.shape == (peer.hop,)
+    assert out.shape == (peer.hop if peer.kind == "denoise" else 1,)
     assert np.isfinite(out).all()
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -60,7 +63,50 @@ def test_a_denoiser_equals_its_own_runtime(name):
 
 
 def test_every_imported_denoiser_has_its_peer():
+    assert set(TOLERANCES) == {n for n, each in IMPORTERS.items() if each.graph().makes_audio}
     assert set(TOLERANCES) <= set(PEERS)
+
+
+def test_silero_vad_equals_its_own_runtime():
+    peer = load_peer("silero-vad")
+    if isinstance(peer, str):
+        pytest.skip(peer)
+    model = rtaudio.load("silero-vad")
+    x = speech_like(120 * 512 + 100)
+    padded = np.pad(x, (0, -len(x) % 512))
+    wanted = np.concatenate([peer.step(block) for block in padded.reshape(-1, 512)])
+    assert np.ptp(wanted) > 0.1
+    got = model(x, 16_000)
+    assert got.shape == wanted.shape
+    assert np.abs(got - wanted).max() <= 1e-5
+
+
+def test_a_detector_in_python():
+    if IMPORTERS["silero-vad"].installed() is None:
+        pytest.skip(imported.missing(IMPORTERS["silero-vad"]))
+    model = rtaudio.load("silero-vad")
+    x = speech_like(16_000)
+    assert model.output_ratio == Fraction(1, 512)
+    assert not model.makes_audio
+    whole = model(x, 16_000)
+    assert whole.shape == (32,)
+    assert model(np.stack([x, x], axis=1), 16_000).shape == (32, 2)
+    assert model(np.repeat(x, 3), 48_000).shape == (32,)
+    with model.stream() as stream:
+        blocks = [stream.push(x[i : i + 300]) for i in range(0, len(x), 300)]
+        assert {len(block) for block in blocks} == {0, 1}
+        assert np.array_equal(np.concatenate([*blocks, stream.flush()]), whole)
+        stream.reset()
+        with pytest.raises(RuntimeError, match="push"):
+            stream.process(x)
+
+
+def test_a_detector_denoises_nothing(tmp_path, capsys):
+    if IMPORTERS["silero-vad"].installed() is None:
+        pytest.skip(imported.missing(IMPORTERS["silero-vad"]))
+    fails(capsys, ["denoise", "-m", "silero-vad", tmp_path / "a.wav"], 2, "probability")
+    fails(capsys, ["demo", "-m", "silero-vad"], 2, "probability")
+    fails(capsys, ["bench", "denoise", "-m", "silero-vad"], 2, "silero-vad")
 
 
 def test_laws(importer):
@@ -101,7 +147,7 @@ def test_import_from_files_and_by_name(importer, tmp_path, capsys):
     models = [rtaudio.load(tmp_path / f"{n}.safetensors") for n in "abc"]
     assert len({model.fingerprint() for model in models}) == 1
     assert models[0].metadata["license"] == importer.license
-    assert models[0].sample_rate == importer.sample_rate
+    assert models[0].sample_rate == importer.graph().sample_rate
 
 
 def write_onnx(path, tensors):
@@ -156,6 +202,21 @@ def test_tensors_in_another_file_are_refused(tmp_path, capsys):
     model.graph.initializer[0].external_data.add(key="location", value="/etc/passwd")
     path.write_bytes(model.SerializeToString())
     fails(capsys, ["import", path], 1, "another file")
+
+
+def test_models_lists_what_there_is(capsys, monkeypatch):
+    monkeypatch.setattr(Importer, "installed", lambda self: None)
+    assert main(["models"]) == 0
+    text = capsys.readouterr().out
+    assert main(["models", "--json"]) == 0
+    listed = {each["name"]: each for each in json.loads(capsys.readouterr().out)}
+    assert set(listed) >= {rtaudio.DEFAULT_DENOISER, *IMPORTERS}
+    assert listed[rtaudio.DEFAULT_DENOISER]["state"] == "shipped"
+    assert listed["dtln"]["state"] == "available"
+    assert listed["dtln"]["install"] in text
+    assert listed["dtln"]["latency_ms"] == 32
+    assert listed["dtln"]["scores"]["pesq_wb"] > 1.5
+    assert all(name in text for name in listed)
 
 
 def test_wrong_calls(tmp_path, capsys):

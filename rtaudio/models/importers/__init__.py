@@ -7,8 +7,9 @@ from rtaudio.models.importers.dtln import DTLN
 from rtaudio.models.importers.importer import Imported, Importer, digest
 from rtaudio.models.importers.onnx_file import OnnxFile, read_onnx
 from rtaudio.models.importers.recognise import find_importer
+from rtaudio.models.importers.silero_vad import SILERO_VAD
 
-IMPORTERS: dict[str, Importer] = {each.name: each for each in (DTLN,)}
+IMPORTERS: dict[str, Importer] = {each.name: each for each in (DTLN, SILERO_VAD)}
 
 __all__ = [
     "IMPORTERS",

