@@ -17,7 +17,7 @@ import torch
 
 import rtaudio
 from rtaudio.bench.denoise import test_signal as speech_like
-from rtaudio.training import dataset
+from rtaudio.training import dataset, recipe
 from rtaudio.training.__main__ import main
 from rtaudio.training.checkpoint import denoiser, make_network, read_checkpoint
 from rtaudio.training.dev_set import Clip
@@ -179,6 +179,16 @@ def test_wrong_calls_are_one_sentence(arguments, code, words, cache, tmp_path, m
     err = capsys.readouterr().err
     assert len(err.splitlines()) == 1
     assert words in err
+
+
+def test_fetch_says_which_package_failed(tmp_path, monkeypatch, capsys):
+    def refuse(command, **_):
+        raise subprocess.CalledProcessError(100, command)
+
+    monkeypatch.setattr(recipe.subprocess, "run", refuse)
+    call = ["fetch", "--speech", str(tmp_path), "--cache", str(tmp_path / "cache")]
+    assert main(call) == 1
+    assert f"apt-get download {recipe.PACKAGES[0]}" in capsys.readouterr().err
 
 
 def test_shards_are_asked_for(tmp_path, capsys):
