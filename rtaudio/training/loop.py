@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .dataset import Mixer
 from .network import RtTcn, enhance, stft
+from .perceptual import Disturbance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,8 @@ class TrainConfig:
     checkpoint_minutes: float = 5.0
     compression: float = 0.3
     under_weight: float = 0.15  # added to the error where the estimate is below the target
-    sisdr_weight: float = 0.01
+    sisdr_weight: float = 0.006
+    perceptual_weight: float = 0.02  # with it, three gradients of like size
     compile_loss: bool = False  # needs a C++ compiler; a third less time per step
 
 
@@ -36,8 +38,9 @@ def enhancement_loss(
     target: tuple[Tensor, Tensor],
     noisy: tuple[Tensor, Tensor],
     config: TrainConfig,
+    disturbance: Disturbance,
 ) -> Tensor:
-    """Compressed magnitude and complex errors plus SI-SDR; spectra as (real, imaginary) planes.
+    """Compressed magnitude and complex errors, SI-SDR and loudness; (real, imaginary) planes.
 
     SI-SDR is taken on the spectra: the windows form a tight frame, so that inner products with
     the target's spectrum are those of the signals.
@@ -61,7 +64,11 @@ def enhancement_loss(
     sisdr = 10 * torch.log10((projected + 1e-6) / (residual + projected * 1e-3 + 1e-6))
     audible = (energy > 4e-4 * s_re.shape[1] * s_re.shape[2]).float()
     mean = (sisdr * audible).sum() / (audible.sum() + 1e-6)  # silence has no SI-SDR
-    return 0.7 * magnitude + 0.3 * compressed - config.sisdr_weight * mean
+    heard = disturbance(y_power, s_power)
+    perceived = (heard * audible).sum() / (audible.sum() + 1e-6)
+    spectral = 0.7 * magnitude + 0.3 * compressed
+    loss: Tensor = spectral - config.sisdr_weight * mean + config.perceptual_weight * perceived
+    return loss
 
 
 def planes(spectrum: Tensor) -> tuple[Tensor, Tensor]:
@@ -78,10 +85,13 @@ class Trainer:
         )
         self.average = {k: v.detach().clone() for k, v in model.state_dict().items()}
 
+        disturbance = Disturbance().to(device)
+
         def objective(
             noisy: tuple[Tensor, Tensor], clean: tuple[Tensor, Tensor], gain: Tensor, taps: Tensor
         ) -> Tensor:
-            return enhancement_loss(enhance(*noisy, gain, taps), clean, noisy, config)
+            estimate = enhance(*noisy, gain, taps)
+            return enhancement_loss(estimate, clean, noisy, config, disturbance)
 
         self.objective = torch.compile(objective) if config.compile_loss else objective
         self.step = 0
