@@ -20,7 +20,7 @@ from rtaudio.runtime.imported import cache_folder
 onnx = pytest.importorskip("onnx", reason="reads ONNX files: pip install 'rtaudio[models]'")
 
 # Largest difference from the peer's own runtime, for audio of full scale 1.
-TOLERANCES = {"dtln": 1e-5}
+TOLERANCES = {"dtln": 1e-5, "gtcrn": 1e-5}
 
 
 @pytest.fixture(autouse=True)

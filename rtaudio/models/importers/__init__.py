@@ -4,12 +4,13 @@ A new one is a graph in rtaudio/models, a module here with an Importer, and its 
 """
 
 from rtaudio.models.importers.dtln import DTLN
+from rtaudio.models.importers.gtcrn import GTCRN
 from rtaudio.models.importers.importer import Imported, Importer, digest
 from rtaudio.models.importers.onnx_file import OnnxFile, read_onnx
 from rtaudio.models.importers.recognise import find_importer
 from rtaudio.models.importers.silero_vad import SILERO_VAD
 
-IMPORTERS: dict[str, Importer] = {each.name: each for each in (DTLN, SILERO_VAD)}
+IMPORTERS: dict[str, Importer] = {each.name: each for each in (DTLN, GTCRN, SILERO_VAD)}
 
 __all__ = [
     "IMPORTERS",

@@ -22,3 +22,20 @@ def onnx_lstm(file: OnnxFile, name: str, inputs: int, hidden: int) -> dict[str, 
 
 def _reorder(gates: FloatArray, hidden: int, order: tuple[int, ...]) -> FloatArray:
     return np.concatenate([gates[g * hidden : (g + 1) * hidden] for g in order])
+
+
+def torch_gru(
+    weight: FloatArray, recurrence: FloatArray, bias: FloatArray
+) -> dict[str, FloatArray]:
+    """ONNX's [direction, gates, ...] z, r, h as torch's r, z, n (h); `linear_before_reset` is 1."""
+    hidden = recurrence.shape[2]
+    stored = {
+        "weight_ih": weight,
+        "weight_hh": recurrence,
+        "bias_ih": bias[:, : 3 * hidden],
+        "bias_hh": bias[:, 3 * hidden :],
+    }
+    return {
+        key: np.stack([_reorder(each, hidden, (1, 0, 2)) for each in value])
+        for key, value in stored.items()
+    }
