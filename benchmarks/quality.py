@@ -135,7 +135,7 @@ def make_result(
         "note": f"Quality on the development set: means over {noisy} noisy clips of "
         f"{dev_set.SECONDS} s at 16 kHz, 0 to 15 dB SNR, {clean} clean clips and {noise_only} of "
         "noise alone, talkers and noises unseen in training; the set chose the checkpoint. "
-        "Higher is better everywhere. Intervals and single kinds of noise: the model card and "
+        "Higher is better everywhere. Paired intervals, kinds of noise and SNRs: "
         "`benchmarks/results/quality.json`.",
         "development_set": {
             "noisy": noisy,
