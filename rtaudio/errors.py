@@ -21,3 +21,7 @@ class AudioFileError(RtaudioError, ValueError):
 
 class RateError(RtaudioError, ValueError):
     """A sample rate that a model does not frame at."""
+
+
+class MelError(RtaudioError, ValueError):
+    """A mel preset that cannot exist, or a mel that cannot be made or converted."""

@@ -1,4 +1,4 @@
-"""Filter banks: ERB bands of a few bins each, and Slaney's mel triangles."""
+"""Filter banks: ERB bands of a few bins each, and mel triangles."""
 
 from __future__ import annotations
 
@@ -56,14 +56,33 @@ def _spread(bins: int, centres: Matrix, transpose: bool) -> Matrix:
     return np.ascontiguousarray(spread.T / np.maximum(spread.sum(axis=0), 1e-9)[:, None])
 
 
-def mel_bands(bins: int, bands: int, bin_hz: float, low_hz: float = 0.0) -> Matrix:
-    """Slaney-style mel triangles with area normalisation (librosa's default), [bands, bins]."""
+def mel_bands(
+    bins: int,
+    bands: int,
+    bin_hz: float,
+    low_hz: float = 0.0,
+    high_hz: float = 0.0,
+    *,
+    scale: str = "slaney",
+) -> Matrix:
+    """Mel triangles between `low_hz` and `high_hz` (0: the last bin), [bands, bins].
+
+    "slaney" has Slaney's scale and area normalisation (librosa's default), "htk" the scale of HTK
+    and peaks of one (torchaudio's default).
+    """
     frequencies = np.arange(bins) * bin_hz
-    low, high = _hz_to_mel(np.array([low_hz, frequencies[-1]]))
-    points = _mel_to_hz(np.linspace(low, high, bands + 2))
+    ends = np.array([low_hz, high_hz or frequencies[-1]])
+    if scale == "htk":
+        low, high = 2595.0 * np.log10(1.0 + ends / 700.0)
+        points = 700.0 * (10.0 ** (np.linspace(low, high, bands + 2) / 2595.0) - 1.0)
+    else:
+        low, high = _hz_to_mel(ends)
+        points = _mel_to_hz(np.linspace(low, high, bands + 2))
     lower = (frequencies[None, :] - points[:-2, None]) / np.diff(points)[:-1, None]
     upper = (points[2:, None] - frequencies[None, :]) / np.diff(points)[1:, None]
     triangles = np.maximum(0.0, np.minimum(lower, upper))
+    if scale == "htk":
+        return np.asarray(triangles)
     return np.asarray(triangles * (2.0 / (points[2:] - points[:-2]))[:, None])
 
 
