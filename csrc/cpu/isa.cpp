@@ -11,17 +11,24 @@ struct Level {
   bool supported;
 };
 
+#if defined(__aarch64__)
+std::vector<Level> levels() { return {{&kernels_neon, true}}; }
+#else
 // Exactly the features that the objects are compiled for and use.
 std::vector<Level> levels() {
   __builtin_cpu_init();
-  const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+  const bool v2 = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
+  const bool v3 = v2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
                   __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
                   __builtin_cpu_supports("f16c");
   const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
                   __builtin_cpu_supports("avx512cd");
-  return {{&kernels_v3, v3}, {&kernels_v4, v4}};
+  const bool v4x =
+      v4 && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16");
+  return {{&kernels_v2, v2}, {&kernels_v3, v3}, {&kernels_v4, v4}, {&kernels_v4x, v4x}};
 }
+#endif
 
 std::string join(const std::vector<std::string>& names) {
   std::string text;
@@ -58,8 +65,8 @@ const Kernels& select_kernels() {
   }
   if (names.empty()) {
     throw std::runtime_error(
-        "this processor has no AVX2 and FMA, which the lowest level (v3) of rtaudio needs; "
-        "use a processor made after 2013");
+        "this processor has no SSE4.2, which the lowest level (v2) of rtaudio needs; use a "
+        "processor made after 2011");
   }
   return *find_kernels(names.back());
 }

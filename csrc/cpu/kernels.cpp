@@ -1,6 +1,7 @@
-// Compiled once per level, with -DRTAUDIO_ISA=v3 or v4. Everything but the table is in anonymous
-// namespaces and no inline function of the standard library is used: the linker may keep any one
-// copy of a shared inline function, and that copy could hold instructions a processor lacks.
+// Compiled once per level, with -DRTAUDIO_ISA=v3 (or v2, v4, v4x, neon). Everything but the table
+// is in anonymous namespaces and no inline function of the standard library is used: the linker may
+// keep any one copy of a shared inline function, and that copy could hold instructions a processor
+// lacks.
 #include "cpu/kernels.h"
 
 #include "cpu/simd.h"

@@ -8,6 +8,7 @@
 //  * Sums over channels (norms) run in 16 lanes, lane = channel % 16, then halve: lane i + lane
 //    i + 8, then + 4, + 2, + 1.
 //  * No contraction, no reassociation; fma only where written.
+// Every level but v2 gives the same bits. v2 has no fma: a product and a sum, rounded apart.
 #pragma once
 
 #include <cstddef>
@@ -150,9 +151,13 @@ struct Kernels {
                       std::ptrdiff_t x_im_offset, int taps, int bins, float* yre, float* yim);
 };
 
-// Levels compiled for this architecture; null where a level was not compiled.
+// Each level is compiled for its own architecture alone: v2 to v4x for x86-64, neon for aarch64.
+// v4x is v4 with VNNI and BF16.
+extern const Kernels kernels_v2;
 extern const Kernels kernels_v3;
 extern const Kernels kernels_v4;
+extern const Kernels kernels_v4x;
+extern const Kernels kernels_neon;
 
 // Scratch may have any alignment; 64 bytes is fastest.
 constexpr std::size_t gated_stack_scratch_floats(int channels, int gate, int skip) {

@@ -153,16 +153,23 @@ void split_frame(const PackedMatrix& m, const Rows& rows, const float* row, floa
 }
 
 // All frames of one panel of V vectors. Tiles keep their sums in registers: up to 24 of 32 zmm on
-// v4; on v3 (16 ymm, two to a vector) columns are taken one vector at a time.
+// v4. Elsewhere columns are taken one vector at a time: 6 frames of it are 12 of 16 ymm on v3 and
+// 24 of 32 registers on NEON; v2 has room for 2 frames (8 of 16 xmm).
 #if defined(__AVX512F__)
 constexpr bool kWide = true;
 #else
 constexpr bool kWide = false;
 #endif
+#if defined(__AVX2__) || defined(__aarch64__)
+constexpr int kMostFrames = 8;
+#else
+constexpr int kMostFrames = 2;
+#endif
 
-template <int F, int V>
+template <int kFrames, int V>
 RTA_HD void tiles(const PackedMatrix& m, const float* w, int output, const Rows& rows, float* y,
                   std::ptrdiff_t y_step, int& t, int num_frames) {
+  constexpr int F = kFrames < kMostFrames ? kFrames : kMostFrames;
   constexpr int kColumns = kWide || F == 1 ? V : 1;
   for (; t + F <= num_frames; t += F) {
     for (int v = 0; v < V; v += kColumns) {

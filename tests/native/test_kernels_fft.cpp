@@ -82,11 +82,12 @@ TEST(Fft, MatchesTheDefinition) {
       ASSERT_NEAR(re.back(), expected[b].real(), tolerance) << n << " bin " << b;
       ASSERT_NEAR(im.back(), expected[b].imag(), tolerance) << n << " bin " << b;
     }
-    const std::vector<float> back =
-        on_all_levels([&](const Kernels& k) { return run_irfft(k, tables, re, im, n); });
-    for (std::size_t t = 0; t < x.size(); ++t) {
-      ASSERT_NEAR(back[t] / static_cast<float>(n), x[t], 3e-6) << n;
-    }
+    const std::vector<float> back = on_all_levels([&](const Kernels& k) {
+      std::vector<float> scaled = run_irfft(k, tables, re, im, n);
+      for (float& value : scaled) value /= static_cast<float>(n);
+      return scaled;
+    });
+    for (std::size_t t = 0; t < x.size(); ++t) ASSERT_NEAR(back[t], x[t], 3e-6) << n;
   }
 }
 
@@ -112,7 +113,7 @@ TEST(Fft, NeverLeavesItsScratch) {
     try {
       const FftTables tables = make_fft_tables(n);
       const std::vector<float> x(static_cast<std::size_t>(n), 1.0f);
-      run_rfft(*all_levels().back(), tables, x);
+      run_rfft(*best_level(), tables, x);
       ++checked;
     } catch (const std::invalid_argument&) {
     }

@@ -2,7 +2,6 @@
 // lanes, control ramps and saved state.
 #include <fenv.h>
 #include <gtest/gtest.h>
-#include <xmmintrin.h>
 
 #include <algorithm>
 #include <memory>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "allocation_counter.h"
+#include "cpu/denormals.h"
 #include "model/stream.h"
 #include "programs.h"
 
@@ -127,20 +127,30 @@ TEST(Session, ThreadsShareAModel) {
   }
 }
 
+using Mode = FlushDenormals::Mode;
+#if defined(__aarch64__)
+constexpr Mode kModes[] = {0, 1u << 24 /* flushes */, 1u << 22 /* rounds up */};
+constexpr Mode kTrapping = 0x1f00u;  // all exceptions trap, on processors that can
+#else
+constexpr Mode kModes[] = {0x1f80u, 0x9fc0u /* flushes */, 0x5f80u /* rounds up */,
+                           0x7fbfu /* flags set */};
+constexpr Mode kTrapping = 0;  // all exceptions trap
+#endif
+
 TEST(Session, TheCallersFloatingPointModeComesBackAndChangesNothing) {
   const auto model = make_model(spectral_program());
   const std::vector<float> x = signal(*model, 8);
   const std::vector<float> expected = run_alone(model, x);
-  const unsigned usual = _mm_getcsr();
-  for (const unsigned mode : {0x1f80u, 0x9fc0u, 0x5f80u /* rounds up */, 0x7fbfu /* flags set */}) {
+  const Mode usual = FlushDenormals::mode();
+  for (const Mode mode : kModes) {
     Session session = make_session(model);
     std::vector<float> y(x.size());
-    _mm_setcsr(mode);
+    FlushDenormals::set_mode(mode);
     session.process(x.data(), 0, y.data(), 0, 4);
     session.process(x.data() + 4 * input_floats(*model), 0, y.data() + 4 * output_floats(*model), 0,
                     4);
-    const unsigned after = _mm_getcsr();
-    _mm_setcsr(usual);
+    const Mode after = FlushDenormals::mode();
+    FlushDenormals::set_mode(usual);
     EXPECT_EQ(after, mode);
     EXPECT_TRUE(same_bits(y, expected)) << std::hex << mode;
   }
@@ -155,7 +165,7 @@ TEST(Session, ACallerThatTrapsOnFloatingPointErrorsIsNotTrapped) {
   std::vector<float> y(x.size());
   fenv_t environment;
   feholdexcept(&environment);
-  _mm_setcsr(_mm_getcsr() & ~0x1f80u);  // all exceptions unmasked
+  FlushDenormals::set_mode(kTrapping);
   session.process(x.data(), 0, y.data(), 0, kTicks);
   fesetenv(&environment);
   EXPECT_TRUE(std::isnan(y.back()));
