@@ -15,7 +15,7 @@ from rtaudio.graph.graph import Graph
 from rtaudio.graph.layer import FloatArray
 from rtaudio.graph.program import NUMERICS_REVISION, Program, lower
 from rtaudio.graph.serialize import graph_from_json, graph_to_json
-from rtaudio.graph.strict import parse_json
+from rtaudio.graph.strict import parse_json, quote
 
 FORMAT = "rtaudio-model"
 MAX_FILE_BYTES = 4 << 30
@@ -129,7 +129,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, FloatArray], dict[str, str]
     except ModelFileError:
         raise
     except (SafetensorError, OSError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{path} is no readable model file ({error!s:.200}).") from error
+        raise ModelFileError(f"{path} is no readable model file ({quote(error)}).") from error
     for name, tensor in tensors.items():
         if tensor.dtype != np.float32:
             raise ModelFileError(f"{path}: tensor {name!r:.60} is {tensor.dtype}, not float32.")

@@ -13,7 +13,7 @@ from rtaudio.errors import GraphError, ModelFileError
 from rtaudio.graph.graph import Graph, node_tensors
 from rtaudio.graph.layer import FloatArray, Overlap, Window
 from rtaudio.graph.plan import Node, Plan, join_path
-from rtaudio.graph.strict import check_type, parse_json
+from rtaudio.graph.strict import check_type, parse_json, quote
 
 PROGRAM_VERSION = 1
 NUMERICS_REVISION = 1
@@ -105,7 +105,7 @@ class Program:
         ) as error:
             raise ModelFileError(
                 f"the program in the model file cannot be read ({type(error).__name__}: "
-                f"{error!s:.100}); "
+                f"{quote(error)}); "
                 "export the model again."
             ) from error
 

@@ -10,7 +10,7 @@ from rtaudio.errors import GraphError, ModelFileError
 from rtaudio.graph.graph import ControlPort, Graph, StreamPort
 from rtaudio.graph.layer import Layer
 from rtaudio.graph.plan import MAX_DEPTH, MAX_NODES
-from rtaudio.graph.strict import check_field, check_type, parse_json, read_fields
+from rtaudio.graph.strict import check_field, check_type, parse_json, quote, read_fields
 
 INTERNAL_KINDS = frozenset({"delay", "join"})
 
@@ -52,7 +52,7 @@ def graph_from_json(text: str) -> Graph:
         RecursionError,
     ) as error:
         raise ModelFileError(
-            f"the graph in the model file cannot be read ({type(error).__name__}: {error!s:.100}); "
+            f"the graph in the model file cannot be read ({type(error).__name__}: {quote(error)}); "
             "export the model again."
         ) from error
 

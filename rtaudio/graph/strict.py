@@ -27,6 +27,12 @@ def parse_json(text: str | bytes) -> Any:
     return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
 
 
+def quote(error: Exception) -> str:
+    """What another library says, as part of one printable sentence."""
+    text = " ".join(str(error).split())[:200]
+    return "".join(c if c.isprintable() else "?" for c in text).rstrip(".")
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):

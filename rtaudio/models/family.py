@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rtaudio.errors import GraphError, ModelFileError
 from rtaudio.graph.graph import Graph
-from rtaudio.graph.strict import parse_json, read_fields
+from rtaudio.graph.strict import parse_json, quote, read_fields
 from rtaudio.models import denoiser
 
 
@@ -43,5 +43,5 @@ def _config(text: str) -> denoiser.RtTcn:
     except ModelFileError:
         raise
     except (GraphError, ValueError, ArithmeticError, RecursionError) as error:
-        raise ModelFileError(f"the model's config cannot be used: {error!s:.200}") from error
+        raise ModelFileError(f"the model's config cannot be used: {quote(error)}.") from error
     return config

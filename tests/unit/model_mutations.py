@@ -113,7 +113,9 @@ class Mutator:
         rng, changed = self.rng, bytearray(data)
         (length,) = struct.unpack("<Q", data[:8])
         for _ in range(rng.choice([1, 1, 2, 10])):
-            at = rng.randrange(rng.choice([8, min(8 + length, len(changed)), len(changed)]))
+            if not changed:
+                break
+            at = rng.randrange(min(len(changed), rng.choice([8, 8 + length, 1 << 30])))
             kind = rng.randrange(5)
             if kind == 0:
                 changed[at] ^= 1 << rng.randrange(8)
