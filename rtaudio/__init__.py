@@ -8,13 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rtaudio.errors import AudioFileError, GraphError, ModelFileError, RateError, RtaudioError
+from rtaudio.errors import (
+    AudioFileError,
+    GraphError,
+    ModelFileError,
+    RateError,
+    RtaudioError,
+    StreamError,
+)
 
 if TYPE_CHECKING:
     from rtaudio.runtime.latency import Latency
     from rtaudio.runtime.laws import Report, verify_streaming
-    from rtaudio.runtime.model import Model, Stream, load
+    from rtaudio.runtime.model import Model, load
     from rtaudio.runtime.registry import DEFAULT_DENOISER
+    from rtaudio.runtime.stream import Stream
 
 __version__ = "0.1.0"
 __all__ = [
@@ -28,6 +36,7 @@ __all__ = [
     "Report",
     "RtaudioError",
     "Stream",
+    "StreamError",
     "load",
     "verify_streaming",
 ]
@@ -38,7 +47,7 @@ _HOMES = {
     "Latency": "latency",
     "Model": "model",
     "Report": "laws",
-    "Stream": "model",
+    "Stream": "stream",
     "load": "model",
     "verify_streaming": "laws",
 }

@@ -19,6 +19,11 @@ class AudioFileError(RtaudioError, ValueError):
     """An audio file that cannot be read or written."""
 
 
+class StreamError(RtaudioError, RuntimeError):
+    """A stream that was used as it cannot be: by two threads at once, pushed after its end,
+    or continued from a state that is not its own."""
+
+
 class RateError(RtaudioError, ValueError):
     """A sample rate that a model does not frame at."""
 

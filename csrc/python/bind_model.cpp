@@ -2,11 +2,17 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <atomic>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <new>
 #include <stdexcept>
 
 #include "model/model.h"
 #include "model/stream.h"
 #include "python/bindings.h"
+#include "python/saved_state.h"
 
 namespace py = pybind11;
 
@@ -14,7 +20,6 @@ namespace rtaudio {
 namespace {
 
 using Array = py::array_t<float, py::array::c_style>;
-using Doubles = py::array_t<double, py::array::c_style>;
 using BufferTuple = std::tuple<int, int, int>;
 using OperationTuple =
     std::tuple<std::string, std::vector<int>, int, std::map<std::string, std::int64_t>,
@@ -60,150 +65,177 @@ Array make_frames(std::int64_t frames, int width, bool flat) {
               : Array(std::vector<py::ssize_t>{frames, width});
 }
 
+// Raised in Python as rtaudio.errors.StreamError.
+struct StreamMisuse : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// While it lives, its stream is in use: a call of another thread is refused rather than let at
+// state that changes under it. Declared before the GIL is released, so it ends with the GIL held.
+class InUse {
+ public:
+  explicit InUse(std::atomic<bool>& flag) : flag_(flag) {
+    if (flag_.exchange(true)) {
+      throw StreamMisuse(
+          "another thread is using this stream; give every thread a stream of its own, or lock");
+    }
+  }
+  ~InUse() { flag_ = false; }
+  InUse(const InUse&) = delete;
+  InUse& operator=(const InUse&) = delete;
+
+ private:
+  std::atomic<bool>& flag_;
+};
+
+// x in C order: itself, or a copy.
+Array contiguous(const py::array& x) {
+  Array input = Array::ensure(x);
+  if (!input) throw std::bad_alloc();
+  return input;
+}
+
 class PyStream {
  public:
   PyStream(std::shared_ptr<const Model> model, int lanes, int max_ticks, double ramp_frames,
            std::vector<float> controls, int process_frames)
       : stream_(std::move(model), lanes, max_ticks, ramp_frames, std::move(controls),
                 process_frames),
-        process_frames_(process_frames) {}
+        process_frames_(process_frames),
+        wanted_(static_cast<std::size_t>(stream_.num_controls())) {
+    for (std::atomic<float>& value : wanted_) value = kUnchanged;
+  }
 
   Array push(const py::array& x) {
+    const InUse in_use(in_use_);
     const std::int64_t frames = check_frames(x, stream_.input_width(), "the input");
-    if (stream_.ended()) throw std::runtime_error("the stream has been flushed; reset() it first");
-    if (stream_.processing()) throw std::runtime_error("process() is in use; reset() first");
-    const Array input = Array::ensure(x);
+    require_open();
+    if (stream_.processing()) throw StreamMisuse("process() is in use; reset() first");
+    const Array input = contiguous(x);
     Array output = make_frames(stream_.push_size(frames), stream_.output_width(), x.ndim() == 1);
     const float* from = input.data();
     float* to = output.mutable_data();
     const py::gil_scoped_release release;
+    apply_controls();
     stream_.push(from, frames, to);
     return output;
   }
 
   Array flush(bool flat) {
-    if (stream_.processing()) throw std::runtime_error("process() is in use; reset() first");
+    const InUse in_use(in_use_);
+    if (stream_.processing()) throw StreamMisuse("process() is in use; reset() first");
     Array output = make_frames(stream_.flush_size(), stream_.output_width(),
                                flat && stream_.output_width() == 1);
     float* to = output.mutable_data();
     const py::gil_scoped_release release;
+    apply_controls();
     stream_.flush(to);
     return output;
   }
 
   void process_into(const py::array& x, py::array& y) {
-    const std::int64_t frames = check_frames(x, stream_.input_width(), "the input");
-    if (check_frames(y, stream_.output_width(), "the output") != frames) {
-      throw py::value_error("input and output must have the same number of frames");
+    const InUse in_use(in_use_);
+    check_process(x);
+    if (check_frames(y, stream_.output_width(), "the output") != x.shape(0)) {
+      throw py::value_error("the input has " + std::to_string(x.shape(0)) +
+                            " frames and the output " + std::to_string(y.shape(0)) +
+                            "; they must be as many");
     }
+    if (!y.writeable() || !(y.flags() & py::array::c_style)) {
+      throw py::value_error("the output must be a writable, contiguous array");
+    }
+    run_process(x, y);
+  }
+
+  Array process(const py::array& x) {
+    const InUse in_use(in_use_);
+    check_process(x);
+    Array output = make_frames(x.shape(0), stream_.output_width(), x.ndim() == 1);
+    run_process(x, output);
+    return output;
+  }
+
+  py::dict save() {
+    const InUse in_use(in_use_);
+    require_open();
+    apply_controls();
+    return to_dict(stream_.save());
+  }
+
+  void load(const std::map<std::string, py::array>& state) {
+    const InUse in_use(in_use_);
+    const Stream::Saved saved = from_dict(state, stream_.save());
+    for (std::atomic<float>& value : wanted_) value = kUnchanged;
+    stream_.load(saved);
+  }
+
+  void reset() {
+    const InUse in_use(in_use_);
+    apply_controls();
+    stream_.reset();
+  }
+
+  // From any thread: the next call on the stream takes it up.
+  void set_control(int index, float value) {
+    if (index < 0 || index >= stream_.num_controls()) {
+      throw py::index_error("there is no control " + std::to_string(index));
+    }
+    if (std::isfinite(value)) wanted_[static_cast<std::size_t>(index)] = value;
+  }
+
+  const Stream& stream() const { return stream_; }
+
+ private:
+  static constexpr float kUnchanged = std::numeric_limits<float>::quiet_NaN();
+
+  void require_open() const {
+    if (stream_.ended()) throw StreamMisuse("the stream has been flushed; reset() it first");
+  }
+
+  void check_process(const py::array& x) const {
+    if (stream_.input_width() != stream_.output_width() || !stream_.can_process()) {
+      throw StreamMisuse(
+          "process() needs a model whose output has the rate and the channels of its input; "
+          "use push()");
+    }
+    require_open();
+    if (!stream_.processing() && !stream_.idle()) {
+      throw StreamMisuse("push() is in use; reset() first");
+    }
+    const std::int64_t frames = check_frames(x, stream_.input_width(), "the input");
     if (process_frames_ > 0 && frames % process_frames_ != 0) {
       throw py::value_error("process() got " + std::to_string(frames) +
                             " frames; this stream was opened for blocks of " +
                             std::to_string(process_frames_));
     }
-    if (!stream_.processing() && !stream_.idle()) {
-      throw std::runtime_error("push() is in use; reset() first");
-    }
-    if (stream_.input_width() != stream_.output_width() || !stream_.can_process()) {
-      throw std::runtime_error(
-          "process() needs a model with as many outputs as inputs; use push()");
-    }
-    const Array input = Array::ensure(x);
-    if (!y.writeable() || !(y.flags() & py::array::c_style)) {
-      throw py::value_error("the output must be a writable, contiguous array");
-    }
+  }
+
+  void run_process(const py::array& x, py::array& y) {
+    const Array input = contiguous(x);
     const float* from = input.data();
     auto* to = static_cast<float*>(y.mutable_data());
+    const std::int64_t frames = x.shape(0);
+    const std::int64_t floats = frames * stream_.input_width();
+    const std::less<const float*> before;
+    if (from != to && before(from, to + floats) && before(to, from + floats)) {
+      throw py::value_error("the output overlaps the input; give the same array or another one");
+    }
     const py::gil_scoped_release release;
+    apply_controls();
     stream_.process(from, to, frames);
   }
 
-  Array process(const py::array& x) {
-    const std::int64_t frames = check_frames(x, stream_.input_width(), "the input");
-    Array output = make_frames(frames, stream_.output_width(), x.ndim() == 1);
-    process_into(x, output);
-    return output;
+  void apply_controls() noexcept {
+    for (std::size_t i = 0; i < wanted_.size(); ++i) {
+      if (std::isnan(wanted_[i].load(std::memory_order_relaxed))) continue;
+      stream_.set_control(static_cast<int>(i), wanted_[i].exchange(kUnchanged));
+    }
   }
 
-  py::dict save() const {
-    if (stream_.ended()) throw std::runtime_error("the stream has been flushed; reset() it first");
-    const Stream::Saved saved = stream_.save();
-    py::dict state;
-    const std::int64_t position[] = {saved.frames_in, saved.frames_out, saved.processing ? 1 : 0};
-    state["position"] = py::array_t<std::int64_t>(3, position);
-    Doubles ramps(std::vector<py::ssize_t>{static_cast<py::ssize_t>(saved.ramps.size()), 3});
-    double* ramp = ramps.mutable_data();
-    for (const Session::Ramp& r : saved.ramps) {
-      *ramp++ = r.from;
-      *ramp++ = r.to;
-      *ramp++ = static_cast<double>(r.ticks);
-    }
-    state["ramps"] = ramps;
-    state["pending"] = Array(static_cast<py::ssize_t>(saved.pending.size()), saved.pending.data());
-    state["ready"] = Array(static_cast<py::ssize_t>(saved.ready.size()), saved.ready.data());
-    for (std::size_t lane = 0; lane < saved.lanes.size(); ++lane) {
-      for (const Session::StateTensor& t : saved.lanes[lane]) {
-        const std::string name = "lane" + std::to_string(lane) + "." + t.name;
-        state[py::str(name)] =
-            Array(std::vector<py::ssize_t>{t.channels, t.frames}, t.values.data());
-      }
-    }
-    return state;
-  }
-
-  void load(const std::map<std::string, py::array>& state) {
-    const auto get = [&](const std::string& name) -> const py::array& {
-      const auto found = state.find(name);
-      if (found == state.end()) {
-        throw std::invalid_argument("the saved state lacks '" + name +
-                                    "'; it is not of this model");
-      }
-      return found->second;
-    };
-    const auto floats = [&](const std::string& name) {
-      const Array a = Array::ensure(get(name));
-      if (!a) throw std::invalid_argument("'" + name + "' in the saved state is no float array");
-      return std::vector<float>(a.data(), a.data() + a.size());
-    };
-    const auto position = py::array_t<std::int64_t>::ensure(get("position"));
-    if (!position || position.size() != 3) {
-      throw std::invalid_argument("'position' in the saved state is not three whole numbers");
-    }
-    const std::int64_t* p = position.data();
-    Stream::Saved saved{p[0], p[1], p[2] != 0, floats("pending"), floats("ready"), {}, {}};
-    const auto ramps = Doubles::ensure(get("ramps"));
-    if (!ramps || ramps.ndim() != 2 || ramps.shape(1) != 3) {
-      throw std::invalid_argument("'ramps' in the saved state is not three numbers a control");
-    }
-    for (py::ssize_t i = 0; i < ramps.shape(0); ++i) {
-      const double ticks = ramps.at(i, 2);
-      saved.ramps.push_back({static_cast<float>(ramps.at(i, 0)), static_cast<float>(ramps.at(i, 1)),
-                             ticks >= 0 && ticks < 1e15 ? static_cast<std::int64_t>(ticks) : -1});
-    }
-    // The names and shapes wanted are those this stream would save.
-    for (const auto& lane : stream_.save().lanes) {
-      auto& to = saved.lanes.emplace_back();
-      for (const Session::StateTensor& t : lane) {
-        const std::string name = "lane" + std::to_string(saved.lanes.size() - 1) + "." + t.name;
-        to.push_back({t.name, t.channels, t.frames, floats(name)});
-      }
-    }
-    stream_.load(saved);
-  }
-
-  void set_control(int index, float value) {
-    if (index < 0 || index >= stream_.num_controls()) {
-      throw py::index_error("there is no control " + std::to_string(index));
-    }
-    stream_.set_control(index, value);
-  }
-
-  Stream& stream() { return stream_; }
-  const Stream& stream() const { return stream_; }
-
- private:
   Stream stream_;
   int process_frames_;
+  std::atomic<bool> in_use_ = false;
+  std::vector<std::atomic<float>> wanted_;
 };
 
 }  // namespace
@@ -215,6 +247,15 @@ void bind_model(py::module_& module) {
            py::arg("output"), py::arg("num_controls"), py::arg("tensors"),
            "ValueError, with a sentence, for a program that cannot run.")
       .def("output_length", &Model::output_length, py::arg("source_length"));
+
+  py::register_local_exception_translator([](std::exception_ptr thrown) {
+    try {
+      if (thrown) std::rethrow_exception(thrown);
+    } catch (const StreamMisuse& error) {
+      const py::object type = py::module_::import("rtaudio.errors").attr("StreamError");
+      py::set_error(type, error.what());
+    }
+  });
 
   py::class_<PyStream>(module, "Stream",
                        "A model's state for some lanes, fed any number of frames.")
@@ -229,7 +270,7 @@ void bind_model(py::module_& module) {
       .def("flush", &PyStream::flush, py::arg("flat") = false)
       .def("process", &PyStream::process, py::arg("x"))
       .def("process_into", &PyStream::process_into, py::arg("x"), py::arg("y"))
-      .def("reset", [](PyStream& s) { s.stream().reset(); })
+      .def("reset", &PyStream::reset)
       .def("set_control", &PyStream::set_control, py::arg("index"), py::arg("value"))
       .def("save", &PyStream::save)
       .def("load", &PyStream::load, py::arg("state"))

@@ -52,11 +52,13 @@ class ControlPort:
                 f"[{self.low}, {self.high}]."
             )
 
+    def clamp(self, value: float) -> float:
+        """The nearest value in the port's range. NaN counts as the default."""
+        return self.default if math.isnan(value) else min(max(value, self.low), self.high)
+
     def to_kernel(self, value: float) -> float:
-        """Clamps and converts a user's value. NaN counts as the default."""
-        if math.isnan(value):
-            value = self.default
-        value = min(max(value, self.low), self.high)
+        """Clamps and converts a user's value."""
+        value = self.clamp(value)
         if self.unit != "dB":
             return value
         return 0.0 if value >= self.high else float(10.0 ** (-value / 20.0))

@@ -15,7 +15,8 @@ from rtaudio.graph.graph import ControlPort, Graph, StreamPort
 from rtaudio.graph.layer import FloatArray, Layer
 from rtaudio.graph.plan import plan
 from rtaudio.runtime.digests import pinned
-from rtaudio.runtime.model import Model, Stream
+from rtaudio.runtime.model import Model
+from rtaudio.runtime.stream import Stream
 
 ORACLE_TOLERANCE = 2e-4  # fp32 against float64, relative to the larger of 1 and the output's peak
 

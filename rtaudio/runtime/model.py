@@ -1,12 +1,12 @@
-"""Model and Stream: a model file at work in the native engine."""
+"""Model: a model file at work in the native engine."""
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -21,12 +21,12 @@ from rtaudio.graph.program import Program, lower
 from rtaudio.models.family import find_family
 from rtaudio.runtime.latency import Latency
 from rtaudio.runtime.registry import open_model
+from rtaudio.runtime.stream import Stream
 from rtaudio.runtime.text import summary
 
-CONTROL_RAMP_SECONDS = 0.005
 STREAM_TICKS = 4  # the most ticks one native call takes while streaming
 OFFLINE_TICKS = 32
-MAX_LANES = 1024
+MAX_RATE = 10_000_000
 
 
 class Model:
@@ -96,7 +96,7 @@ class Model:
         return self._file.graph.num_parameters
 
     def macs_per_second(self, sample_rate: int | None = None) -> float:
-        return self.graph_at(sample_rate or self.sample_rate).macs_per_second
+        return self.graph_at(self._rate(sample_rate)).macs_per_second
 
     def supports_rate(self, sample_rate: int) -> bool:
         """True where the model frames at that rate itself, without a resampler."""
@@ -143,11 +143,11 @@ class Model:
 
     def latency(self, sample_rate: int | None = None) -> Latency:
         """Latency at a rate, in samples of that rate."""
-        return Latency.of(self.graph_at(sample_rate or self.sample_rate))
+        return Latency.of(self.graph_at(self._rate(sample_rate)))
 
     def summary(self, sample_rate: int | None = None) -> str:
         """The plan as a table of operations: rate, delay, channels, cost."""
-        return summary(self.graph_at(sample_rate or self.sample_rate))
+        return summary(self.graph_at(self._rate(sample_rate)))
 
     def stream(
         self,
@@ -167,8 +167,9 @@ class Model:
         controls: dict[str, float] = {}
         if attenuation_limit_db is not None:
             controls["attenuation_limit_db"] = attenuation_limit_db
-        rate = sample_rate or self.sample_rate
-        return Stream(self, rate, channels, controls, block_samples or 0, max_ticks)
+        rate = self._rate(sample_rate)
+        block = 0 if block_samples is None else block_samples
+        return Stream(self, rate, channels, controls, block, max_ticks)
 
     def __call__(
         self,
@@ -188,7 +189,7 @@ class Model:
         or (frames, channels), aligned too: frame k tells about x from k / output_ratio on.
         """
         x = _as_audio(x)
-        rate = sample_rate or self.sample_rate
+        rate = self._rate(sample_rate)
         wide = x[:, None] if x.ndim == 1 else x
         native_rate = self.native_rate(rate)
         if native_rate != rate:
@@ -209,6 +210,20 @@ class Model:
         y = _fit(y, x.shape[0], 0 if compensate_delay else self._delay_at(rate, native_rate))
         return y[:, 0] if x.ndim == 1 else y
 
+    def _rate(self, sample_rate: int | None) -> int:
+        if sample_rate is None:
+            return self.sample_rate
+        try:
+            rate = operator.index(sample_rate)
+        except TypeError:
+            rate = 0
+        if not 1 <= rate <= MAX_RATE:
+            raise RateError(
+                f"a sample rate of {sample_rate!r:.60} is not possible; give a whole number of "
+                f"1 to {MAX_RATE} Hz."
+            )
+        return rate
+
     def _delay_at(self, rate: int, native_rate: int) -> int:
         return round(self.latency(native_rate).signal_delay * rate / native_rate)
 
@@ -226,144 +241,6 @@ class Model:
             digest.update(name.encode())
             digest.update(np.ascontiguousarray(self._file.tensors[name], "<f4").tobytes())
         return digest.hexdigest()
-
-
-class Stream:
-    """One model's state for some channels, fed any number of frames at a time.
-
-    push ... flush trims the delay: their outputs joined equal model(x), bit for bit. process gives
-    as many frames as it takes, `latency_samples` later, for live use. Use one of the two between
-    resets. Arrays are float32, (frames, channels) or, with one channel, (frames,). Owned by one
-    thread.
-    """
-
-    def __init__(
-        self,
-        model: Model,
-        sample_rate: int,
-        channels: int,
-        controls: Mapping[str, float],
-        block_samples: int,
-        max_ticks: int,
-    ) -> None:
-        graph = model.graph_at(sample_rate)
-        width = graph.input.channels
-        if channels % width or not width <= channels <= MAX_LANES * width:
-            raise RtaudioError(
-                f"a stream of {channels} channels is not possible; ask for 1 to "
-                f"{MAX_LANES * width}, in multiples of {width}."
-            )
-        if block_samples < 0:
-            raise RtaudioError(f"block_samples is {block_samples}; it must be positive or None.")
-        self._model = model
-        self._ports = {c.name: (i, c) for i, c in enumerate(graph.controls)}
-        self._values = {c.name: c.default for c in graph.controls}
-        for name, value in controls.items():
-            self._port(name)
-            self._values[name] = value
-        self.sample_rate = sample_rate
-        self.channels = channels
-        self._flat = False
-        self._native = _native.Stream(
-            model.native(sample_rate),
-            channels // width,
-            max_ticks,
-            CONTROL_RAMP_SECONDS * sample_rate,
-            [port.to_kernel(self._values[n]) for n, (_, port) in self._ports.items()],
-            block_samples,
-        )
-        self.process_into = self._native.process_into
-
-    def push(self, x: FloatArray) -> FloatArray:
-        """Takes any number of frames and returns those that are ready."""
-        self._flat = x.ndim == 1
-        return self._native.push(x)
-
-    def flush(self) -> FloatArray:
-        """The rest of the answer; the signal has ended. reset() starts a new one."""
-        return self._native.flush(self._flat)
-
-    def process(self, x: FloatArray) -> FloatArray:
-        """As many frames out as in, `latency_samples` late."""
-        return self._native.process(x)
-
-    def callback(
-        self, indata: FloatArray, outdata: FloatArray, frames: int, time: Any, status: Any
-    ) -> None:
-        """A sounddevice.Stream callback (float32, as many channels in as out).
-
-        It runs in Python: whatever holds the GIL (another thread's long C call, a garbage
-        collection) delays it, and the sound card does not wait. Good for scripts that do little
-        else; give the stream `block_samples=` equal to the device's block size.
-        """
-        self._native.process_into(indata, outdata)
-
-    def reset(self) -> None:
-        """Forgets everything but the controls."""
-        self._native.reset()
-
-    def set_control(self, name: str, value: float) -> None:
-        """Moves a control port to `value` over the next 5 ms of signal. It is clamped to the
-        port's range; an unknown name raises RtaudioError."""
-        index, port = self._port(name)
-        self._values[name] = value
-        self._native.set_control(index, port.to_kernel(value))
-
-    @property
-    def latency_samples(self) -> int:
-        """Samples that process() lags behind: the model's signal delay and what blocks that are
-        no multiple of its hop add."""
-        return self._native.delay + self._native.extra_delay
-
-    @property
-    def num_bad_samples(self) -> int:
-        """Input samples since reset that were NaN, infinite or above 1e15 and were read as zero."""
-        return self._native.num_bad_samples
-
-    def save_state(self) -> dict[str, NDArray[Any]]:
-        """All memory as arrays, fp32 [channel, time], oldest first; may be saved by numpy.savez."""
-        state = self._native.save()
-        state["model"] = np.frombuffer(bytes.fromhex(self._model.fingerprint()), np.uint8)
-        state["controls"] = np.array([self._values[n] for n in self._ports], np.float64)
-        return state
-
-    def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Continues from save_state(), of this model at this rate with as many channels.
-
-        Raises RtaudioError if it is of another.
-        """
-        wanted = bytes.fromhex(self._model.fingerprint())
-        if "model" not in state or state["model"].tobytes() != wanted:
-            raise RtaudioError(
-                f"the saved state is not one of model {self._model.name!r}; load it into the model "
-                "that saved it."
-            )
-        try:
-            arrays = {k: v for k, v in state.items() if k not in ("model", "controls")}
-            self._native.load(arrays)
-        except (ValueError, TypeError, RuntimeError) as error:
-            raise RtaudioError(str(error)) from error
-        for name, value in zip(self._ports, state.get("controls", ()), strict=False):
-            self._values[name] = float(value)
-
-    def _port(self, name: str) -> tuple[int, Any]:
-        if name not in self._ports:
-            known = ", ".join(self._ports) or "none"
-            raise RtaudioError(
-                f"model {self._model.name!r} has no control {name!r}; it has: {known}."
-            )
-        return self._ports[name]
-
-    def __enter__(self) -> Stream:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Nothing to release; the state goes with the object."""
 
 
 def load(name_or_path: str | os.PathLike[str]) -> Model:
