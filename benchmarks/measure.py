@@ -15,7 +15,11 @@ import sys
 from pathlib import Path
 
 from rtaudio import _native
+from rtaudio.bench.peers import load_peer
+from rtaudio.models.importers import IMPORTERS
+from rtaudio.runtime.imported import missing
 
+IMPORTED_LEVELS = ("v3", "v4", "neon")  # networks of others beside their own runtimes
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
@@ -39,6 +43,19 @@ def main() -> None:
                 *("denoise", "--isa", level, "--sample-rate", rate, "--peers", "all"),
                 *("--seconds", args.seconds),
             )
+    for name, importer in IMPORTERS.items():
+        kind = "denoise" if importer.graph().makes_audio else "vad"
+        why_not = missing(importer) if importer.installed() is None else load_peer(name)
+        if isinstance(why_not, str):
+            print(f"\nleft out: {why_not}", flush=True)
+            continue
+        for level in IMPORTED_LEVELS:
+            if level in _native.supported_cpu_levels():
+                bench(
+                    args.results / f"imported-{name}-{level}.json",
+                    *(kind, "--model", name, "--isa", level, "--peers", name),
+                    *("--seconds", args.seconds),
+                )
     bench(args.results / "startup.json", "startup")
 
 

@@ -35,7 +35,13 @@ RATE = 16_000
 RESAMPLES, SEED = 10_000, 1
 UNCHANGED_DB = 150.0  # SI-SDR of a clip that came through as it was
 
-NAMES = {"noisy": "noisy", "rnnoise": "RNNoise", "dtln": "DTLN", "gtcrn": "GTCRN"}
+NAMES = {
+    "noisy": "noisy",
+    "rnnoise": "RNNoise",
+    "dtln": "DTLN",
+    "gtcrn": "GTCRN",
+    "dfn3": "DeepFilterNet3",
+}
 NOISY_METRICS = ("pesq_wb", "si_sdr_db", "estoi")
 HEADINGS = {
     "pesq_wb": "PESQ",

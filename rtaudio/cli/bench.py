@@ -36,7 +36,7 @@ KINDS = ("denoise", "vad", "startup")
 DEFAULT_MODELS = {"denoise": "rt-tcn", "vad": "silero-vad"}
 LEVELS = ("v2", "v3", "v4", "v4x", "neon")
 PEER_NAMES = {
-    "denoise": ("rnnoise", "dtln", "gtcrn"),
+    "denoise": ("rnnoise", "dtln", "gtcrn", "dfn3"),
     "vad": ("silero-vad",),
     "startup": (),
 }
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--block-samples", type=positive, metavar="N", help="default: one hop, 10 ms")
     add("--sample-rate", type=positive, metavar="HZ", help="default: 48000, or the model's")
     add("--seconds", type=positive, default=60, metavar="S", help="audio for each (default: 60)")
-    add("--peers", metavar="LIST", help="rnnoise,dtln,gtcrn,silero-vad or all")
+    add("--peers", metavar="LIST", help="rnnoise,dtln,gtcrn,dfn3,silero-vad or all")
     add("--json", metavar="FILE", help="also write the result as JSON; - for stdout only")
 
 

@@ -70,7 +70,7 @@ def denoise(job: Job, task: Task) -> Result | None:
             sink.abort()
         source.close()
         bar.close()
-    _report_result(job, result, task.report)
+    _report_result(job, result, stream_rate, task.report)
     return result
 
 
@@ -138,13 +138,16 @@ class _Plot:
         save_plot(self._path, title, self._before, self._after)
 
 
-def _report_result(job: Job, result: Result, report: Reporter) -> None:
+def _report_result(job: Job, result: Result, stream_rate: int, report: Reporter) -> None:
     from rtaudio.io.formats import format_duration
 
     for warning in result.warnings:
         report.warn(warning)
+    resampled = ""
+    if stream_rate != result.sample_rate:
+        resampled = f"; resampled to {stream_rate / 1000:g} kHz and back"
     arrow = fancy("→", "->")
     report.say(
         f"{job.name} {arrow} {job.output_name}: {format_duration(result.seconds)} "
-        f"in {format_duration(result.wall_seconds)} (RTF {result.rtf:.4f})"
+        f"in {format_duration(result.wall_seconds)} (RTF {result.rtf:.4f}{resampled})"
     )

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from rtaudio.errors import GraphError
 
-WINDOWS = ("sqrt_hann", "hann", "rectangular")
+WINDOWS = ("sqrt_hann", "hann", "vorbis", "rectangular")
 
 
 def analysis_window(kind: str, window: int, hop: int) -> NDArray[np.float64]:
@@ -17,6 +17,8 @@ def analysis_window(kind: str, window: int, hop: int) -> NDArray[np.float64]:
         return np.sin(np.pi * phase)
     if kind == "hann":
         return 0.5 - 0.5 * np.cos(2 * np.pi * phase)
+    if kind == "vorbis":  # squares of overlapping halves sum to one, as those of sqrt_hann
+        return np.sin(0.5 * np.pi * np.sin(np.pi * (phase + 0.5 / window)) ** 2)
     if kind == "rectangular":
         return np.ones(window)
     raise GraphError(f"window is {kind!r}; it must be one of {', '.join(WINDOWS)}.")

@@ -23,6 +23,7 @@ from rtaudio.graph.layer import (
 )
 
 MAX_WINDOW = 1 << 15
+MAX_LATE = 64
 MAX_BANDS = 2048
 MAX_BAND_WEIGHTS = 1 << 23
 
@@ -42,7 +43,8 @@ class STFT(Layer):
     """Real samples to complex frames: X[n] = rfft(w * x[n * hop + hop - window ...]) / window.
 
     Frame n ends with sample n * hop + hop - 1 - lag (causal). Dividing by the window's length makes
-    bins of the same width agree between sample rates. Frames go on until none touches the signal.
+    bins of the same width agree between sample rates. Frames go on until none touches the signal,
+    and `extra_frames` longer.
     """
 
     kind: ClassVar[str] = "stft"
@@ -51,10 +53,13 @@ class STFT(Layer):
     hop: int
     window_kind: str = "sqrt_hann"
     lag: int = 0
+    extra_frames: int = 0
 
     def __post_init__(self) -> None:
         _check_framing(self, self.window, self.hop)
-        check_range(self, lag=(self.lag, 0, MAX_WINDOW))
+        check_range(
+            self, lag=(self.lag, 0, MAX_WINDOW), extra_frames=(self.extra_frames, 0, MAX_LATE)
+        )
         analysis_window(self.window_kind, self.window, self.hop)
 
     @property
@@ -62,7 +67,8 @@ class STFT(Layer):
         return self.window // 2 + 1
 
     def rule(self) -> Window:
-        return Window(self.window, self.hop, -self.lag, tail=self.window - self.hop + self.lag)
+        tail = self.window - self.hop + self.lag + self.extra_frames * self.hop
+        return Window(self.window, self.hop, -self.lag, tail=tail)
 
     def out_channels(self, channels: int) -> int:
         check_channels(self, channels, 1)
@@ -85,16 +91,27 @@ class STFT(Layer):
 
 @dataclass(frozen=True, kw_only=True)
 class ISTFT(Layer):
-    """The inverse of STFT with the same numbers: weighted overlap-add, exact at both ends."""
+    """The inverse of STFT with the same numbers: weighted overlap-add, exact at both ends.
+
+    `late_frames`: frame n is that of time n - late_frames, as a network gives it that looks ahead
+    by waiting; the first ones are of no time in the signal and their samples are dropped. The STFT
+    makes as many `extra_frames`.
+    """
 
     kind: ClassVar[str] = "istft"
 
     window: int
     hop: int
     window_kind: str = "sqrt_hann"
+    late_frames: int = 0
 
     def __post_init__(self) -> None:
         _check_framing(self, self.window, self.hop)
+        check_range(
+            self,
+            late_frames=(self.late_frames, 0, MAX_LATE),
+            late_samples=(self.rule().crop, 0, MAX_WINDOW),
+        )
         synthesis_window(self.window_kind, self.window, self.hop)
 
     @property
@@ -102,8 +119,8 @@ class ISTFT(Layer):
         return self.window // 2 + 1
 
     def rule(self) -> Overlap:
-        overlap = self.window - self.hop
-        return Overlap(self.window, self.hop, crop=overlap, trim=overlap)
+        dropped = self.window - self.hop + self.late_frames * self.hop
+        return Overlap(self.window, self.hop, crop=dropped, trim=dropped)
 
     def out_channels(self, channels: int) -> int:
         check_channels(self, channels, 2 * self.bins)

