@@ -16,6 +16,7 @@ from rtaudio.bench.peers import PEERS, load_peer
 from rtaudio.cli.main import main
 from rtaudio.errors import ModelFileError
 from rtaudio.graph import load_model_file
+from rtaudio.models.dfn3 import band_widths
 from rtaudio.models.importers import IMPORTERS, Importer
 from rtaudio.runtime import imported
 from rtaudio.runtime.imported import cache_folder
@@ -68,6 +69,12 @@ def test_a_denoiser_equals_its_own_runtime(name):
 def test_every_imported_denoiser_has_its_peer():
     assert set(TOLERANCES) == {n for n, each in IMPORTERS.items() if each.graph().makes_audio}
     assert set(TOLERANCES) <= set(PEERS)
+
+
+def test_bands_of_deep_filter_net_are_those_of_its_authors():
+    low = [2] * 13
+    high = [5, 5, 7, 7, 8, 10, 12, 13, 15, 18, 20, 24, 28, 31, 37, 42, 50, 56, 67]
+    assert list(band_widths()) == low + high
 
 
 def test_silero_vad_equals_its_own_runtime():

@@ -6,18 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtaudio.graph.layer import FloatArray
-from rtaudio.models.dfn3 import (
+from rtaudio.models.dfn3 import HIGH_BINS, band_widths, dfn3
+from rtaudio.models.dfn3_network import (
     BANDS,
     BINS,
     COEFFICIENTS,
     EMBEDDING,
     FILTER_BINS,
     HIDDEN,
-    HIGH_BINS,
     TAPS,
     WIDTH,
-    band_widths,
-    dfn3,
 )
 from rtaudio.models.importers.importer import Importer
 from rtaudio.models.importers.onnx_file import OnnxFile
