@@ -21,6 +21,8 @@ RTA_HD std::ptrdiff_t padded_row(int channels) {
 #include "cpu/matmul.inl"
 #include "cpu/recurrent.inl"
 
+// These use the ones above.
+#include "cpu/cumulative.inl"
 #include "cpu/gated_stack.inl"
 
 #define RTA_STRING_(x) #x
@@ -41,6 +43,10 @@ const Kernels RTA_CONCAT(kernels_, RTAUDIO_ISA) = {
     gate,
     layer_norm,
     mean_subtract,
+    moments,
+    normalize,
+    running_norm,
+    attention,
     gru,
     lstm,
     gated_stack,

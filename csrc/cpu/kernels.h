@@ -77,6 +77,30 @@ struct LstmStep {
   float* cell_state;
 };
 
+// A norm with running moments of each channel: mean += rate * (x - mean), likewise the variance.
+struct RunningNorm {
+  int channels;
+  float rate;
+  float eps;
+  const float* scale;  // padded, as bias
+  const float* bias;
+  float* mean;
+  float* variance;
+};
+
+// The frames that a query looks at: a ring of `slots` rows, of which `frames` from `oldest` on.
+struct Attention {
+  int heads;
+  int channels;  // of one head
+  float scale;
+  const float* keys;
+  const float* values;
+  std::ptrdiff_t row;
+  int slots;
+  int oldest;
+  int frames;
+};
+
 // One layer of a gated stack: z = conv(x) [2 * gate], g = tanh(z[:gate]) * sigmoid(z[gate:]),
 // [residual; skip] = out(g), x += residual, skip_sum += skip. `conv` has outputs
 // 2 * round_up(gate, 16) (each half padded), `out` has round_up(channels, 16) + round_up(skip, 16).
@@ -127,6 +151,15 @@ struct Kernels {
                      int channels, std::ptrdiff_t x_step, std::ptrdiff_t y_step, int num_frames);
   // m = fma(1 - alpha, x - m, m); y = x - m. One frame.
   void (*mean_subtract)(float alpha, const float* x, float* mean, float* y, int channels);
+  // Mean and variance over the channels of one frame; y = (x - mean) / sqrt(variance) * scale +
+  // bias with given ones; the same with each channel's own running ones. Padded tables.
+  void (*moments)(const float* x, int channels, float* mean, float* variance);
+  void (*normalize)(const float* scale, const float* bias, float mean, float variance,
+                    const float* x, float* y, int channels);
+  void (*running_norm)(const RunningNorm& norm, const float* x, float* y);
+  // y of each head: the values weighted by softmax(scale * query . key), oldest first. scores:
+  // scratch of as many floats as frames.
+  void (*attention)(const Attention& attention, const float* query, float* y, float* scores);
   void (*gru)(const GruStep& step);
   void (*lstm)(const LstmStep& step);
   // num_frames new rows lie in layer 0's ring at `position` % R (already mirrored); the rings of

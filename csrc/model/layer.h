@@ -100,6 +100,8 @@ std::unique_ptr<Layer> make_band_recurrent(const LayerContext& context);
 std::unique_ptr<Layer> make_pointwise(const LayerContext& context);
 std::unique_ptr<Layer> make_spectral(const LayerContext& context);
 std::unique_ptr<Layer> make_arrange(const LayerContext& context);
+std::unique_ptr<Layer> make_resample(const LayerContext& context);
+std::unique_ptr<Layer> make_cumulative(const LayerContext& context);
 std::unique_ptr<Layer> make_join(const LayerContext& context);
 
 }  // namespace rtaudio

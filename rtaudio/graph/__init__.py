@@ -5,6 +5,7 @@ from rtaudio.graph.band_recurrent import BandRNN, BandScan
 from rtaudio.graph.composite import Merge, Residual, Serial
 from rtaudio.graph.conv import Conv1d, ConvTranspose1d, GatedStack, Linear
 from rtaudio.graph.conv2d import BandMean, Conv2d, ConvTranspose2d
+from rtaudio.graph.cumulative import CumulativeNorm, WindowAttention
 from rtaudio.graph.file import ModelFile, load_model_file, save_model
 from rtaudio.graph.graph import ControlPort, Graph, StreamPort
 from rtaudio.graph.layer import Layer
@@ -19,7 +20,8 @@ from rtaudio.graph.pointwise import (
     PReLU,
 )
 from rtaudio.graph.program import Program, lower
-from rtaudio.graph.recurrent import GRU, LSTM, MeanSubtract
+from rtaudio.graph.recurrent import GRU, LSTM, RNN, MeanSubtract
+from rtaudio.graph.resample import Pool, Unpool, Upsample
 from rtaudio.graph.serialize import graph_from_json, graph_to_json
 from rtaudio.graph.spectral import (
     ISTFT,
@@ -35,6 +37,7 @@ __all__ = [
     "GRU",
     "ISTFT",
     "LSTM",
+    "RNN",
     "STFT",
     "Activation",
     "BandFilter",
@@ -53,6 +56,7 @@ __all__ = [
     "Conv2d",
     "ConvTranspose1d",
     "ConvTranspose2d",
+    "CumulativeNorm",
     "DeepFilter",
     "Gate",
     "GatedStack",
@@ -66,11 +70,15 @@ __all__ = [
     "PReLU",
     "Permute",
     "Plan",
+    "Pool",
     "Program",
     "Residual",
     "Serial",
     "StreamPort",
     "Tile",
+    "Unpool",
+    "Upsample",
+    "WindowAttention",
     "graph_from_json",
     "graph_to_json",
     "load_model_file",

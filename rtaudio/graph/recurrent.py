@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rtaudio.errors import GraphError
 from rtaudio.graph.layer import (
     MAX_CHANNELS,
     Kernel,
@@ -61,6 +62,25 @@ class LSTM(_Gated):
 
     kind: ClassVar[str] = "lstm"
     num_gates: ClassVar[int] = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class RNN(_Gated):
+    """torch.nn.RNN, one layer: h = function(W x + U h), tanh or relu (Elman, 1990)."""
+
+    kind: ClassVar[str] = "rnn"
+    num_gates: ClassVar[int] = 1
+
+    function: str = "tanh"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.function not in ("tanh", "relu"):
+            raise GraphError(f"rnn: function is {self.function!r}; it must be tanh or relu.")
+
+    def kernel(self, channels: int) -> Kernel:
+        ints = {"hidden": self.hidden, "relu": int(self.function == "relu")}
+        return Kernel("rnn", ints, tensors={n: n for n in self.tensors(channels)})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from rtaudio.dsp.windows import analysis_window, synthesis_window
 from rtaudio.graph.conv import Conv1d, ConvTranspose1d, Linear
 from rtaudio.graph.layer import Layer
 from rtaudio.graph.pointwise import Activation, BatchNorm, Channels, Gate, LayerNorm, PReLU
-from rtaudio.graph.recurrent import MeanSubtract
+from rtaudio.graph.recurrent import RNN, MeanSubtract
 from rtaudio.graph.spectral import ISTFT, STFT, BandFilter, ComplexCompress, DeepFilter
 
 Tensors = dict[str, Tensor]
@@ -142,6 +142,15 @@ def lstm(
     start = (zeros, zeros) if state is None else state
     y, h, c = torch.lstm(x.transpose(1, 2), start, weights, True, 1, 0.0, False, False, True)
     return y.transpose(1, 2), (h, c)
+
+
+@meaning("rnn")
+def rnn(layer: RNN, t: Tensors, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+    h = x.new_zeros(1, x.shape[0], t["weight_hh"].shape[1]) if state is None else state
+    weights = [t["weight_ih"], t["weight_hh"], t["bias_ih"], t["bias_hh"]]
+    function = torch.rnn_tanh if layer.function == "tanh" else torch.rnn_relu
+    y, h = function(x.transpose(1, 2), h, weights, True, 1, 0.0, False, False, True)
+    return y.transpose(1, 2), h
 
 
 @meaning("mean_subtract")

@@ -16,6 +16,7 @@ from rtaudio.graph.graph import Graph
 from rtaudio.graph.layer import FloatArray, Layer, Overlap, Recurrent, Window, out_length
 from rtaudio.graph.plan import join_path
 from rtaudio.nn import maps as _maps  # noqa: F401  (registers its functions)
+from rtaudio.nn import streams as _streams  # noqa: F401  (likewise)
 from rtaudio.nn.functions import FUNCTIONS, Controls, Tensors
 
 

@@ -32,6 +32,7 @@ from rtaudio.graph import (
 from rtaudio.graph.pointwise import FUNCTIONS
 
 from .catalogue_maps import MAPS
+from .catalogue_streams import STREAMS
 
 PARAMETERS = {"log": 1e-3, "clamp": -0.05, "power": 0.3}
 
@@ -152,6 +153,7 @@ EXAMPLES: dict[str, tuple[Layer, int]] = {
         2,
     ),
     **MAPS,
+    **STREAMS,
     **{
         f"activation {name}": (
             Activation(

@@ -15,7 +15,8 @@ from rtaudio.runtime.laws import graph_of
 from .catalogue import EXAMPLES
 from .random_graphs import random_graph
 
-# The window of an STFT begins with a zero; a deep filter's coefficients come from the newest frame.
+# The window of an STFT begins with a zero; a deep filter's coefficients come from the newest frame;
+# an unpooled value may stand anywhere in its block.
 FIELD_NOT_REACHED = {
     "stft and istft",
     "stft",
@@ -24,6 +25,8 @@ FIELD_NOT_REACHED = {
     "stft and late istft",
     "istft",
     "activation clamp",
+    "unpool",
+    "pool, body and unpool",
 }
 
 

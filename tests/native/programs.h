@@ -234,6 +234,25 @@ inline ProgramSpec map_program() {
   return p.take();
 }
 
+// Rates down and up again; layers that look back over time.
+inline ProgramSpec memory_program() {
+  ProgramBuilder p({3, 4, 0});
+  int y = p.conv(0, {6, 4, 0}, 2);
+  y = p.add("cumulative_norm", {y}, {6, 4, 0}, {{"per_channel", 0}},
+            {{"scale", {6}}, {"bias", {6}}}, {{"eps", 1e-5}});
+  y = p.add("pool", {y}, {12, 2, 0}, {{"size", 2}, {"mode", 2}, {"tail", 0}, {"extra", 0}});
+  y = p.add("unpool", {y}, {6, 4, 0}, {{"size", 2}, {"trim", 0}});
+  y = p.add("window_attention", {y}, {2, 4, 0}, {{"heads", 2}, {"frames", 5}});
+  y = p.add(
+      "rnn", {y}, {20, 4, 0}, {{"hidden", 20}, {"relu", 0}},
+      {{"weight_ih", {20, 2}}, {"weight_hh", {20, 20}}, {"bias_ih", {20}}, {"bias_hh", {20}}});
+  y = p.add("cumulative_norm", {y}, {20, 4, 0}, {{"per_channel", 1}},
+            {{"scale", {20}}, {"bias", {20}}}, {{"eps", 1e-5}});
+  y = p.add("upsample", {y}, {20, 12, 2}, {{"factor", 3}, {"linear", 1}, {"trim", 0}});
+  p.add("upsample", {y}, {20, 24, 4}, {{"factor", 2}, {"linear", 0}, {"trim", 0}});
+  return p.take();
+}
+
 // Three frames out for each one in, blended there by a control.
 inline ProgramSpec upsampling_program() {
   ProgramBuilder p({2, 1, 0}, 1);
@@ -243,9 +262,13 @@ inline ProgramSpec upsampling_program() {
 }
 
 inline std::vector<std::pair<std::string, ProgramSpec>> all_programs() {
-  return {{"spectral", spectral_program()},     {"convolution", convolution_program()},
-          {"stack", stack_program()},           {"map", map_program()},
-          {"upsampling", upsampling_program()}, {"identity", ProgramBuilder({5, 2, 0}).take()}};
+  return {{"spectral", spectral_program()},
+          {"convolution", convolution_program()},
+          {"stack", stack_program()},
+          {"map", map_program()},
+          {"memory", memory_program()},
+          {"upsampling", upsampling_program()},
+          {"identity", ProgramBuilder({5, 2, 0}).take()}};
 }
 
 }  // namespace rtaudio

@@ -218,7 +218,9 @@ TEST(Program, BrokenNumbersAreRefusedOrHarmless) {
   int refused = 0;
   constexpr int kTries = 1500;
   for (int i = 0; i < kTries; ++i) {
-    ProgramSpec program = i % 2 == 0 ? small_program() : map_program();
+    ProgramSpec program = i % 3 == 0   ? small_program()
+                          : i % 3 == 1 ? map_program()
+                                       : memory_program();
     break_one_number(program, generator);
     if (generator() % 2 == 0) break_one_number(program, generator);
     try {

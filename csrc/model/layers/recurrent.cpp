@@ -1,4 +1,4 @@
-// Layers with a state of their own: GRU, LSTM, the running mean.
+// Layers with a state of their own: GRU, LSTM, RNN, the running mean.
 #include <algorithm>
 #include <vector>
 
@@ -10,9 +10,13 @@ namespace {
 
 class Gated final : public Layer {
  public:
-  Gated(const LayerContext& context, bool lstm)
-      : lstm_(lstm),
-        gates_(lstm ? 4 : 3),
+  enum class Cell { gru, lstm, rnn };
+
+  Gated(const LayerContext& context, Cell cell)
+      : cell_(cell),
+        gates_(cell == Cell::lstm ? 4 : (cell == Cell::gru ? 3 : 1)),
+        function_(cell == Cell::rnn && context.integer("relu", 0, 1) != 0 ? Unary::relu
+                                                                          : Unary::tanh),
         hidden_(context.integer("hidden", 1, 1 << 14)),
         weights_(context, gates_, context.input().channels, hidden_) {
     context.require_inputs(1);
@@ -45,17 +49,24 @@ class Gated final : public Layer {
     for (int t = begin; t < end; ++t) {
       call.kernels.matmul(weights_.uh(), state, uh, gate_row, 1);
       const float* now = wx + (t - begin) * gate_row;
-      if (lstm_) {
-        call.kernels.lstm({hidden_, now, uh, weights_.stride(), h, c});
-      } else {
-        call.kernels.gru({hidden_, now, uh, weights_.stride(), h});
+      switch (cell_) {
+        case Cell::gru:
+          call.kernels.gru({hidden_, now, uh, weights_.stride(), h});
+          break;
+        case Cell::lstm:
+          call.kernels.lstm({hidden_, now, uh, weights_.stride(), h, c});
+          break;
+        case Cell::rnn:
+          call.kernels.add(now, uh, h, static_cast<std::size_t>(hidden_));
+          call.kernels.unary(function_, h, h, static_cast<std::size_t>(hidden_), 0.0f, 0.0f);
+          break;
       }
       std::copy_n(h, hidden_, call.output + t * out_row);
     }
   }
 
   std::vector<StateSpec> state_specs() const override {
-    if (lstm_) return {{"h", hidden_, 1}, {"c", hidden_, 1}};
+    if (cell_ == Cell::lstm) return {{"h", hidden_, 1}, {"c", hidden_, 1}};
     return {{"h", hidden_, 1}};
   }
   void save(const float* state, std::int64_t, int,
@@ -75,8 +86,9 @@ class Gated final : public Layer {
   std::size_t row() const { return static_cast<std::size_t>(weights_.stride()); }
   std::size_t gate_floats() const { return static_cast<std::size_t>(gates_) * row(); }
 
-  bool lstm_;
+  Cell cell_;
   int gates_;
+  Unary function_;  // of an rnn
   int hidden_;
   GateWeights weights_;
 };
@@ -128,7 +140,9 @@ class MeanSubtract final : public Layer {
 
 std::unique_ptr<Layer> make_recurrent(const LayerContext& context) {
   const std::string& kind = context.spec().kind;
-  if (kind == "gru" || kind == "lstm") return std::make_unique<Gated>(context, kind == "lstm");
+  if (kind == "gru") return std::make_unique<Gated>(context, Gated::Cell::gru);
+  if (kind == "lstm") return std::make_unique<Gated>(context, Gated::Cell::lstm);
+  if (kind == "rnn") return std::make_unique<Gated>(context, Gated::Cell::rnn);
   if (kind == "mean_subtract") return std::make_unique<MeanSubtract>(context);
   return nullptr;
 }

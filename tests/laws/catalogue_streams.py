@@ -1,0 +1,81 @@
+"""Examples of the layers that change the rate, and of those that look back over time."""
+
+from __future__ import annotations
+
+from rtaudio.graph import (
+    RNN,
+    Channels,
+    Conv1d,
+    CumulativeNorm,
+    Layer,
+    Linear,
+    Merge,
+    Pool,
+    Residual,
+    Serial,
+    Unpool,
+    Upsample,
+    WindowAttention,
+)
+
+LATE = Conv1d(outputs=6, kernel_size=3, lookahead_frames=2)
+
+STREAMS: dict[str, tuple[Layer, int]] = {
+    "rnn": (RNN(hidden=7), 5),
+    "rnn wide": (RNN(hidden=40, function="relu"), 20),
+    "row convolution": (Conv1d(outputs=20, kernel_size=8, groups=20, lookahead_frames=7), 20),
+    "upsample": (Upsample(factor=3), 5),
+    "upsample wide": (Upsample(factor=2), 20),
+    "upsample linear": (Upsample(factor=4, mode="linear"), 3),
+    "upsample linear wide": (Upsample(factor=3, mode="linear"), 33),
+    "upsample linear of one": (Upsample(factor=1, mode="linear"), 2),
+    "upsample linear behind a delay": (
+        Serial(layers=(LATE, Upsample(factor=3, mode="linear"))),
+        2,
+    ),
+    "pool mean": (Pool(size=4, mode="mean"), 18),
+    "pool max": (Pool(size=3, mode="max"), 5),
+    "pool behind a delay": (Serial(layers=(LATE, Pool(size=5, mode="mean"))), 2),
+    "unpool": (
+        Serial(layers=(Pool(size=3, mode="max_with_index"), Unpool(size=3))),
+        17,
+    ),
+    "pool, body and unpool": (
+        Serial(
+            layers=(
+                LATE,
+                Pool(size=4, mode="max_with_index"),
+                Merge(
+                    op="cat",
+                    branches=(
+                        Serial(layers=(Channels(begin=0, end=6), Conv1d(outputs=6, kernel_size=2))),
+                        Channels(begin=6, end=12),
+                    ),
+                ),
+                Unpool(size=4),
+            )
+        ),
+        3,
+    ),
+    "cumulative_norm": (CumulativeNorm(), 6),
+    "cumulative_norm wide": (CumulativeNorm(eps=1e-8), 35),
+    "cumulative_norm of channels": (CumulativeNorm(per_channel=True), 20),
+    "cumulative_norm behind a delay": (
+        Serial(layers=(LATE, CumulativeNorm(), CumulativeNorm(per_channel=True))),
+        2,
+    ),
+    "window_attention": (WindowAttention(heads=2, frames=5), 3 * 8),
+    "window_attention wide": (WindowAttention(heads=3, frames=20), 3 * 51),
+    "window_attention in a block": (
+        Residual(
+            body=Serial(
+                layers=(
+                    Conv1d(outputs=60, kernel_size=3, lookahead_frames=1),
+                    WindowAttention(heads=1, frames=7),
+                    Linear(outputs=4),
+                )
+            )
+        ),
+        4,
+    ),
+}
