@@ -37,7 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="FILE|MODEL", help="an audio file, a model or its name")
     parser.add_argument("--plan", action="store_true", help="also the plan, layer by layer")
     parser.add_argument("--json", action="store_true", help="as JSON")
-    parser.add_argument("--sample-rate", type=int, metavar="HZ", help="latency and work at HZ")
+    parser.add_argument("--sample-rate", type=_rate, metavar="HZ", help="latency and work at HZ")
+
+
+def _rate(text: str) -> int:
+    rate = int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
+    if not 1_000 <= rate <= 768_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a sample rate of 1000 to 768000 Hz")
+    return rate
 
 
 def run(args: argparse.Namespace) -> int:

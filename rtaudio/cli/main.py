@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib
+import io
 import keyword
 import os
 import shutil
@@ -100,10 +101,30 @@ def _run(arguments: list[str]) -> int:
 
 def fail(who: str, message: str, code: int) -> int:
     """One sentence on stderr, whatever the terminal can print."""
-    line = f"{who}: {' '.join(message.split()).rstrip('.')}\n"
+    line = f"{who}: {visible(' '.join(message.split())).rstrip('.')}\n"
     encoding = sys.stderr.encoding or "utf-8"
     sys.stderr.write(line.encode(encoding, "backslashreplace").decode(encoding))
     return code
+
+
+def visible(text: str) -> str:
+    """Without control codes: a file's name may hold any, and a terminal obeys them."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _open_standard_streams() -> bool:
+    """Where one was closed (`>&-`), the next file opened would take its number. False for stdout:
+    what is printed or written there would be lost without a word."""
+    open_before = sys.stdout is not None
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, "r" if number == 0 else "w")  # noqa: SIM115, PTH123
+            if stream.fileno() != number:
+                os.dup2(stream.fileno(), number)
+            setattr(sys, name, stream)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    return open_before
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -111,6 +132,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     who = f"rtaudio {given[0]}" if given and given[0] in COMMANDS else "rtaudio"
     debug = os.environ.get("RTAUDIO_DEBUG", "") not in ("", "0")
+    if not _open_standard_streams():
+        return fail(who, "stdout is closed; redirect it to /dev/null if nothing is wanted", USAGE)
     try:
         code = _run(given)
         sys.stdout.flush()

@@ -7,6 +7,8 @@ from pathlib import PurePath
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from rtaudio.cli.main import visible
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -65,7 +67,7 @@ class Reporter:
     def begin(self, name: str, frames: int | None) -> Bar:
         if self._progress is None:
             return Bar(None, None)
-        label = PurePath(name).name
+        label = visible(PurePath(name).name)
         label = label if len(label) <= 32 else f"{label[:14]}...{label[-15:]}"
         return Bar(self._progress, self._progress.add_task(label, total=frames or None))
 
@@ -88,7 +90,7 @@ class Reporter:
 
     def _write(self, line: str) -> None:
         encoding = sys.stderr.encoding or "utf-8"
-        line = line.encode(encoding, "backslashreplace").decode(encoding)
+        line = visible(line).encode(encoding, "backslashreplace").decode(encoding)
         if self._progress is not None:
             self._progress.console.print(line, markup=False, soft_wrap=True)
         else:

@@ -15,7 +15,7 @@ from rtaudio.graph.graph import Graph
 from rtaudio.graph.layer import FloatArray
 from rtaudio.graph.program import NUMERICS_REVISION, Program, lower
 from rtaudio.graph.serialize import graph_from_json, graph_to_json
-from rtaudio.graph.strict import parse_json, quote
+from rtaudio.graph.strict import parse_json, quote, visible
 
 FORMAT = "rtaudio-model"
 MAX_FILE_BYTES = 4 << 30
@@ -102,7 +102,7 @@ def load_model_file(path: str | os.PathLike[str]) -> ModelFile:
         if stored is None or not _close(stored, program_tensors[name]):
             raise ModelFileError(f"{path}: tensor {name!r} is wrong; export the model again.")
         program_tensors[name] = stored  # the very bits of the machine that exported it
-    free = {k: v for k, v in metadata.items() if k not in _OWN_KEYS}
+    free = {visible(k): visible(v) for k, v in metadata.items() if k not in _OWN_KEYS}
     return ModelFile(graph, weights, program, program_tensors, free)
 
 

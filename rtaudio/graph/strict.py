@@ -27,10 +27,14 @@ def parse_json(text: str | bytes) -> Any:
     return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
 
 
+def visible(text: str) -> str:
+    """Without control codes, which a terminal that shows the text would obey."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
+
+
 def quote(error: Exception) -> str:
     """What another library says, as part of one printable sentence."""
-    text = " ".join(str(error).split())[:200]
-    return "".join(c if c.isprintable() else "?" for c in text).rstrip(".")
+    return visible(" ".join(str(error).split())[:200]).rstrip(".")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

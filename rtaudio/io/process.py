@@ -66,8 +66,9 @@ class Result:
                 "replaced by silence"
             )
         if self.input_peak > _ABSURD_PEAK:
+            peak = f"{self.input_peak:,.0f}" if self.input_peak < 1e6 else f"{self.input_peak:.1e}"
             found.append(
-                f"{source.name} reaches {self.input_peak:,.0f} where 1.0 is full scale; "
+                f"{source.name} reaches {peak} where 1.0 is full scale; "
                 "scale it down for a good result"
             )
         if self.clipped_samples:

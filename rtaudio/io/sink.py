@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rtaudio.errors import AudioFileError
 from rtaudio.io.formats import choose_format, is_integer_pcm
-from rtaudio.io.source import os_reason
+from rtaudio.io.source import file_name, os_reason
 
 FloatArray = NDArray[np.float32]
 
@@ -99,7 +99,7 @@ class FileSink:
         self._atomic = AtomicFile(path)
         try:
             self._file = soundfile.SoundFile(
-                os.fspath(self._atomic.temporary),
+                file_name(self._atomic.temporary),
                 "w",
                 samplerate=sample_rate,
                 channels=channels,
@@ -130,7 +130,7 @@ class FileSink:
         """Read the length back: libsndfile does not report a failed last write on closing."""
         import soundfile
 
-        held = soundfile.info(os.fspath(self._atomic.temporary)).frames
+        held = soundfile.info(file_name(self._atomic.temporary)).frames
         # MP3 pads to whole granules; nothing may be missing anywhere.
         if held < self._frames:
             raise RuntimeError(f"{held:,} of {self._frames:,} frames arrived")

@@ -43,6 +43,11 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
+def file_name(path: Path) -> str | bytes:
+    """A name as libsndfile opens it, also one that is no UTF-8."""
+    return os.fsencode(path) if os.name == "posix" else os.fspath(path)
+
+
 def os_reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
@@ -170,7 +175,7 @@ def _open(path: Path) -> soundfile.SoundFile:
     if not start:
         raise AudioFileError(f"{path} is empty (0 bytes); record or copy it again")
     try:
-        return soundfile.SoundFile(os.fspath(path))
+        return soundfile.SoundFile(file_name(path))
     except soundfile.LibsndfileError as error:
         if error.code == _ERROR_FORMAT_NOT_RECOGNISED:
             if start[:4] in (b"RIFF", b"fLaC", b"OggS", b"FORM", b"RF64"):

@@ -16,7 +16,7 @@ namespace rtaudio {
 namespace {
 
 constexpr std::size_t kMaxFloats = 1 << 21;
-constexpr double kMaxWork = 2e7;  // multiplications a tick, so that a run takes milliseconds
+constexpr double kMaxWork = 3e6;  // multiplications a tick, so that a run takes milliseconds
 constexpr std::int64_t kMaxOutput = 1 << 19;
 
 double work_of_a_tick(const ProgramSpec& program) {

@@ -146,6 +146,8 @@ def test_clipping_and_absurd_levels_are_told():
     assert quiet.warnings == []
     _, absurd = run(np.full((500, 1), 20_000.0, np.float32))
     assert "20,000 where 1.0 is full scale" in absurd.warnings[0]
+    _, beyond = run(np.full((500, 1), 3e38, np.float32))
+    assert "3.0e+38 where 1.0 is full scale" in beyond.warnings[0]
 
 
 def test_a_request_to_stop_ends_between_blocks():
