@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-r", "--recursive", action="store_true", help="also the folders below")
     add("-j", "--jobs", type=positive, default=1, metavar="N", help="recordings at a time")
     add("--overwrite", action="store_true", help="do finished ones again")
-    add("-m", "--model", metavar="MODEL", help="name or .safetensors file (default: rt-tcn)")
+    add("-m", "--model", metavar="MODEL", help="name, .safetensors or .nam file (default: rt-tcn)")
     add(
         "-a",
         "--atten-lim-db",

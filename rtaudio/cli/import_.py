@@ -8,7 +8,8 @@ from pathlib import Path
 from rtaudio.cli.main import UsageError
 
 DESCRIPTION = """\
-Make a model file from the ONNX files that the packages of other networks carry.
+Make a model file from the ONNX files that the packages of other networks carry, or
+from a .nam file (Neural Amp Modeler) of WaveNet type.
 `rtaudio models` lists the networks and their packages. Models named to other
 commands (-m dtln) are imported by themselves; this is for files from elsewhere.
 """
@@ -17,6 +18,7 @@ EPILOG = """\
 examples:
   rtaudio import dtln -o dtln.safetensors            from the installed package
   rtaudio import model_1.onnx model_2.onnx           writes dtln.safetensors
+  rtaudio import amp.nam                             writes amp.safetensors
 
 exit codes: 0 done, 1 a file that cannot be imported, 2 a wrong call
 """
@@ -24,13 +26,13 @@ exit codes: 0 done, 1 a file that cannot be imported, 2 a wrong call
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("inputs", nargs="*", metavar="FILE|NAME", help="a network's ONNX files, or its name")
+    add("inputs", nargs="*", metavar="FILE|NAME", help="a network's files, or its name")
     add("-o", "--output", metavar="OUT", help="model file (default: NAME.safetensors)")
 
 
 def run(args: argparse.Namespace) -> int:
     if not args.inputs:
-        raise UsageError("name an ONNX file, or a network that `rtaudio models` lists")
+        raise UsageError("name an ONNX or .nam file, or a network that `rtaudio models` lists")
     if args.output is not None and Path(args.output).suffix != ".safetensors":
         raise UsageError(f"-o {args.output}: a model file's name ends in .safetensors")
     from rtaudio.graph import save_model
@@ -43,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         imported = import_any(paths)
     name = imported.metadata["name"]
-    output = Path(args.output or f"{name}.safetensors")
+    default = paths[0].stem if paths[0].suffix.lower() == ".nam" else name
+    output = Path(args.output or f"{default}.safetensors")
     save_model(output, imported.graph, imported.tensors, imported.metadata)
     size = output.stat().st_size / 1e6
     rate = imported.graph.sample_rate

@@ -50,9 +50,9 @@ def _rate(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     path = Path(args.target)
     looks_like_a_file = is_there(path) or path.parent != Path() or is_audio_name(path)
-    if path.suffix.lower() != ".safetensors" and looks_like_a_file:
+    if path.suffix.lower() not in (".safetensors", ".nam") and looks_like_a_file:
         if args.plan:
-            raise UsageError(f"--plan is about models, and {path} is not a .safetensors file")
+            raise UsageError(f"--plan is about models, and {path} is no .safetensors or .nam file")
         name, rows = str(path), audio_rows(path)
         plan = ""
     else:

@@ -20,7 +20,7 @@ exit codes: 0 every law holds, 1 one fails
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="name or .safetensors file")
+    parser.add_argument("model", metavar="MODEL", help="name, .safetensors or .nam file")
 
 
 def run(args: argparse.Namespace) -> int:

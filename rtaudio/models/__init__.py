@@ -2,5 +2,6 @@
 
 from rtaudio.models.denoiser import RtTcn, rt_tcn
 from rtaudio.models.family import Family, find_family
+from rtaudio.models.wavenet import Head, LayerArray, wavenet
 
-__all__ = ["Family", "RtTcn", "find_family", "rt_tcn"]
+__all__ = ["Family", "Head", "LayerArray", "RtTcn", "find_family", "rt_tcn", "wavenet"]

@@ -17,6 +17,7 @@ from rtaudio.models.importers import (
     Importer,
     digest,
     find_importer,
+    read_nam,
     read_onnx,
 )
 
@@ -53,6 +54,15 @@ def load_imported(importer: Importer) -> ModelFile:
         save_model(cached, imported.graph, imported.tensors, imported.metadata)
     except OSError:
         pass  # a cache that cannot be written only costs time
+    return _model_file(imported)
+
+
+def load_nam(path: Path) -> ModelFile:
+    """A .nam file of WaveNet type. Raises ModelFileError where it is broken or of another."""
+    return _model_file(read_nam(path))
+
+
+def _model_file(imported: Imported) -> ModelFile:
     program, program_tensors = lower(imported.graph, imported.tensors)
     return ModelFile(imported.graph, imported.tensors, program, program_tensors, imported.metadata)
 
@@ -75,7 +85,12 @@ def import_files(importer: Importer, paths: Sequence[Path]) -> Imported:
 
 
 def import_any(paths: Sequence[Path]) -> Imported:
-    """The network that these files hold. Raises ModelFileError where none is known."""
+    """The network that these files hold: ONNX files, or one .nam file. Raises ModelFileError where
+    none is known."""
+    if paths[0].suffix.lower() == ".nam":
+        if len(paths) > 1:
+            raise ModelFileError(f"{paths[0]} is a whole network; import {paths[1]} by itself.")
+        return read_nam(paths[0])
     importer, files = find_importer([read_onnx(path) for path in paths], IMPORTERS.values())
     return import_files(importer, [file.path for file in files])
 

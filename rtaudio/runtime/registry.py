@@ -24,12 +24,16 @@ def is_there(path: Path) -> bool:
 
 
 def open_model(name_or_path: str | Path) -> ModelFile:
-    """A model file by its path, or a model by its name.
+    """A model file (.safetensors, or .nam of WaveNet type) by its path, or a model by its name.
 
     Raises ModelFileError where there is none of that name, where it is broken, or where the
     package it is made from is missing.
     """
     path, name = Path(name_or_path), str(name_or_path)
+    if path.suffix.lower() == ".nam":
+        from rtaudio.runtime.imported import load_nam
+
+        return load_nam(path)
     if path.suffix == ".safetensors" or len(path.parts) > 1 or (is_there(path) and path.is_file()):
         return load_model_file(path)
     if name in shipped_models():
@@ -44,5 +48,5 @@ def open_model(name_or_path: str | Path) -> ModelFile:
     shipped = ", ".join(shipped_models()) or "none"
     raise ModelFileError(
         f"there is no model {name!r}; shipped models: {shipped}; made from other packages: "
-        f"{', '.join(IMPORTERS)}; or give the path of a .safetensors file."
+        f"{', '.join(IMPORTERS)}; or give the path of a .safetensors or .nam file."
     )

@@ -1,0 +1,167 @@
+"""WaveNet without feedback (van den Oord et al., 1609.03499) as arrays of dilated layers: a mono
+signal in, a mono signal out, as models of guitar amplifiers have it (NeuralAmpModelerCore).
+
+One array, x [channels], c the audio itself, s the head's sum [head_channels]:
+
+    x = R x                                              (matrix "input")
+    for each layer: h = f(conv(x) + V c), s = s + S h, x = x + W h + b
+    s = conv(s)                                          ("heads")
+
+The next array takes x and s on. `gate` makes it h = f(z_a) g(z_b) over halves of z.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rtaudio.graph import (
+    Activation,
+    Channels,
+    Conv1d,
+    Gate,
+    Graph,
+    Layer,
+    Linear,
+    Merge,
+    Residual,
+    Serial,
+    StreamPort,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerArray:
+    """`kernel_sizes` and `dilations`: one a layer. `hidden` channels leave the activation;
+    `head_channels` (None: hidden, and S is the identity) are summed for the head, whose convolution
+    over `head_kernel_size` frames has `head_outputs`. Without `residual`, W is the identity."""
+
+    channels: int
+    kernel_sizes: tuple[int, ...]
+    dilations: tuple[int, ...]
+    hidden: int
+    activation: Activation
+    gate: Activation | None = None
+    head_channels: int | None = None
+    head_outputs: int
+    head_kernel_size: int = 1
+
+    @property
+    def width(self) -> int:
+        """Channels of the sum for the head."""
+        return self.head_channels or self.hidden
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """Activation and convolution, once a kernel size, after the last array."""
+
+    activation: Activation
+    channels: int
+    kernel_sizes: tuple[int, ...]
+
+
+def wavenet(arrays: tuple[LayerArray, ...], head: Head | None, sample_rate: int) -> Graph:
+    """Raises GraphError for sizes that do not fit one another."""
+    first = arrays[0]
+    layers: list[Layer] = [
+        # [x; c; s]; s starts from a constant.
+        Linear(name="input", outputs=first.channels + 1 + first.width),
+    ]
+    for i, array in enumerate(arrays):
+        layers.append(Serial(name=f"arrays.{i}", layers=tuple(_layers(array))))
+        begin = array.channels + 1
+        to_head = Serial(
+            name="head" if i + 1 < len(arrays) else "output",
+            layers=(
+                Channels(begin=begin, end=begin + array.width),
+                Conv1d(name="conv", outputs=array.head_outputs, kernel_size=array.head_kernel_size),
+            ),
+        )
+        if i + 1 < len(arrays):
+            on = Serial(
+                name="x",
+                layers=(
+                    Channels(begin=0, end=begin),
+                    Linear(name="linear", outputs=arrays[i + 1].channels + 1, bias=False),
+                ),
+            )
+            layers.append(Merge(op="cat", name=f"join.{i}", branches=(on, to_head)))
+        else:
+            layers.append(to_head)
+    if head is not None:
+        for i, size in enumerate(head.kernel_sizes):
+            inputs = head.channels if i else arrays[-1].head_outputs
+            outputs = head.channels if i + 1 < len(head.kernel_sizes) else 1
+            layers += [
+                head.activation,
+                Linear(name=f"head.{i}.centre", outputs=inputs),  # the identity, and a bias
+                Conv1d(name=f"head.{i}.conv", outputs=outputs, kernel_size=size),
+            ]
+    return Graph(
+        body=Serial(layers=tuple(layers)),
+        sample_rate=sample_rate,
+        input=StreamPort(name="audio"),
+        output=StreamPort(name="audio"),
+    )
+
+
+def _layers(array: LayerArray) -> list[Layer]:
+    """Over [x; c; s] as one signal."""
+    hidden = array.hidden * (2 if array.gate else 1)
+    kept: tuple[Layer, ...] = (
+        Linear(name="residual", outputs=array.channels),
+        Channels(begin=array.hidden, end=array.hidden + 1),  # c stays: zero is added
+        Linear(name="skip", outputs=array.head_channels) if array.head_channels else Serial(),
+    )
+    return [
+        Residual(
+            name=f"layers.{i}",
+            body=Serial(
+                name="",
+                layers=(
+                    Merge(
+                        op="add",
+                        name="in",
+                        branches=(
+                            Serial(
+                                name="past",
+                                layers=(
+                                    Channels(begin=0, end=array.channels),
+                                    Conv1d(
+                                        name="conv",
+                                        outputs=hidden,
+                                        kernel_size=size,
+                                        dilation=dilation,
+                                    ),
+                                ),
+                            ),
+                            Serial(
+                                name="now",
+                                layers=(
+                                    Channels(begin=array.channels, end=array.channels + 1),
+                                    Linear(name="condition", outputs=hidden, bias=False),
+                                ),
+                            ),
+                        ),
+                    ),
+                    _activation(array),
+                    Merge(op="cat", name="out", branches=kept),
+                ),
+            ),
+        )
+        for i, (size, dilation) in enumerate(zip(array.kernel_sizes, array.dilations, strict=True))
+    ]
+
+
+def _activation(array: LayerArray) -> Layer:
+    if array.gate is None:
+        return array.activation
+    if (array.activation.function, array.gate.function) == ("tanh", "sigmoid"):
+        return Gate(function="tanh")
+    return Merge(
+        op="mul",
+        branches=(
+            Serial(layers=(Channels(begin=0, end=array.hidden), array.activation)),
+            Serial(layers=(Channels(begin=array.hidden, end=2 * array.hidden), array.gate)),
+        ),
+    )
