@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtaudio.errors import GraphError
+from rtaudio.graph.frozen import frozen
 from rtaudio.graph.layer import (
     MAX_CHANNELS,
     Kernel,
@@ -25,13 +25,13 @@ def gather_kernel(index: NDArray[Any]) -> Kernel:
     return Kernel("gather", tensors={"index": index.reshape(-1).astype(np.float32)})
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Arrangement(Layer):
     def constant_floats(self, channels: int) -> int:
         return self.out_channels(channels)
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Permute(_Arrangement):
     """Channels as an array of `shape` (last axis fastest) with its axes in another `order`, as
     numpy's transpose: [F, C] to [C, F] is shape=(F, C), order=(1, 0); a shuffle of the channels
@@ -60,7 +60,7 @@ class Permute(_Arrangement):
         return gather_kernel(np.arange(channels).reshape(self.shape).transpose(self.order))
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class BandUnfold(_Arrangement):
     """Each band's channels beside those of its neighbours, as torch's unfold over bands: band f of
     the output is [c, k] = x[f + k - size // 2, c] for k < size, zero outside; `size` is odd."""
@@ -87,7 +87,7 @@ class BandUnfold(_Arrangement):
         return gather_kernel(np.where((band >= 0) & (band < self.bands), index, -1))
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Tile(_Arrangement):
     """All channels `times` times, one copy after the other: a value a channel for every band."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from rtaudio.errors import GraphError
+from rtaudio.graph.frozen import frozen
 from rtaudio.graph.layer import (
     MAX_CHANNELS,
     FloatArray,
@@ -23,7 +23,7 @@ from rtaudio.graph.layer import (
 CELLS = {"gru": 3, "lstm": 4}  # gates
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _BandCells(Layer):
     """`groups` cells of `hidden` units, each on its share of the channels; outputs side by side."""
 
@@ -102,7 +102,7 @@ class _BandCells(Layer):
         return folded
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class BandRNN(_BandCells):
     """A GRU or LSTM over time at every band, with the same weights and a state a band."""
 
@@ -117,7 +117,7 @@ class BandRNN(_BandCells):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class BandScan(_BandCells):
     """A GRU or LSTM along the bands of each frame, from zero; `bidirectional`: [forward, backward]
     side by side in each group. It remembers nothing between frames."""

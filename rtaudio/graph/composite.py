@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rtaudio.errors import GraphError
+from rtaudio.graph.frozen import frozen
 from rtaudio.graph.layer import Composite, Layer
 
 MERGES = ("add", "mul", "cat")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Serial(Composite):
     """Layers one after the other. Without layers: the identity."""
 
@@ -23,7 +23,7 @@ class Serial(Composite):
         return self.layers
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Merge(Composite):
     """Branches of one input, joined frame by frame: added, multiplied or concatenated.
 
@@ -45,7 +45,7 @@ class Merge(Composite):
         return self.branches
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Residual(Composite):
     """x + body(x)."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from rtaudio.errors import GraphError
 from rtaudio.graph.composite import Residual, Serial
+from rtaudio.graph.frozen import frozen
 from rtaudio.graph.layer import (
     MAX_CHANNELS,
     MAX_FRAMES,
@@ -26,7 +26,7 @@ from rtaudio.graph.layer import (
 from rtaudio.graph.pointwise import Channels, Gate
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Conv1d(Layer):
     """1-D convolution, weight [outputs, inputs / groups, kernel], as torch.nn.functional.conv1d.
 
@@ -94,7 +94,7 @@ class Conv1d(Layer):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Linear(Layer):
     """A matrix [outputs, inputs] applied to every frame."""
 
@@ -131,7 +131,7 @@ def linear_kernel(tensors: Mapping[str, str | FloatArray]) -> Kernel:
     return Kernel("conv1d", ints, tensors=tensors)
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ConvTranspose1d(Layer):
     """Transposed convolution, weight [inputs, outputs / groups, kernel] as in torch.
 
@@ -191,7 +191,7 @@ class ConvTranspose1d(Layer):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class GatedStack(Composite):
     """WaveNet's stack: per layer z = conv(x), g = tanh(z_a) * sigmoid(z_b), [r; s] = W g,
     x += r, skip += s; the output is the sum of the skips.

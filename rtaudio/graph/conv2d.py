@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from rtaudio.errors import GraphError
+from rtaudio.graph.frozen import frozen
 from rtaudio.graph.layer import (
     MAX_CHANNELS,
     MAX_FRAMES,
@@ -23,7 +23,7 @@ from rtaudio.graph.layer import (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Conv2d(Layer):
     bands: int
     outputs: int
@@ -88,7 +88,7 @@ class _Conv2d(Layer):
         }
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Conv2d(_Conv2d):
     """2-D convolution of maps [band, channel], weight [outputs, inputs / groups, kernel_frames,
     kernel_bands], as torch.nn.functional.conv2d over [time, band].
@@ -137,7 +137,7 @@ class Conv2d(_Conv2d):
         return Kernel("conv2d", ints, tensors={n: n for n in self.tensors(channels)})
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ConvTranspose2d(_Conv2d):
     """2-D transposed convolution of maps [band, channel], weight [inputs, outputs / groups,
     kernel_frames, kernel_bands] as in torch. `padding_bands` crops bands on both sides and
@@ -191,7 +191,7 @@ class ConvTranspose2d(_Conv2d):
         return {**tensors, "weight": np.ascontiguousarray(turned)}
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class BandMean(Layer):
     """The mean over the bands of a map: [band, channel] to [channel]."""
 

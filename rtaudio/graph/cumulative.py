@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rtaudio.errors import GraphError
+from rtaudio.graph.frozen import frozen
 from rtaudio.graph.layer import Kernel, Layer, Recurrent, TensorSpec, check_range
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class CumulativeNorm(Layer):
     """(x - mean) / sqrt(var + eps) * scale + bias, with mean and variance over all frames up to
     this one: over all channels together (cLN of Conv-TasNet, 1809.07454) or of each channel."""
@@ -37,7 +37,7 @@ class CumulativeNorm(Layer):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class WindowAttention(Layer):
     """Softmax attention of each frame over the last `frames` frames, itself included, without
     delay (Vaswani et al., 1706.03762). Input [query; key; value], a third of the channels each;

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtaudio.errors import GraphError
+from rtaudio.graph.frozen import Frozen, frozen
 
 FloatArray = NDArray[np.float32]
 
@@ -92,8 +93,8 @@ class Kernel:
     control: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Layer:
+@frozen
+class Layer(Frozen):
     """Base of all layers. `name` is the layer's segment in tensor paths (default: its index)."""
 
     kind: ClassVar[str] = ""
@@ -154,7 +155,7 @@ class Layer:
         return 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Composite(Layer):
     """A layer made of layers; planned recursively."""
 

@@ -16,6 +16,7 @@ from typing import ClassVar
 from rtaudio.errors import GraphError
 from rtaudio.graph.composite import Merge, Residual, Serial
 from rtaudio.graph.conv import GatedStack
+from rtaudio.graph.frozen import frozen
 from rtaudio.graph.layer import (
     MAX_CHANNELS,
     MAX_FRAMES,
@@ -35,7 +36,7 @@ MAX_CONSTANTS = 1 << 24  # values in windows and filter banks
 MAX_FIELD = 1 << 40  # numerators and denominators of a receptive field, in source frames
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Delay(Layer):
     """`frames` frames later. Inserted by the plan alone."""
 
@@ -47,7 +48,7 @@ class Delay(Layer):
         return Kernel("delay", {"frames": self.frames})
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Join(Layer):
     """The node in which a Merge ends: add, mul or cat of its inputs. Made by the plan alone."""
 

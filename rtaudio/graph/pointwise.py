@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from rtaudio.errors import GraphError
+from rtaudio.graph.frozen import frozen
 from rtaudio.graph.layer import (
     MAX_CHANNELS,
     FloatArray,
@@ -41,7 +41,7 @@ FUNCTIONS: Mapping[str, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Activation(Layer):
     """A function of each element.
 
@@ -70,7 +70,7 @@ class Activation(Layer):
         return Kernel("unary", {"function": index}, {"a": self.a, "b": self.b})
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Gate(Layer):
     """Halves the channels: tanh(x_a) * sigmoid(x_b) ("tanh") or x_a * sigmoid(x_b) ("glu")."""
 
@@ -91,7 +91,7 @@ class Gate(Layer):
         return Kernel("gate", {"tanh": int(self.function == "tanh")})
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class PReLU(Layer):
     """x where x > 0, else slope[channel] * x. All `bands` of a map share their slopes; as many
     bands as channels is a single slope for all."""
@@ -117,7 +117,7 @@ class PReLU(Layer):
         return {"slope": np.tile(tensors["slope"], self.bands)}
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class LayerNorm(Layer):
     """(x - mean) / sqrt(var + eps) * scale + bias over the channels of each frame, or of each of
     the `bands` of a map (one scale and bias a channel of a band)."""
@@ -145,7 +145,7 @@ class LayerNorm(Layer):
         return Kernel("band_norm", {"bands": self.bands}, {"eps": self.eps}, tensors)
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class BatchNorm(Layer):
     """BatchNorm1d with running statistics, or BatchNorm2d of maps of `bands`; natively one scale
     and one bias a channel."""
@@ -184,7 +184,7 @@ class BatchNorm(Layer):
         return {n: np.tile(v, self.bands).astype(np.float32) for n, v in folded.items()}
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Channels(Layer):
     """Channels [begin, end) of the input (those it lacks read as zero), then `pad` zeros."""
 
@@ -209,7 +209,7 @@ class Channels(Layer):
         return Kernel("channels", {"begin": self.begin, "end": self.end, "pad": self.pad})
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Blend(Layer):
     """Input [wet; dry], halves of the channels: wet + c * (dry - wet), c a control port's value."""
 

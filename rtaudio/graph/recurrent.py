@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rtaudio.errors import GraphError
+from rtaudio.graph.frozen import frozen
 from rtaudio.graph.layer import (
     MAX_CHANNELS,
     Kernel,
@@ -16,7 +16,7 @@ from rtaudio.graph.layer import (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Gated(Layer):
     hidden: int
 
@@ -48,7 +48,7 @@ class _Gated(Layer):
         return Kernel(self.kind, {"hidden": self.hidden}, tensors=names)
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class GRU(_Gated):
     """torch.nn.GRU, one layer: gates r, z, n; n = tanh(W x + r * (U h)), h = n + z * (h - n)."""
 
@@ -56,7 +56,7 @@ class GRU(_Gated):
     num_gates: ClassVar[int] = 3
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class LSTM(_Gated):
     """torch.nn.LSTM, one layer: gates i, f, g, o."""
 
@@ -64,7 +64,7 @@ class LSTM(_Gated):
     num_gates: ClassVar[int] = 4
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class RNN(_Gated):
     """torch.nn.RNN, one layer: h = function(W x + U h), tanh or relu (Elman, 1990)."""
 
@@ -83,7 +83,7 @@ class RNN(_Gated):
         return Kernel("rnn", ints, tensors={n: n for n in self.tensors(channels)})
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class MeanSubtract(Layer):
     """x - m with a running mean: m += (1 - alpha) * (x - m) first; m starts at `initial`."""
 

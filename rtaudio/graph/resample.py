@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rtaudio.errors import GraphError
+from rtaudio.graph.frozen import frozen
 from rtaudio.graph.layer import MAX_CHANNELS, Kernel, Layer, Overlap, Window, check_range
 
 MAX_FACTOR = 1 << 16
 POOLS = ("mean", "max", "max_with_index")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Upsample(Layer):
     """`factor` frames for each one: the frame itself ("repeat"), or straight lines from each frame
     to the next ("linear"), which needs one frame of lookahead and ends in zero after the last."""
@@ -40,7 +40,7 @@ class Upsample(Layer):
         return Kernel("upsample", ints)
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Pool(Layer):
     """One frame for each `size`: their mean or maximum, a channel; blocks begin with the signal.
 
@@ -71,7 +71,7 @@ class Pool(Layer):
         return Kernel("pool", {"size": self.size, "mode": POOLS.index(self.mode)})
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Unpool(Layer):
     """Input [values; indices], halves of the channels: `size` frames of zeros with each value at
     its index (Zeiler and Fergus, 1311.2901)."""

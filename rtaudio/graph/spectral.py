@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -12,6 +11,7 @@ from rtaudio.dsp.bands import erb_bands, linear_bands, mel_bands
 from rtaudio.dsp.windows import analysis_window, synthesis_window
 from rtaudio.errors import GraphError
 from rtaudio.graph.conv import linear_kernel
+from rtaudio.graph.frozen import frozen
 from rtaudio.graph.layer import (
     MAX_CHANNELS,
     Kernel,
@@ -38,7 +38,7 @@ def _check_framing(layer: Layer, window: int, hop: int) -> None:
         raise GraphError(f"{layer.kind}: window is {window}; it must be a product of 2, 3, 5, 7.")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class STFT(Layer):
     """Real samples to complex frames: X[n] = rfft(w * x[n * hop + hop - window ...]) / window.
 
@@ -89,7 +89,7 @@ class STFT(Layer):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ISTFT(Layer):
     """The inverse of STFT with the same numbers: weighted overlap-add, exact at both ends.
 
@@ -142,7 +142,7 @@ class ISTFT(Layer):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class BandFilter(Layer):
     """A fixed matrix from `bins` to `bands` (or back, `transpose`), triangles on a scale.
 
@@ -215,7 +215,7 @@ class BandFilter(Layer):
         return linear_kernel({"weight": self.matrix().astype(np.float32)[:, :, None]})
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ComplexPower(Layer):
     """re^2 + im^2: 2 * bins channels to bins."""
 
@@ -228,7 +228,7 @@ class ComplexPower(Layer):
         return Kernel("complex_power")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ComplexCompress(Layer):
     """x * (re^2 + im^2 + eps)^((exponent - 1) / 2)."""
 
@@ -248,7 +248,7 @@ class ComplexCompress(Layer):
         return Kernel("complex_compress", floats={"exponent": self.exponent, "eps": self.eps})
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ComplexGain(Layer):
     """Input [gains(bins); re; im]: both parts times the real gain of their bin."""
 
@@ -263,7 +263,7 @@ class ComplexGain(Layer):
         return Kernel("complex_gain")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class DeepFilter(Layer):
     """A complex filter over time, per bin (Mack and Habets, 1904.08369).
 
