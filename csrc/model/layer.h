@@ -95,6 +95,7 @@ std::unique_ptr<Layer> make_layer(const LayerContext& context);
 std::unique_ptr<Layer> make_conv(const LayerContext& context);
 std::unique_ptr<Layer> make_conv2d(const LayerContext& context);
 std::unique_ptr<Layer> make_gated_stack(const LayerContext& context);
+std::unique_ptr<Layer> make_conditioned_stack(const LayerContext& context);
 std::unique_ptr<Layer> make_recurrent(const LayerContext& context);
 std::unique_ptr<Layer> make_band_recurrent(const LayerContext& context);
 std::unique_ptr<Layer> make_pointwise(const LayerContext& context);

@@ -3,6 +3,7 @@
 from rtaudio.graph.arrange import BandUnfold, Permute, Tile
 from rtaudio.graph.band_recurrent import BandRNN, BandScan
 from rtaudio.graph.composite import Merge, Residual, Serial
+from rtaudio.graph.conditioned import ConditionedStack
 from rtaudio.graph.conv import Conv1d, ConvTranspose1d, GatedStack, Linear
 from rtaudio.graph.conv2d import BandMean, Conv2d, ConvTranspose2d
 from rtaudio.graph.cumulative import CumulativeNorm, WindowAttention
@@ -51,6 +52,7 @@ __all__ = [
     "ComplexCompress",
     "ComplexGain",
     "ComplexPower",
+    "ConditionedStack",
     "ControlPort",
     "Conv1d",
     "Conv2d",

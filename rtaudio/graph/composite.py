@@ -58,3 +58,24 @@ class Residual(Composite):
 
     def segment(self, index: int) -> str:
         return self.body.name
+
+
+@frozen
+class Fused(Composite):
+    """A composite that one native operation serves. Its definition is `expansion`."""
+
+    dilations: tuple[int, ...]
+
+    def expansion(self) -> Serial:
+        """The same in plain layers, with the same tensors by the same paths."""
+        raise NotImplementedError
+
+    def history(self) -> tuple[int, ...]:
+        """Past frames kept by each layer."""
+        raise NotImplementedError
+
+    def children(self) -> tuple[Layer, ...]:
+        return (self.expansion(),)
+
+    def segment(self, index: int) -> str:
+        return ""

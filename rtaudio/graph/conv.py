@@ -8,12 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from rtaudio.errors import GraphError
-from rtaudio.graph.composite import Residual, Serial
+from rtaudio.graph.composite import Fused, Residual, Serial
 from rtaudio.graph.frozen import frozen
 from rtaudio.graph.layer import (
     MAX_CHANNELS,
     MAX_FRAMES,
-    Composite,
     FloatArray,
     Kernel,
     Layer,
@@ -192,7 +191,7 @@ class ConvTranspose1d(Layer):
 
 
 @frozen
-class GatedStack(Composite):
+class GatedStack(Fused):
     """WaveNet's stack: per layer z = conv(x), g = tanh(z_a) * sigmoid(z_b), [r; s] = W g,
     x += r, skip += s; the output is the sum of the skips.
 
@@ -206,7 +205,6 @@ class GatedStack(Composite):
     gate_channels: int
     skip_channels: int
     kernel_size: int
-    dilations: tuple[int, ...]
 
     def __post_init__(self) -> None:
         check_range(
@@ -223,12 +221,6 @@ class GatedStack(Composite):
     def out_channels(self, channels: int) -> int:
         check_channels(self, channels, self.channels)
         return self.skip_channels
-
-    def children(self) -> tuple[Layer, ...]:
-        return (self.expansion(),)
-
-    def segment(self, index: int) -> str:
-        return ""
 
     def expansion(self) -> Serial:
         """[x; skip] travels as one signal of channels + skip_channels."""

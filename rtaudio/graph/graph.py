@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from rtaudio.errors import GraphError
-from rtaudio.graph.conv import GatedStack
+from rtaudio.graph.composite import Fused
 from rtaudio.graph.layer import FloatArray, Layer, TensorSpec
 from rtaudio.graph.plan import Plan, join_path, plan
 
@@ -149,7 +149,7 @@ class Graph:
 
 def node_tensors(layer: Layer, channels: int) -> dict[str, TensorSpec]:
     """Stored tensors of one planned node; a fused composite has those of its expansion."""
-    if not isinstance(layer, GatedStack):
+    if not isinstance(layer, Fused):
         return layer.tensors(channels)
     inner = plan(layer.expansion(), channels)
     return {

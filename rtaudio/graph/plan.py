@@ -14,8 +14,7 @@ from fractions import Fraction
 from typing import ClassVar
 
 from rtaudio.errors import GraphError
-from rtaudio.graph.composite import Merge, Residual, Serial
-from rtaudio.graph.conv import GatedStack
+from rtaudio.graph.composite import Fused, Merge, Residual, Serial
 from rtaudio.graph.frozen import frozen
 from rtaudio.graph.layer import (
     MAX_CHANNELS,
@@ -188,7 +187,7 @@ class _Planner:
                 for i, child in enumerate(layer.branches)
             )
             return self.join(layer.op, branches, path)
-        if isinstance(layer, Composite) and not isinstance(layer, GatedStack):
+        if isinstance(layer, Composite) and not isinstance(layer, Fused):
             raise GraphError(f"layer kind {layer.kind!r} cannot be planned.")
         return self.leaf(layer, signal, path)
 
@@ -199,7 +198,7 @@ class _Planner:
         past, future = signal.past, signal.future
         rate = signal.rate * layer.ratio
         step = 1 / signal.rate  # source frames per input frame
-        if isinstance(layer, GatedStack):
+        if isinstance(layer, Fused):
             past = None if past is None else past + sum(layer.history()) * step
         elif isinstance(rule, Window):
             wanted = signal.delay + rule.lookahead
@@ -265,7 +264,7 @@ class _Planner:
         future: Fraction,
         extra: int = 0,
     ) -> Signal:
-        self.num_layers += len(layer.dilations) if isinstance(layer, GatedStack) else 1
+        self.num_layers += len(layer.dilations) if isinstance(layer, Fused) else 1
         if self.num_layers > MAX_NODES:
             raise GraphError(f"the graph has more than {MAX_NODES} operations.")
         # Checked at every layer, so that no fraction grows beyond what can be run anyway.

@@ -17,13 +17,12 @@ from dataclasses import dataclass
 from rtaudio.graph import (
     Activation,
     Channels,
+    ConditionedStack,
     Conv1d,
-    Gate,
     Graph,
     Layer,
     Linear,
     Merge,
-    Residual,
     Serial,
     StreamPort,
 )
@@ -68,7 +67,17 @@ def wavenet(arrays: tuple[LayerArray, ...], head: Head | None, sample_rate: int)
         Linear(name="input", outputs=first.channels + 1 + first.width),
     ]
     for i, array in enumerate(arrays):
-        layers.append(Serial(name=f"arrays.{i}", layers=tuple(_layers(array))))
+        layers.append(
+            ConditionedStack(
+                name=f"arrays.{i}",
+                channels=array.channels,
+                hidden=array.hidden,
+                skip_channels=array.head_channels or 0,
+                kernel_sizes=array.kernel_sizes,
+                dilations=array.dilations,
+                functions=(array.activation, *((array.gate,) if array.gate else ())),
+            )
+        )
         begin = array.channels + 1
         to_head = Serial(
             name="head" if i + 1 < len(arrays) else "output",
@@ -102,66 +111,4 @@ def wavenet(arrays: tuple[LayerArray, ...], head: Head | None, sample_rate: int)
         sample_rate=sample_rate,
         input=StreamPort(name="audio"),
         output=StreamPort(name="audio"),
-    )
-
-
-def _layers(array: LayerArray) -> list[Layer]:
-    """Over [x; c; s] as one signal."""
-    hidden = array.hidden * (2 if array.gate else 1)
-    kept: tuple[Layer, ...] = (
-        Linear(name="residual", outputs=array.channels),
-        Channels(begin=array.hidden, end=array.hidden + 1),  # c stays: zero is added
-        Linear(name="skip", outputs=array.head_channels) if array.head_channels else Serial(),
-    )
-    return [
-        Residual(
-            name=f"layers.{i}",
-            body=Serial(
-                name="",
-                layers=(
-                    Merge(
-                        op="add",
-                        name="in",
-                        branches=(
-                            Serial(
-                                name="past",
-                                layers=(
-                                    Channels(begin=0, end=array.channels),
-                                    Conv1d(
-                                        name="conv",
-                                        outputs=hidden,
-                                        kernel_size=size,
-                                        dilation=dilation,
-                                    ),
-                                ),
-                            ),
-                            Serial(
-                                name="now",
-                                layers=(
-                                    Channels(begin=array.channels, end=array.channels + 1),
-                                    Linear(name="condition", outputs=hidden, bias=False),
-                                ),
-                            ),
-                        ),
-                    ),
-                    _activation(array),
-                    Merge(op="cat", name="out", branches=kept),
-                ),
-            ),
-        )
-        for i, (size, dilation) in enumerate(zip(array.kernel_sizes, array.dilations, strict=True))
-    ]
-
-
-def _activation(array: LayerArray) -> Layer:
-    if array.gate is None:
-        return array.activation
-    if (array.activation.function, array.gate.function) == ("tanh", "sigmoid"):
-        return Gate(function="tanh")
-    return Merge(
-        op="mul",
-        branches=(
-            Serial(layers=(Channels(begin=0, end=array.hidden), array.activation)),
-            Serial(layers=(Channels(begin=array.hidden, end=2 * array.hidden), array.gate)),
-        ),
     )

@@ -10,8 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rtaudio.errors import GraphError
-from rtaudio.graph.composite import Merge, Residual, Serial
-from rtaudio.graph.conv import GatedStack
+from rtaudio.graph.composite import Fused, Merge, Residual, Serial
 from rtaudio.graph.graph import Graph
 from rtaudio.graph.layer import FloatArray, Layer, Overlap, Recurrent, Window, out_length
 from rtaudio.graph.plan import join_path
@@ -86,7 +85,7 @@ class Net(nn.Module):
                     for i, child in enumerate(layer.branches)
                 ],
             )
-        if isinstance(layer, GatedStack):
+        if isinstance(layer, Fused):
             return self._run(layer.expansion(), x, path, controls)
         return whole(layer, self.tensors_at(layer, x.shape[1], path), x, controls)
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rtaudio.graph.conv import GatedStack
+from rtaudio.graph.composite import Fused
 from rtaudio.graph.layer import Layer, Overlap, Recurrent, Window
 from rtaudio.graph.plan import Delay, Join, Node, Plan, join_path, plan
 from rtaudio.nn.functions import FUNCTIONS
@@ -135,7 +135,7 @@ def _masked(x: Tensor, low: int, high: int) -> Tensor:
 
 def _expand(original: Plan, net: Net) -> Plan:
     """Fused composites by their expansions."""
-    if not any(isinstance(n.layer, GatedStack) for n in original.nodes):
+    if not any(isinstance(n.layer, Fused) for n in original.nodes):
         return original
     return plan(_expanded(net.graph.body), net.graph.input.channels)
 
@@ -143,7 +143,7 @@ def _expand(original: Plan, net: Net) -> Plan:
 def _expanded(layer: Layer) -> Layer:
     import dataclasses
 
-    if isinstance(layer, GatedStack):
+    if isinstance(layer, Fused):
         return dataclasses.replace(layer.expansion(), name=layer.name)
     changes: dict[str, Any] = {}
     for f in dataclasses.fields(layer):

@@ -26,6 +26,8 @@ from rtaudio.runtime.text import summary
 
 STREAM_TICKS = 4  # the most ticks one native call takes while streaming
 OFFLINE_TICKS = 32
+STREAM_FRAMES = 64  # but so many frames at least: a tick may be a single sample
+OFFLINE_FRAMES = 256
 MAX_RATE = 10_000_000
 
 
@@ -156,19 +158,22 @@ class Model:
         *,
         attenuation_limit_db: float | None = None,
         block_samples: int | None = None,
-        max_ticks: int = STREAM_TICKS,
+        max_ticks: int | None = None,
     ) -> Stream:
         """A stream at `sample_rate` Hz (default: the model's); every channel is a lane.
 
         `block_samples`: process() will be called with multiples of it, which keeps its delay as
         short as can be (None: with any number of frames). Raises RateError for a rate the model
-        does not frame at.
+        does not frame at. `max_ticks`: how many of the model's ticks one native call takes at most
+        (None: as suits it).
         """
         controls: dict[str, float] = {}
         if attenuation_limit_db is not None:
             controls["attenuation_limit_db"] = attenuation_limit_db
         rate = self._rate(sample_rate)
         block = 0 if block_samples is None else block_samples
+        if max_ticks is None:
+            max_ticks = max(STREAM_TICKS, STREAM_FRAMES // self.graph_at(rate).plan.block)
         return Stream(self, rate, channels, controls, block, max_ticks)
 
     def __call__(
@@ -200,7 +205,7 @@ class Model:
             native_rate,
             wide.shape[1],
             attenuation_limit_db=attenuation_limit_db,
-            max_ticks=OFFLINE_TICKS,
+            max_ticks=max(OFFLINE_TICKS, OFFLINE_FRAMES // self.graph_at(native_rate).plan.block),
         ) as stream:
             y = np.concatenate([stream.push(wide), stream.flush()])
         if not self.makes_audio:

@@ -15,6 +15,7 @@ from rtaudio.graph import (
     ComplexCompress,
     ComplexGain,
     ComplexPower,
+    ConditionedStack,
     Conv1d,
     ConvTranspose1d,
     DeepFilter,
@@ -84,6 +85,53 @@ EXAMPLES: dict[str, tuple[Layer, int]] = {
                     skip_channels=4,
                     kernel_size=3,
                     dilations=(1, 5),
+                ),
+            )
+        ),
+        2,
+    ),
+    "conditioned_stack": (
+        ConditionedStack(
+            channels=16,
+            hidden=16,
+            kernel_sizes=(3, 3, 3),
+            dilations=(1, 2, 4),
+            functions=(Activation(function="tanh"),),
+        ),
+        33,
+    ),
+    "conditioned_stack narrow": (
+        ConditionedStack(
+            channels=3,
+            hidden=3,
+            kernel_sizes=(4, 2, 3),
+            dilations=(1, 5, 2),
+            functions=(Activation(function="leaky_relu", a=0.01),),
+        ),
+        7,
+    ),
+    "conditioned_stack gated": (
+        ConditionedStack(
+            channels=8,
+            hidden=6,
+            skip_channels=5,
+            kernel_sizes=(3, 1),
+            dilations=(4, 1),
+            functions=(Activation(function="tanh"), Activation(function="sigmoid")),
+        ),
+        14,
+    ),
+    "conditioned_stack wide behind a delay": (
+        Serial(
+            layers=(
+                Conv1d(outputs=58, kernel_size=3, lookahead_frames=2),
+                ConditionedStack(
+                    channels=20,
+                    hidden=17,
+                    skip_channels=37,
+                    kernel_sizes=(2, 3),
+                    dilations=(1, 5),
+                    functions=(Activation(function="silu"), Activation(function="relu")),
                 ),
             )
         ),
