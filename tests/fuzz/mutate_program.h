@@ -50,9 +50,10 @@ class ProgramMutator {
                                                             -2,
                                                             -2147483648LL,
                                                             INT64_MAX};
-  static constexpr std::array<const char*, 34> kKinds = {"conv1d",
+  static constexpr std::array<const char*, 35> kKinds = {"conv1d",
                                                          "conv_transpose1d",
                                                          "gated_stack",
+                                                         "conditioned_stack",
                                                          "gru",
                                                          "lstm",
                                                          "mean_subtract",
