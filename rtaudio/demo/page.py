@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rtaudio.demo.png import spectrogram_png
 from rtaudio.demo.spectrogram import Spectrogram, colour_range, frequency_ticks
-from rtaudio.io.sink import AtomicFile, write_error
+from rtaudio.io.sink import AtomicFile, stored_samples, write_error
 
 FloatArray = NDArray[np.float32]
 
@@ -164,6 +164,6 @@ def _flac(audio: FloatArray, sample_rate: int) -> str:
     import soundfile
 
     buffer = io.BytesIO()
-    stereo = audio[:, :2]
+    stereo = stored_samples(audio[:, :2], "PCM_16")
     soundfile.write(buffer, stereo, sample_rate, format="FLAC", subtype="PCM_16")
     return base64.b64encode(buffer.getvalue()).decode()

@@ -17,6 +17,13 @@ UNKNOWN_LENGTH = 0xFFFFFFFF
 _WAVE_PCM, _WAVE_FLOAT, _WAVE_EXTENSIBLE = 1, 3, 0xFFFE
 
 
+def round_to_integers(samples: FloatArray, bits: int) -> NDArray[np.float64]:
+    """The nearest integers of so many bits; what lies beyond +-1 is clipped."""
+    scale = 2.0 ** (bits - 1)
+    rounded: NDArray[np.float64] = np.rint(samples.astype(np.float64) * scale)
+    return np.clip(rounded, -scale, scale - 1)
+
+
 @dataclass(frozen=True)
 class SampleFormat:
     """One name of `--raw-format`, as in ffmpeg and sox."""
@@ -48,8 +55,7 @@ class SampleFormat:
         """Rounds to nearest; what lies beyond +-1 is clipped in the integer formats."""
         if self.name in ("f32le", "f64le"):
             return samples.astype(f"<f{self.num_bytes}").tobytes()
-        scale = 2.0 ** (8 * self.num_bytes - 1)
-        scaled = np.rint(np.clip(samples.astype(np.float64) * scale, -scale, scale - 1))
+        scaled = round_to_integers(samples, 8 * self.num_bytes)
         if self.name == "u8":
             return (scaled + 128).astype(np.uint8).tobytes()
         if self.name == "s24le":

@@ -8,18 +8,20 @@ import os
 import secrets
 import shutil
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtaudio.errors import AudioFileError
 from rtaudio.io.formats import choose_format, is_integer_pcm
+from rtaudio.io.pcm import round_to_integers
 from rtaudio.io.source import file_name, os_reason
 
 FloatArray = NDArray[np.float32]
 
 _FULL_BELOW_BYTES = 1 << 20
+_INTEGER_BITS = {"PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 
 
 class Sink(Protocol):
@@ -71,6 +73,18 @@ class AtomicFile:
             self.temporary.unlink()
 
 
+def stored_samples(block: FloatArray, subtype: str) -> NDArray[Any]:
+    """`block` in the type that libsndfile stores without a change: left to convert floats by itself
+    it rounds towards -infinity in WAV and AIFF. Float and lossy formats take floats."""
+    bits = _INTEGER_BITS.get(subtype)
+    if bits is None:
+        return block
+    integers = round_to_integers(block, bits)
+    if bits == 16:
+        return integers.astype(np.int16)
+    return (integers * 2.0 ** (32 - bits)).astype(np.int32)  # libsndfile takes the upper bits
+
+
 class FileSink:
     """An audio file in the format its extension names."""
 
@@ -95,6 +109,7 @@ class FileSink:
             input_subtype=input_subtype,
         )
         self.clips = is_integer_pcm(subtype)
+        self._subtype = subtype
         self._frames = 0
         self._atomic = AtomicFile(path)
         try:
@@ -112,7 +127,7 @@ class FileSink:
 
     def write(self, block: FloatArray) -> None:
         try:
-            self._file.write(block)
+            self._file.write(stored_samples(block, self._subtype))
         except (RuntimeError, AssertionError) as error:
             raise self._error(error) from None
         self._frames += len(block)

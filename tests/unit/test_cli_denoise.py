@@ -64,6 +64,20 @@ def test_no_attenuation_is_the_input(tmp_path, denoise):
     assert np.abs(result - audio).max() < 1e-5
 
 
+@pytest.mark.parametrize(
+    ("name", "subtype"),
+    [("in.wav", "PCM_16"), ("in.wav", "PCM_U8"), ("in.aiff", "PCM_16"), ("in.flac", "PCM_16")],
+)
+def test_no_attenuation_of_a_16_bit_file_is_the_identity(tmp_path, name, subtype, denoise):
+    integers = np.random.default_rng(5).integers(-32_768, 32_768, (20_000, 2)).astype(np.int16)
+    path = tmp_path / name
+    soundfile.write(path, integers, 48_000, subtype=subtype)
+    out = tmp_path / f"out{path.suffix}"
+    assert denoise(path, "-o", out, "-a", 0) == 0
+    before, after = (soundfile.read(each, dtype="int16")[0] for each in (path, out))
+    np.testing.assert_array_equal(after, before)
+
+
 def test_default_name_and_skipping(tmp_path, capsys, denoise):
     path = write(tmp_path / "talk.flac")
     assert denoise(path) == 0
@@ -128,8 +142,17 @@ def test_raw_pipe_equals_the_file(tmp_path, denoise, program):
     out, err = child.communicate(audio.tobytes())
     assert child.returncode == 0, err
     expected, _ = soundfile.read(tmp_path / "out.wav", dtype="int16")
-    difference = np.frombuffer(out, "<i2").astype(int) - expected
-    assert np.abs(difference).max() <= 1  # libsndfile rounds half-way cases in its own way
+    np.testing.assert_array_equal(np.frombuffer(out, "<i2"), expected)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "PCM_32", "FLOAT"])
+def test_wav_pipe_equals_the_file(tmp_path, subtype, denoise, program):
+    path = write(tmp_path / "in.wav", seconds=0.7, rate=48_000, channels=2, subtype=subtype)
+    assert denoise(path, "-o", tmp_path / "out.wav") == 0
+    out, err = program("-").communicate(path.read_bytes())
+    (tmp_path / "pipe.wav").write_bytes(out)
+    expected, _ = soundfile.read(tmp_path / "out.wav", dtype="float64")
+    np.testing.assert_array_equal(soundfile.read(tmp_path / "pipe.wav")[0], expected, err)
 
 
 def test_wav_pipe_of_unknown_length(tmp_path, program):
