@@ -8,10 +8,11 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtaudio.cli.interrupt import catch_interrupts
-from rtaudio.cli.jobs import Job, plan_jobs
+from rtaudio.cli.jobs import DENOISED, Job, plan_jobs
 from rtaudio.cli.main import DONE, FAILED, INTERRUPTED, UsageError, fail
 from rtaudio.cli.progress import Reporter
 from rtaudio.cli.recording import Task, denoise
@@ -30,6 +31,7 @@ USAGE = "%(prog)s [options] IN [IN ...]"
 EPILOG = """\
 examples:
   rtaudio denoise talk.wav                     writes talk.denoised.wav
+  rtaudio denoise talk.wav -m gtcrn            writes talk.gtcrn.wav
   rtaudio denoise talk.flac -o clean.ogg       another name and format
   rtaudio denoise recordings -d clean -r -j 4  a tree of folders, four at a time;
                                                finished ones are skipped
@@ -111,17 +113,20 @@ def check_makes_audio(model: Model) -> None:
 def run(args: argparse.Namespace) -> int:
     if not args.inputs:
         raise UsageError("name a recording, a folder, or - for a pipe")
+    import rtaudio
+
+    name = args.model or rtaudio.DEFAULT_DENOISER
     jobs = plan_jobs(
         args.inputs,
         output=args.output,
         directory=args.directory,
         recursive=args.recursive,
         overwrite=args.overwrite,
+        label=DENOISED if name == rtaudio.DEFAULT_DENOISER else Path(name).stem,
     )
     _check_call(args, jobs)
-    import rtaudio
-
-    model = rtaudio.load(args.model or rtaudio.DEFAULT_DENOISER)
+    # Before any recording is looked at, so that a missing model is told where all would be skipped.
+    model = rtaudio.load(name)
     check_makes_audio(model)
     who = "rtaudio denoise"
     with (

@@ -13,7 +13,7 @@ from rtaudio.io.formats import is_audio_name
 from rtaudio.io.source import os_reason
 
 PIPE = "-"
-SUFFIX = ".denoised"
+DENOISED = "denoised"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +40,12 @@ def plan_jobs(
     directory: str | None,
     recursive: bool,
     overwrite: bool,
+    label: str = DENOISED,
 ) -> list[Job]:
-    """Raises UsageError when the names do not go together."""
+    """`label`: what a default output name has before its ending.
+
+    Raises UsageError when the names do not go together.
+    """
     if output is not None and directory is not None:
         raise UsageError("-o names one file and -d a folder for many; give one of them")
     if PIPE in inputs:
@@ -62,35 +66,38 @@ def plan_jobs(
         folder = None if directory is None else Path(directory)
         if folder is not None and folder.exists() and not folder.is_dir():
             raise UsageError(f"-d {folder} is a file, not a folder; use -o for a single output")
-        pairs = _pairs([Path(each) for each in inputs], folder, recursive)
+        pairs = _pairs([Path(each) for each in inputs], folder, recursive, label)
         jobs = [Job(input=a, output=b, keep_existing=not overwrite) for a, b in pairs]
     _check_clashes(jobs)
     return jobs
 
 
 def _pairs(
-    inputs: Iterable[Path], folder: Path | None, recursive: bool
+    inputs: Iterable[Path], folder: Path | None, recursive: bool, label: str
 ) -> Iterable[tuple[Path, Path]]:
     for path in inputs:
         if not path.is_dir():
-            yield path, _target(path, Path(path.name), folder)
+            yield path, _target(path, Path(path.name), folder, label)
             continue
-        found = list(_audio_files(path, recursive, skip=folder))
+        found = list(_audio_files(path, recursive, folder, label))
         if not found:
             hint = "" if recursive else ", or add --recursive to look in the folders below"
             raise AudioFileError(f"{path} holds no audio files; name a folder that does{hint}")
         for each in found:
-            yield each, _target(each, each.relative_to(path), folder)
+            yield each, _target(each, each.relative_to(path), folder, label)
 
 
-def _target(path: Path, below: Path, folder: Path | None) -> Path:
+def _target(path: Path, below: Path, folder: Path | None, label: str) -> Path:
     if folder is not None:
         return folder / below
-    return path.with_name(f"{path.stem}{SUFFIX}{path.suffix}")
+    return path.with_name(f"{path.stem}.{label}{path.suffix}")
 
 
-def _audio_files(top: Path, recursive: bool, skip: Path | None) -> Iterable[Path]:
+def _audio_files(top: Path, recursive: bool, skip: Path | None, label: str) -> Iterable[Path]:
     """In name order; hidden files, earlier results and the output folder are left out."""
+    from rtaudio.models.importers import IMPORTERS
+
+    labels = {DENOISED, label, *IMPORTERS}
 
     def refuse(error: OSError) -> None:
         raise AudioFileError(f"{error.filename} cannot be read: {os_reason(error)}")
@@ -103,9 +110,11 @@ def _audio_files(top: Path, recursive: bool, skip: Path | None) -> Iterable[Path
             for each in below
             if recursive and not each.startswith(".") and (here / each).resolve() != skipped
         )
+        originals = {Path(name).stem for name in files if is_audio_name(Path(name))}
         for name in sorted(files):
             path = here / name
-            earlier = path.stem.endswith(SUFFIX) and skip is None
+            original, _, last = path.stem.rpartition(".")
+            earlier = last in labels and original in originals
             if is_audio_name(path) and not name.startswith(".") and not earlier:
                 yield path
 

@@ -30,8 +30,8 @@ def denoise(job: Job, task: Task) -> Result | None:
     from rtaudio.io import process
 
     if job.keep_existing and job.output is not None and job.output.exists():
-        hint = "already there, skipped (--overwrite does it again)"
-        task.report.say(f"{job.output}: {hint}")
+        hint = "perhaps with other settings; --overwrite or -o writes it anew"
+        task.report.say(f"{job.output}: skipped, made earlier, {hint}")
         return None
     args, model = task.args, task.model
     source = _open_source(job, args, task.interrupt)

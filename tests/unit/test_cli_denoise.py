@@ -81,21 +81,40 @@ def test_no_attenuation_of_a_16_bit_file_is_the_identity(tmp_path, name, subtype
 def test_default_name_and_skipping(tmp_path, capsys, denoise):
     path = write(tmp_path / "talk.flac")
     assert denoise(path) == 0
-    out = tmp_path / "talk.denoised.flac"
+    out = tmp_path / "talk.small.flac"  # the name of the model, which is not the default
     first = out.stat()
     assert denoise(path) == 0
-    assert "skipped" in capsys.readouterr().err
+    assert "skipped, made earlier, perhaps with other settings" in capsys.readouterr().err
     assert out.stat().st_ino == first.st_ino
     assert denoise(path, "--overwrite") == 0
     assert out.stat().st_ino != first.st_ino
 
 
 def test_earlier_results_are_not_inputs(tmp_path, denoise):
-    write(tmp_path / "talk.wav")
-    assert denoise(tmp_path) == 0
-    assert denoise(tmp_path, "--overwrite") == 0
-    names = sorted(each.name for each in tmp_path.iterdir())
-    assert names == ["talk.denoised.wav", "talk.wav"]
+    for name in ("talk.wav", "talk.denoised.wav", "talk.gtcrn.flac", "alone.denoised.wav"):
+        write(tmp_path / "in" / name)
+    assert denoise(tmp_path / "in") == 0
+    assert denoise(tmp_path / "in", "--overwrite") == 0
+    made = {each.name for each in (tmp_path / "in").glob("*.small.*")}
+    assert made == {"talk.small.wav", "alone.denoised.small.wav"}
+    assert denoise(tmp_path / "in", "-d", tmp_path / "out") == 0
+    found = {each.name for each in (tmp_path / "out").iterdir()}
+    assert found == {"talk.wav", "alone.denoised.wav"}
+
+
+def test_the_default_model_names_its_outputs_denoised(tmp_path):
+    path = write(tmp_path / "talk.wav")
+    assert main(["denoise", str(path)]) == 0
+    assert (tmp_path / "talk.denoised.wav").exists()
+
+
+def test_a_missing_model_is_told_before_anything_is_skipped(tmp_path, capsys):
+    path = write(tmp_path / "talk.wav")
+    write(tmp_path / "talk.none.wav")
+    assert main(["denoise", str(path), "-m", "none"]) == 1
+    err = capsys.readouterr().err
+    assert "there is no model 'none'" in err
+    assert "skipped" not in err
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
@@ -267,4 +286,4 @@ def test_help_needs_no_engine():
 def test_paths_with_odd_names(tmp_path, denoise):
     path = write(Path(tmp_path / "räksmörgås [1] {x} \U0001f3a4.wav"))
     assert denoise(path) == 0
-    assert len(list(tmp_path.glob("*denoised.wav"))) == 1
+    assert len(list(tmp_path.glob("*small.wav"))) == 1
