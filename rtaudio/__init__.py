@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rtaudio.errors import (
     AudioFileError,
+    DeviceError,
     GraphError,
     ModelFileError,
     RateError,
@@ -18,6 +19,7 @@ from rtaudio.errors import (
 )
 
 if TYPE_CHECKING:
+    from rtaudio.live.live import Live, LiveConfig
     from rtaudio.runtime.latency import Latency
     from rtaudio.runtime.laws import Report, verify_streaming
     from rtaudio.runtime.model import Model, load
@@ -28,8 +30,11 @@ __version__ = "0.1.0"
 __all__ = [
     "DEFAULT_DENOISER",
     "AudioFileError",
+    "DeviceError",
     "GraphError",
     "Latency",
+    "Live",
+    "LiveConfig",
     "Model",
     "ModelFileError",
     "RateError",
@@ -43,13 +48,15 @@ __all__ = [
 
 
 _HOMES = {
-    "DEFAULT_DENOISER": "registry",
-    "Latency": "latency",
-    "Model": "model",
-    "Report": "laws",
-    "Stream": "stream",
-    "load": "model",
-    "verify_streaming": "laws",
+    "DEFAULT_DENOISER": "runtime.registry",
+    "Latency": "runtime.latency",
+    "Live": "live.live",
+    "LiveConfig": "live.live",
+    "Model": "runtime.model",
+    "Report": "runtime.laws",
+    "Stream": "runtime.stream",
+    "load": "runtime.model",
+    "verify_streaming": "runtime.laws",
 }
 
 
@@ -59,4 +66,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'rtaudio' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"rtaudio.runtime.{_HOMES[name]}"), name)
+    return getattr(import_module(f"rtaudio.{_HOMES[name]}"), name)

@@ -11,9 +11,13 @@ import typing
 __all__: list[str] = [
     "CudaDevice",
     "CudaReport",
+    "LiveEngine",
+    "LiveResampler",
     "Model",
     "Stream",
     "cpu_level",
+    "live_callback_address",
+    "live_load_classes",
     "query_cuda",
     "supported_cpu_levels",
 ]
@@ -86,6 +90,90 @@ class Stream:
     @property
     def num_bad_samples(self) -> int: ...
 
+class LiveEngine:
+    """
+    What PortAudio calls for every block of live sound.
+    """
+    def __init__(
+        self,
+        *,
+        model: Model | None,
+        model_rate: typing.SupportsInt | typing.SupportsIndex,
+        sample_rate: typing.SupportsInt | typing.SupportsIndex,
+        block: typing.SupportsInt | typing.SupportsIndex,
+        input_channels: typing.SupportsInt | typing.SupportsIndex,
+        output_channels: typing.SupportsInt | typing.SupportsIndex,
+        lanes: typing.SupportsInt | typing.SupportsIndex,
+        placement: str,
+        ramp_frames: typing.SupportsFloat | typing.SupportsIndex,
+        controls: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        record_seconds: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        `model` None: a wire. `placement`: auto, inline or worker. ValueError, with a sentence, for numbers that do not go together.
+        """
+    def process(
+        self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32]
+    ) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        What the callback does, without a device.
+        """
+    def reset(self) -> None: ...
+    def set_bypass(self, on: bool) -> None: ...
+    def set_control(
+        self,
+        index: typing.SupportsInt | typing.SupportsIndex,
+        value: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+    def set_mute(self, on: bool) -> None: ...
+    def snapshot(self) -> dict:
+        """
+        Counters, levels (peaks since the last snapshot), loads.
+        """
+    def take_recording(
+        self, max_blocks: typing.SupportsInt | typing.SupportsIndex
+    ) -> numpy.typing.NDArray[numpy.float32] | None: ...
+    @property
+    def delay(self) -> int: ...
+    @property
+    def num_frames(self) -> int:
+        """
+        Frames of the device so far: a heartbeat.
+        """
+    @property
+    def user_data(self) -> int:
+        """
+        Address for PortAudio's userdata; valid while this object lives.
+        """
+    @property
+    def warm_up_worst(self) -> float: ...
+    @property
+    def worker_delay(self) -> int: ...
+
+class LiveResampler:
+    """
+    The resampler of live sound, for tests.
+    """
+    def __init__(
+        self,
+        input_rate: typing.SupportsInt | typing.SupportsIndex,
+        output_rate: typing.SupportsInt | typing.SupportsIndex,
+        lanes: typing.SupportsInt | typing.SupportsIndex,
+        max_frames: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def push(
+        self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32]
+    ) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        (frames, lanes), any number of frames.
+        """
+    def reset(self) -> None: ...
+    @property
+    def delay(self) -> float:
+        """
+        In samples of the input.
+        """
+
 class CudaDevice:
     """
     One CUDA device.
@@ -120,6 +208,16 @@ class CudaReport:
 def cpu_level() -> str:
     """
     The level in use: the highest, or the one RTAUDIO_CPU_ISA forces. RuntimeError if that level is unknown or the processor lacks it.
+    """
+
+def live_callback_address() -> int:
+    """
+    Address of the function for PortAudio's callback.
+    """
+
+def live_load_classes() -> list[float]:
+    """
+    The upper ends of the classes that loads are counted in, as shares of a block's time.
     """
 
 def query_cuda() -> CudaReport:

@@ -30,3 +30,7 @@ class RateError(RtaudioError, ValueError):
 
 class MelError(RtaudioError, ValueError):
     """A mel preset that cannot exist, or a mel that cannot be made or converted."""
+
+
+class DeviceError(RtaudioError, ValueError):
+    """A sound device that is not there, or that cannot be opened as asked."""

@@ -21,3 +21,18 @@
 #ifndef RTA_NONBLOCKING
 #define RTA_NONBLOCKING
 #endif
+
+// A wake-up of another thread: the one system call that a real-time thread may make.
+#if defined(__has_feature)
+#if __has_feature(realtime_sanitizer)
+#include <sanitizer/rtsan_interface.h>
+#define RTA_WAKE(call)                     \
+  {                                        \
+    const __rtsan::ScopedDisabler allow{}; \
+    call;                                  \
+  }
+#endif
+#endif
+#ifndef RTA_WAKE
+#define RTA_WAKE(call) call
+#endif

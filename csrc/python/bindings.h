@@ -5,6 +5,7 @@
 
 namespace rtaudio {
 
+void bind_live(pybind11::module_& module);
 void bind_model(pybind11::module_& module);
 void bind_system(pybind11::module_& module);
 

@@ -8,7 +8,6 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,22 +121,9 @@ def cuda() -> Iterator[Finding]:
         )
 
 
-@contextlib.contextmanager
-def silent_stderr() -> Iterator[None]:
-    """Hide what ALSA prints to the terminal, past Python, while PortAudio looks for devices."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
-
-
 def sound_card() -> Iterator[Finding]:
+    from rtaudio.live.portaudio import silent_stderr
+
     try:
         with silent_stderr():
             import sounddevice

@@ -13,10 +13,12 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, USAGE, NO_DEVICE, DEVICE_LOST, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 COMMANDS = {
     "denoise": "remove noise from recordings, or from a pipe as it arrives",
+    "live": "a clean microphone: from an input device to an output device",
+    "devices": "list the sound devices",
     "demo": "denoise a shipped recording and make a page to listen to it",
     "info": "describe an audio file or a model",
     "import": "make a model of the ONNX files of another package's network",
@@ -32,10 +34,12 @@ examples:
   rtaudio demo                            hear what it does
   rtaudio denoise talk.wav                writes talk.denoised.wav
   rtaudio denoise recordings -d clean     a whole folder
+  rtaudio live                            the microphone, live
   rtaudio info talk.wav
 
 `rtaudio COMMAND --help` tells more. Exit codes: 0 done, 1 a processing error,
-2 a wrong call, 130 interrupted. RTAUDIO_DEBUG=1 adds a traceback to an error.
+2 a wrong call, 3 no such sound device, 4 the device is lost, 130 interrupted.
+RTAUDIO_DEBUG=1 adds a traceback to an error.
 """
 
 
@@ -151,7 +155,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
-        return fail(who, _sentence(error), FAILED)
+        return fail(who, _sentence(error), _code(error))
+
+
+def _code(error: Exception) -> int:
+    from rtaudio.errors import DeviceError
+
+    return NO_DEVICE if isinstance(error, DeviceError) else FAILED
 
 
 def _sentence(error: Exception) -> str:

@@ -34,7 +34,8 @@ PYTHON_USES = {
     "training": ("nn", "runtime", "io"),
     "bench": ("runtime", "io"),
     "demo": ("bench", "runtime", "io"),
-    "cli": ("bench", "demo", "runtime", "io"),
+    "live": ("runtime",),
+    "cli": ("live", "bench", "demo", "runtime", "io"),
 }
 # The law of the oracle compares with nn where torch is installed; imported inside the function.
 EXCEPTIONS = {("rtaudio/runtime/laws.py", "nn"), ("rtaudio/runtime/laws.py", "torch")}

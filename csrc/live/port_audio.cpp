@@ -1,0 +1,14 @@
+#include "live/port_audio.h"
+
+namespace rtaudio {
+
+extern "C" int rtaudio_port_audio_callback(const void* input, void* output, unsigned long frames,
+                                           const PortAudioTimes*, unsigned long flags,
+                                           void* user_data) noexcept {
+  static_cast<Engine*>(user_data)->process(static_cast<const float*>(input),
+                                           static_cast<float*>(output),
+                                           static_cast<std::int64_t>(frames), flags);
+  return 0;
+}
+
+}  // namespace rtaudio

@@ -1,0 +1,20 @@
+// The function that PortAudio calls. Its interface is fixed, so neither its header nor its library
+// is needed: sounddevice opens the stream with the address of this function.
+#pragma once
+
+#include "live/engine.h"
+
+namespace rtaudio {
+
+struct PortAudioTimes {
+  double input;
+  double current;
+  double output;
+};
+
+// PaStreamCallback; `user_data` is an Engine. Always 0 (paContinue): Python ends the stream.
+extern "C" int rtaudio_port_audio_callback(const void* input, void* output, unsigned long frames,
+                                           const PortAudioTimes* times, unsigned long flags,
+                                           void* user_data) noexcept RTA_NONBLOCKING;
+
+}  // namespace rtaudio

@@ -1,0 +1,96 @@
+"""PortAudio as sounddevice offers it, without the noise it prints and the tracebacks it raises."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from rtaudio.errors import DeviceError
+
+NO_SOUND = (
+    "there is no audio device on this machine; recordings and pipes work without one "
+    "(rtaudio denoise), and `rtaudio doctor` says what is missing"
+)
+_stderr_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def silent_stderr() -> Iterator[None]:
+    """Hide what ALSA and JACK print to the terminal, past Python, while PortAudio is at work."""
+    with _stderr_lock:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            sys.stderr.flush()
+        try:
+            saved = os.dup(2)
+        except OSError:  # closed: nothing can be printed
+            yield
+            return
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            os.close(nowhere)
+
+
+def sounddevice() -> Any:
+    """The module. Raises DeviceError where it or PortAudio is missing."""
+    try:
+        with silent_stderr():
+            import sounddevice as module
+    except OSError as error:
+        raise DeviceError(
+            "PortAudio is missing; install it (Debian and Ubuntu: sudo apt-get install "
+            "libportaudio2) and try again."
+        ) from error
+    except ImportError as error:
+        raise DeviceError(f"{error}; live sound needs it: pip install sounddevice.") from error
+    return module
+
+
+def explain(error: Exception) -> str:
+    """What PortAudio said, as the end of a sentence."""
+    text = str(error.args[0]) if error.args else str(error)
+    return " ".join(text.split()).rstrip(".")
+
+
+def with_deadline(call: Callable[[], object], seconds: float) -> bool:
+    """Whether `call` came back in time. It goes on in a thread of its own if it did not: after a
+    sound server's death PortAudio's functions may never return."""
+    done = threading.Event()
+
+    def run() -> None:
+        with contextlib.suppress(Exception):
+            call()
+        done.set()
+
+    threading.Thread(target=run, name="rtaudio-portaudio", daemon=True).start()
+    try:
+        return done.wait(seconds)
+    except BaseException:  # Ctrl-C
+        leave_portaudio_alone()
+        raise
+
+
+def leave_portaudio_alone() -> None:
+    """No clean-up at exit: it would wait for what hangs."""
+    import atexit
+
+    module = sys.modules.get("sounddevice")
+    handler = getattr(module, "_exit_handler", None)
+    if handler is not None:
+        atexit.unregister(handler)
+
+
+def refresh() -> None:
+    """Look for devices again. Only while no stream is open: PortAudio's list is made once."""
+    module = sounddevice()
+    with silent_stderr():
+        module._terminate()
+        module._initialize()

@@ -1,0 +1,434 @@
+// The audio path without a sound card: the test is the device. Build it under TSan, RTSan and ASan
+// (./dev native).
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "allocation_counter.h"
+#include "live/engine.h"
+#include "live/model_processor.h"
+#include "live/port_audio.h"
+#include "programs.h"
+
+namespace rtaudio {
+namespace {
+
+constexpr int kRate = 1000;  // a second is short here
+constexpr int kBlock = 8;
+constexpr ModelRates kSameRate{kRate, kRate};
+
+// Gives its input back, `delay` frames later, and misbehaves on demand.
+class FaultyProcessor final : public Processor {
+ public:
+  struct Faults {
+    std::atomic<bool> nan{false};
+    std::atomic<bool> stuck{false};
+    std::atomic<int> num_resets{0};
+  };
+
+  FaultyProcessor(int lanes, int delay, std::shared_ptr<Faults> faults)
+      : lanes_(lanes), delay_(delay), faults_(std::move(faults)) {
+    line_.resize(static_cast<std::size_t>(lanes * delay));
+  }
+  int delay() const override { return delay_; }
+  void process(const float* in, float* out, int frames) noexcept RTA_NONBLOCKING override {
+    while (faults_->stuck.load()) {
+    }
+    for (int i = 0; i < frames * lanes_; ++i) {
+      float& cell = line_[static_cast<std::size_t>(at_)];
+      at_ = (at_ + 1) % static_cast<int>(line_.size());
+      out[i] = faults_->nan.load() ? kNan : 0.5f * cell;
+      cell = in[i];
+    }
+  }
+  void reset() noexcept RTA_NONBLOCKING override {
+    ++faults_->num_resets;
+    std::fill(line_.begin(), line_.end(), 0.0f);
+  }
+
+ private:
+  int lanes_;
+  int delay_;
+  std::shared_ptr<Faults> faults_;
+  std::vector<float> line_;
+  int at_ = 0;
+};
+
+// An engine with a device that counts and a processor that halves.
+struct Rig {
+  explicit Rig(EngineConfig config, int delay = 16) : config(config) {
+    engine = std::make_unique<Engine>(
+        config, std::make_unique<FaultyProcessor>(config.lanes, delay, faults));
+  }
+
+  float input(std::int64_t frame) const {
+    return 0.5f * std::sin(0.01f * static_cast<float>(frame));
+  }
+
+  // The output of the next block, after everything given so far has been worked on.
+  std::vector<float> block(bool patient = true) {
+    std::vector<float> in(static_cast<std::size_t>(config.block));
+    for (float& x : in) x = input(frame++);
+    std::vector<float> out(in.size());
+    if (patient) wait();
+    engine->process(in.data(), out.data(), config.block, 0);
+    ++given;
+    return out;
+  }
+
+  void wait() const {
+    while (engine->has_worker() && !engine->overloaded() && num_done() < given) {
+      std::this_thread::yield();
+    }
+  }
+
+  std::int64_t num_done() const {
+    std::int64_t sum = 0;
+    for (int i = 0; i < LoadHistogram::kClasses; ++i) sum += engine->runner()->load().count(i);
+    return sum;
+  }
+
+  // Is the block just given out the processed signal, the untouched one, or another thing?
+  enum class Heard { wet, dry, mixed };
+  Heard heard(const std::vector<float>& out) const {
+    bool wet = true, dry = true;
+    for (int i = 0; i < config.block; ++i) {
+      const std::int64_t t = frame - config.block + i - engine->delay();
+      const float x = t < 0 ? 0.0f : input(t);
+      wet = wet && out[static_cast<std::size_t>(i)] == 0.5f * x;
+      dry = dry && out[static_cast<std::size_t>(i)] == x;
+    }
+    return wet ? Heard::wet : dry ? Heard::dry : Heard::mixed;
+  }
+
+  EngineConfig config;
+  std::shared_ptr<FaultyProcessor::Faults> faults = std::make_shared<FaultyProcessor::Faults>();
+  std::unique_ptr<Engine> engine;
+  std::int64_t frame = 0;
+  std::int64_t given = 0;
+};
+
+EngineConfig config_with(Placement placement) {
+  EngineConfig config;
+  config.sample_rate = kRate;
+  config.block = kBlock;
+  config.placement = placement;
+  return config;
+}
+
+TEST(SlotRing, KeepsOrderAndContentsBetweenTwoThreads) {
+  constexpr int kCount = 5000, kFloats = 5;
+  SlotRing ring(37, kFloats);
+  std::thread producer([&] {
+    for (int i = 0; i < kCount;) {
+      float data[kFloats];
+      for (int j = 0; j < kFloats; ++j) data[j] = static_cast<float>(i + j);
+      if (ring.push({i, kFloats}, data, kFloats)) {
+        ++i;
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  });
+  for (int i = 0; i < kCount;) {
+    const BlockTag* tag = ring.front();
+    if (tag == nullptr) {
+      std::this_thread::yield();
+      continue;
+    }
+    ASSERT_EQ(tag->position, i);
+    for (int j = 0; j < kFloats; ++j) {
+      ASSERT_EQ(ring.front_data()[j], static_cast<float>(i + j));
+    }
+    ring.pop();
+    ++i;
+  }
+  producer.join();
+  EXPECT_EQ(ring.front(), nullptr);
+}
+
+// Every order of pushes and pops of a ring of two, ten steps deep.
+TEST(SlotRing, IsAQueueWhateverTheOrder) {
+  for (int order = 0; order < 1024; ++order) {
+    SlotRing ring(2, 1);
+    int pushed = 0, popped = 0;
+    for (int step = 0; step < 10; ++step) {
+      if ((order >> step) & 1) {
+        const auto x = static_cast<float>(pushed);
+        const bool room = pushed - popped < 2;
+        ASSERT_EQ(ring.push({pushed, 1}, &x, 1), room);
+        pushed += room;
+      } else if (ring.front() != nullptr) {
+        ASSERT_EQ(ring.front()->position, popped);
+        ASSERT_EQ(ring.front_data()[0], static_cast<float>(popped));
+        ring.pop();
+        ++popped;
+      } else {
+        ASSERT_EQ(pushed, popped);
+      }
+      ASSERT_EQ(ring.size(), pushed - popped);
+    }
+  }
+}
+
+TEST(Breaker, RestsAQuarterOfTheTrouble) {
+  Breaker breaker(1000);
+  std::int64_t now = 5000;
+  for (int i = 0; i < Breaker::kMisses - 1; ++i) EXPECT_FALSE(breaker.miss(now++));
+  EXPECT_TRUE(breaker.miss(now));
+  EXPECT_TRUE(breaker.resting(now + 99));
+  EXPECT_FALSE(breaker.resting(now + 100));
+  // Trouble without end: no rest is longer than a quarter of it, or than 8 s.
+  for (now += 100; now < 100'000; ++now) {
+    if (breaker.resting(now) || !breaker.miss(now)) continue;
+    const std::int64_t tripped = now;
+    while (breaker.resting(now)) ++now;
+    EXPECT_LE(now - tripped, std::max<std::int64_t>(100, (tripped - 5000) / 4 + 1));
+    EXPECT_LE(now - tripped, 8000);
+  }
+  // Rare misses never trip it.
+  Breaker calm(1000);
+  for (now = 0; now < 100'000; now += 400) EXPECT_FALSE(calm.miss(now));
+}
+
+TEST(Engine, AWireChangesNothing) {
+  EngineConfig config = config_with(Placement::measured);
+  config.input_channels = config.output_channels = config.lanes = 2;
+  Engine engine(config, nullptr);
+  EXPECT_EQ(engine.delay(), 0);
+  for (int i = 0; i < 50; ++i) {
+    std::vector<float> in = random_floats(2 * kBlock, 0.2f, static_cast<unsigned>(i));
+    in[0] = 1e-42f;  // a denormal is a sample too
+    std::vector<float> out(in.size());
+    rtaudio_port_audio_callback(in.data(), out.data(), kBlock, nullptr, 0, &engine);
+    for (std::size_t t = 0; t < in.size(); ++t) ASSERT_TRUE(same_bits(in[t], out[t]));
+  }
+  EXPECT_EQ(engine.counts().frames.get(), 50 * kBlock);
+}
+
+TEST(Engine, MixesChannelsAndSpreadsThem) {
+  EngineConfig config = config_with(Placement::measured);
+  config.input_channels = 2;
+  config.output_channels = 3;
+  Engine engine(config, nullptr);
+  std::vector<float> in(2 * kBlock), out(3 * kBlock);
+  for (int t = 0; t < kBlock; ++t) in[static_cast<std::size_t>(2 * t)] = 0.5f;
+  engine.process(in.data(), out.data(), kBlock, 0);
+  for (const float y : out) EXPECT_EQ(y, 0.25f);
+}
+
+TEST(Engine, ContainsWhatIsNoSound) {
+  Engine engine(config_with(Placement::measured), nullptr);
+  std::vector<float> in(kBlock, 0.25f), out(kBlock);
+  in[1] = kNan;
+  in[2] = std::numeric_limits<float>::infinity();
+  in[3] = 7.0f;
+  engine.process(in.data(), out.data(), kBlock, 0);
+  EXPECT_EQ(out, (std::vector<float>{0.25f, 0.0f, 0.0f, 1.0f, 0.25f, 0.25f, 0.25f, 0.25f}));
+  EXPECT_EQ(engine.counts().bad_input_samples.get(), 2);
+  EXPECT_EQ(engine.counts().clipped_samples.get(), 1);
+}
+
+TEST(Engine, MutesAndCountsFlags) {
+  Engine engine(config_with(Placement::measured), nullptr);
+  std::vector<float> in(kBlock, 0.5f), out(kBlock);
+  engine.set_mute(true);
+  for (int i = 0; i < 4; ++i) engine.process(in.data(), out.data(), kBlock, 1u | 8u);
+  EXPECT_EQ(out, std::vector<float>(kBlock, 0.0f));
+  EXPECT_EQ(engine.counts().input_underflows.get(), 4);
+  EXPECT_EQ(engine.counts().output_overflows.get(), 4);
+  EXPECT_EQ(engine.counts().input_overflows.get(), 0);
+  EXPECT_EQ(engine.counts().output_underflows.get(), 0);
+}
+
+TEST(Engine, RefusesImpossibleNumbers) {
+  const auto make = [](auto change) {
+    EngineConfig config = config_with(Placement::measured);
+    change(config);
+    Engine engine(config, nullptr);
+  };
+  using C = EngineConfig;
+  EXPECT_THROW(make([](C& c) { c.sample_rate = 0; }), std::invalid_argument);
+  EXPECT_THROW(make([](C& c) { c.block = 0; }), std::invalid_argument);
+  EXPECT_THROW(make([](C& c) { c.input_channels = 65; }), std::invalid_argument);
+  EXPECT_THROW(make([](C& c) { c.output_channels = 0; }), std::invalid_argument);
+  EXPECT_THROW(make([](C& c) { c.lanes = 3; }), std::invalid_argument);
+  EXPECT_THROW(make([](C& c) { c.hop = -1; }), std::invalid_argument);
+  EXPECT_THROW(make([](C& c) { c.record_seconds = 100; }), std::invalid_argument);
+}
+
+class Placed : public testing::TestWithParam<Placement> {};
+INSTANTIATE_TEST_SUITE_P(Both, Placed, testing::Values(Placement::in_callback, Placement::worker),
+                         [](const auto& info) {
+                           return info.param == Placement::worker ? "worker" : "in_callback";
+                         });
+
+TEST_P(Placed, TheDelayIsConstantAndDeclared) {
+  EngineConfig config = config_with(GetParam());
+  config.hop = 20;
+  Rig rig(config);
+  EXPECT_EQ(rig.engine->delay(), GetParam() == Placement::worker ? 16 + 24 : 16);
+  for (int i = 0; i < 200; ++i) ASSERT_EQ(rig.heard(rig.block()), Rig::Heard::wet) << i;
+  EXPECT_EQ(rig.engine->counts().missed_blocks.get(), 0);
+}
+
+TEST_P(Placed, BypassFadesAndKeepsTheDelay) {
+  Rig rig(config_with(GetParam()));
+  float last = 0.0f;
+  for (int i = 0; i < 120; ++i) {
+    if (i % 30 == 0) rig.engine->set_bypass(i / 30 % 2 == 1);
+    const std::vector<float> out = rig.block();
+    for (const float y : out) {
+      ASSERT_LT(std::fabs(y - last), 0.06f);  // a fifth of half the amplitude, and the sine's step
+      last = y;
+    }
+    if (i % 30 > 5) {
+      ASSERT_EQ(rig.heard(out), i / 30 % 2 == 1 ? Rig::Heard::dry : Rig::Heard::wet) << i;
+    }
+  }
+}
+
+TEST_P(Placed, NanIsNeverHeardAndPasses) {
+  Rig rig(config_with(GetParam()));
+  for (int i = 0; i < 100; ++i) {
+    rig.wait();
+    rig.faults->nan = i >= 40 && i < 43;
+    const std::vector<float> out = rig.block();
+    for (const float y : out) ASSERT_TRUE(std::fabs(y) <= 1.0f);
+    if (i < 40 || i > 55) {
+      ASSERT_EQ(rig.heard(out), Rig::Heard::wet) << i;
+    }
+  }
+  EXPECT_EQ(rig.engine->runner()->num_bad_blocks(), 3);
+  EXPECT_EQ(rig.faults->num_resets.load(), 3);
+  EXPECT_GT(rig.engine->counts().concealed_frames.get(), 0);
+}
+
+TEST_P(Placed, AResetIsHeardAsTheDrySignal) {
+  Rig rig(config_with(GetParam()));
+  for (int i = 0; i < 60; ++i) {
+    if (i == 30) rig.engine->runner()->request_reset();
+    const std::vector<float> out = rig.block();
+    if (i < 30 || i > 40) {
+      ASSERT_EQ(rig.heard(out), Rig::Heard::wet) << i;
+    }
+  }
+  EXPECT_EQ(rig.engine->runner()->num_resets(), 1);
+}
+
+// A model that is stuck for two seconds: the dry signal in its place, as late as ever, no step in
+// it; and a second later the model is heard again.
+TEST(Engine, AnOverloadIsConcealedAndPasses) {
+  Rig rig(config_with(Placement::worker));
+  const int per_second = kRate / kBlock;
+  float last = 0.0f;
+  int first_wet = -1;
+  for (int i = 0; i < 5 * per_second; ++i) {
+    if (i == per_second) {
+      rig.wait();
+      rig.faults->stuck = true;
+    }
+    if (i == 3 * per_second) rig.faults->stuck = false;
+    const bool stuck = i >= per_second && i < 3 * per_second;
+    if (!stuck && i > 3 * per_second) {
+      // Real time would pass here: let the worker go on.
+      for (int spin = 0; spin < 200; ++spin) std::this_thread::yield();
+    }
+    const std::vector<float> out = rig.block(i < per_second);
+    for (const float y : out) {
+      ASSERT_LT(std::fabs(y - last), 0.06f) << i;
+      last = y;
+    }
+    const Rig::Heard heard = rig.heard(out);
+    if (i < per_second) {
+      ASSERT_EQ(heard, Rig::Heard::wet);
+    }
+    if (stuck && i > per_second + 5) {
+      ASSERT_EQ(heard, Rig::Heard::dry) << i;
+    }
+    if (first_wet < 0 && i >= 3 * per_second && heard == Rig::Heard::wet) first_wet = i;
+  }
+  EXPECT_GE(rig.engine->counts().overloads.get(), 1);
+  ASSERT_GE(first_wet, 0);
+  EXPECT_LE(first_wet, 4 * per_second);
+}
+
+TEST_P(Placed, AModelGivesTheBitsOfItsStream) {
+  const auto model = std::make_shared<const Model>(spectral_program());
+  const std::vector<float> x = random_floats(400 * kBlock, 0.1f);
+  EngineConfig config = config_with(GetParam());
+  config.hop = model->input().frames;
+  Engine engine(config, std::make_unique<ModelProcessor>(model, 1, kBlock, kSameRate, 5.0,
+                                                         std::vector<float>{0.25f}));
+  Stream stream(model, 1, 4, 5.0, {0.25f}, kBlock);
+  std::vector<float> expected(x.size()), y(x.size());
+  stream.process(x.data(), expected.data(), static_cast<std::int64_t>(x.size()));
+  std::int64_t calls = 0;
+  for (std::size_t t = 0; t < x.size(); t += kBlock) {
+    engine.process(x.data() + t, y.data() + t, kBlock, 0);
+    const auto done = [&] {
+      std::int64_t sum = 0;
+      for (int i = 0; i < LoadHistogram::kClasses; ++i) sum += engine.runner()->load().count(i);
+      return sum;
+    };
+    for (++calls; done() < calls;) std::this_thread::yield();
+  }
+  const auto late = static_cast<std::size_t>(engine.worker_delay());
+  for (std::size_t t = late; t < x.size(); ++t) {
+    ASSERT_TRUE(same_bits(y[t], std::clamp(expected[t - late], -1.0f, 1.0f)));
+  }
+}
+
+TEST_P(Placed, TheCallbackNeitherAllocatesNorLocks) {
+  if (!can_count_blocking_calls()) GTEST_SKIP() << "allocations are counted in the plain build";
+  EngineConfig config = config_with(GetParam());
+  config.record_seconds = 1;
+  const auto model = std::make_shared<const Model>(spectral_program());
+  Engine engine(config, std::make_unique<ModelProcessor>(model, 1, kBlock, kSameRate, 5.0,
+                                                         std::vector<float>{0.25f}));
+  const std::vector<float> in = random_floats(kBlock, 0.1f);
+  std::vector<float> out(kBlock);
+  for (int i = 0; i < 300; ++i) {
+    const std::int64_t before = num_blocking_calls();
+    engine.process(in.data(), out.data(), kBlock, 0);
+    if (i > 0) {
+      ASSERT_EQ(num_blocking_calls(), before);
+    }
+  }
+}
+
+TEST(Engine, RecordsBothSides) {
+  EngineConfig config = config_with(Placement::in_callback);
+  config.record_seconds = 1;
+  Rig rig(config);
+  for (int i = 0; i < 10; ++i) {
+    const std::vector<float> out = rig.block();
+    const BlockTag* tag = rig.engine->recording()->front();
+    ASSERT_NE(tag, nullptr);
+    EXPECT_EQ(tag->position, i * kBlock);
+    const float* data = rig.engine->recording()->front_data();
+    for (int t = 0; t < kBlock; ++t) {
+      EXPECT_EQ(data[2 * t], rig.input(rig.frame - kBlock + t));
+      EXPECT_EQ(data[2 * t + 1], out[static_cast<std::size_t>(t)]);
+    }
+    rig.engine->recording()->pop();
+  }
+  for (int i = 0; i < 2 * kRate / kBlock; ++i) rig.block();
+  EXPECT_GT(rig.engine->counts().unrecorded_blocks.get(), 0);
+}
+
+TEST(ModelProcessor, RefusesModelsThatCannotRunLive) {
+  const auto model = std::make_shared<const Model>(upsampling_program());
+  EXPECT_THROW(ModelProcessor(model, 2, kBlock, kSameRate, 5.0, {0.0f}), std::invalid_argument);
+  const auto wide = std::make_shared<const Model>(ProgramBuilder({5, 2, 0}).take());
+  EXPECT_THROW(ModelProcessor(wide, 2, kBlock, kSameRate, 5.0, {}), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace rtaudio

@@ -1,0 +1,324 @@
+"""Live without a sound card: devices by name, the supervisor, sentences and exit codes."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from rtaudio import _native
+from rtaudio.cli.live_status import Display, PeakHold, status_line
+from rtaudio.cli.main import main
+from rtaudio.errors import DeviceError
+from rtaudio.live import Device, Stats, devices
+from rtaudio.live.live import looks_like_feedback
+from rtaudio.live.portaudio import with_deadline
+from rtaudio.live.stats import decibels, percentile
+from rtaudio.live.supervisor import Supervisor
+
+
+def device(index: int, name: str, api: str = "ALSA", inputs: int = 1, outputs: int = 1) -> Device:
+    return Device(
+        index=index,
+        name=name,
+        host_api=api,
+        input_channels=inputs,
+        output_channels=outputs,
+        sample_rate=48_000,
+        low_latency=(0.01, 0.01),
+        is_default_input=False,
+        is_default_output=False,
+    )
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """A machine with these devices."""
+
+    def have(*found: Device) -> None:
+        monkeypatch.setattr(devices, "list_devices", lambda: list(found))
+
+    return have
+
+
+def test_devices_are_found_by_number_name_and_part_of_it(machine):
+    usb, jack = device(0, "USB Microphone"), device(7, "rig", "JACK Audio Connection Kit")
+    machine(usb, jack, device(8, "Speaker", inputs=0))
+    assert devices.find_device("usb", "input") == usb
+    assert devices.find_device(7, "input") == jack
+    assert devices.find_device("7", "output") == jack
+    assert devices.find_device("jack", "input") == jack
+    assert devices.find_device(None, "input") == jack  # the preferred host API
+    with pytest.raises(DeviceError, match="no input device is called 'webcam'; there are: 0 'USB"):
+        devices.find_device("webcam", "input")
+    with pytest.raises(DeviceError, match="no input device number 8"):
+        devices.find_device(8, "input")
+
+
+def test_a_name_that_fits_several_devices_is_refused_and_apis_are_ranked(machine):
+    machine(device(0, "USB one"), device(1, "USB two"))
+    with pytest.raises(DeviceError, match="several input devices: 0 'USB one', 1 'USB two'"):
+        devices.find_device("usb", "input")
+    mme, wasapi = device(0, "Mic", "MME"), device(1, "Mic", "Windows WASAPI")
+    machine(mme, wasapi)
+    assert devices.find_device("mic", "input") == wasapi
+
+
+def test_no_device_is_a_sentence(machine):
+    machine()
+    with pytest.raises(DeviceError, match="no audio device on this machine"):
+        devices.find_device(None, "input")
+    machine(device(0, "Speaker", inputs=0))
+    with pytest.raises(DeviceError, match="no input device on this machine"):
+        devices.find_device(None, "input")
+
+
+def test_a_laptop_would_whistle():
+    microphone = device(0, "MacBook Pro Microphone")
+    assert looks_like_feedback(microphone, device(1, "MacBook Pro Speakers"))
+    assert not looks_like_feedback(microphone, device(1, "External Headphones"))
+    assert not looks_like_feedback(device(0, "rig"), device(0, "rig"))
+
+
+@pytest.mark.parametrize("what", ["devices", "live"])
+def test_commands_without_a_sound_card(machine, capsys, what):
+    machine()
+    assert main([what]) == 3
+    err = capsys.readouterr().err
+    assert err.startswith(f"rtaudio {what}: there is no audio device on this machine;")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--blocksize", "0"], "'0' is not a whole number"),
+        (["--latency", "soon"], "'soon' is not low, high"),
+        (["--duration", "-1"], "not a number of seconds"),
+        (["-a", "loud"], "not a number of decibels"),
+        (["--channels", "3"], "invalid choice: 3"),
+    ],
+)
+def test_wrong_calls_are_sentences(capsys, options, words):
+    assert main(["live", *options]) == 2
+    err = capsys.readouterr().err
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_a_model_that_is_not_there_is_said_before_devices_are_opened(machine, capsys):
+    machine(device(0, "rig"))
+    assert main(["live", "no-such-model"]) == 1
+    assert "there is no model 'no-such-model'" in capsys.readouterr().err
+
+
+class FakeStream:
+    """A device under the test's control."""
+
+    def __init__(self, device: FakeDevice) -> None:
+        self._device = device
+        self.closed = False
+
+    @property
+    def active(self) -> bool:
+        return not self._device.ended
+
+    @property
+    def latency_seconds(self) -> None:
+        return None
+
+    def close(self, seconds: float) -> bool:
+        self.closed = True
+        return not self._device.hangs
+
+
+class FakeDevice:
+    def __init__(self) -> None:
+        self.beats = 0
+        self.flows = True
+        self.ended = False
+        self.gone = False
+        self.hangs = False
+        self.streams: list[FakeStream] = []
+        self._stop = threading.Event()
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def _beat(self) -> None:
+        while not self._stop.wait(0.005):
+            self.beats += self.flows
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def open(self, again: bool) -> FakeStream:
+        if self.gone:
+            raise DeviceError("it is not there.")
+        self.ended, self.flows = False, True
+        self.streams.append(FakeStream(self))
+        return self.streams[-1]
+
+
+@pytest.fixture
+def fake():
+    """A device, and a supervisor that looks after it."""
+    device = FakeDevice()
+    supervisor = Supervisor(
+        open_stream=device.open,
+        heartbeat=lambda: device.beats,
+        period_seconds=0.001,
+        give_up_seconds=1.0,
+        refresh_devices=lambda: None,
+    )
+    yield device, supervisor
+    supervisor.stop(0.5)
+    device.stop()
+
+
+def wait_for(condition, seconds: float = 20.0) -> None:
+    """Generous: the machine may be busy; what counts is that it comes to pass."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it never came to pass"
+        time.sleep(0.01)
+
+
+def test_a_stream_that_ended_is_opened_again(fake):
+    device, supervisor = fake
+    supervisor.start()
+    assert supervisor.state == "running"
+    device.flows, device.ended = False, True
+    wait_for(lambda: supervisor.counts["reconnections"] == 1)
+    wait_for(lambda: supervisor.state == "running")
+    assert device.streams[0].closed
+    assert any("back after" in event.text for event in supervisor.events)
+
+
+def test_silence_is_a_stall_and_then_a_reopening(fake):
+    device, supervisor = fake
+    supervisor.start()
+    device.flows = False
+    wait_for(lambda: supervisor.state == "stalled")
+    device.flows = True
+    wait_for(lambda: supervisor.state == "running")
+    assert supervisor.counts == {"stalls": 1, "reconnections": 0}
+    device.flows = False
+    wait_for(lambda: supervisor.counts["reconnections"] == 1)
+
+
+def test_a_device_that_returns_is_taken_back(fake):
+    device, supervisor = fake
+    supervisor.start()
+    device.gone, device.flows, device.ended = True, False, True
+    wait_for(lambda: supervisor.state == "reconnecting")
+    device.gone = False
+    wait_for(lambda: supervisor.state == "running")
+    assert supervisor.counts["reconnections"] == 1
+
+
+def test_a_device_that_stays_away_is_lost(fake):
+    device, supervisor = fake
+    supervisor.start()
+    device.gone, device.flows, device.ended = True, False, True
+    wait_for(lambda: supervisor.state == "lost")
+    assert "it is not there" in supervisor.reason
+
+
+def test_a_server_that_hangs_is_lost_at_once(fake):
+    device, supervisor = fake
+    supervisor.start()
+    device.hangs, device.flows, device.ended = True, False, True
+    wait_for(lambda: supervisor.state == "lost")
+    assert "hangs" in supervisor.reason
+
+
+def test_a_call_that_hangs_is_left_alone():
+    release = threading.Event()
+    assert not with_deadline(release.wait, 0.05)
+    release.set()
+    assert with_deadline(lambda: None, 20.0)
+
+
+def test_percentiles_of_loads():
+    classes = _native.live_load_classes()
+    assert classes == sorted(classes)
+    assert percentile([0] * len(classes), 0.99) == 0.0
+    engine = _native.LiveEngine(
+        model=None,
+        model_rate=1000,
+        sample_rate=1000,
+        block=10,
+        input_channels=1,
+        output_channels=1,
+        lanes=1,
+        placement="auto",
+        ramp_frames=5.0,
+        controls=[],
+        record_seconds=0,
+    )
+    x = np.linspace(-0.5, 0.5, 1000, dtype=np.float32)[:, None]
+    assert np.array_equal(engine.process(x), x)
+    snapshot = engine.snapshot()
+    assert sum(snapshot["load_counts"]) == snapshot["blocks"] == 100
+    assert 0.0 < percentile(snapshot["load_counts"], 0.5) <= percentile(snapshot["load_counts"], 1)
+    assert snapshot["input_peak"] == snapshot["output_peak"] == 0.5
+    assert math.isclose(snapshot["input_squares"], float((x.astype(np.float64) ** 2).sum()))
+
+
+def stats(**changes: object) -> Stats:
+    values: dict[str, object] = {
+        "state": "running",
+        "seconds": 61.0,
+        "input_peak_db": -3.0,
+        "input_rms_db": -20.0,
+        "output_peak_db": -9.0,
+        "output_rms_db": -32.0,
+        "load_p50": 0.01,
+        "load_p99": 0.04,
+        "load_worst": 0.1,
+        "latency_ms": {"input buffer": 5.0, "model": 10.0, "worker": 0.0, "output buffer": 5.0},
+        "bypass": False,
+        "mute": False,
+        "placement": "inline",
+        "glitches": 0,
+        "counts": {},
+    }
+    return Stats(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_the_plain_line_says_it_all():
+    line = status_line(stats(bypass=True, glitches=2))
+    for part in ("61.0 s", "running, bypass", "in  -20.0 dB", "out  -32.0 dB", "latency 20.0 ms"):
+        assert part in line
+    assert "glitches 2" in line
+
+
+@pytest.mark.parametrize("width", [40, 80, 140])
+def test_the_status_fits_its_terminal(width):
+    display = Display("denoise", "12 dB", quiet=False, keys=True)
+    text = display._panel(stats(glitches=3, state="overload"), width, 100.0).plain
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= max(width, 64)
+    assert "overload" in lines[0]
+    assert "reduction  -12 dB" in text
+    assert "amount 12 dB" in text
+    assert "glitches 3, last 0 s ago" in text
+    assert "latency 20.0 ms" in text
+    if width >= 80:
+        assert "input buffer 5.0 + model 10.0 + output buffer 5.0" in text
+
+
+def test_peaks_are_held_for_a_while():
+    hold = PeakHold()
+    assert hold(-10.0, 0.0) == -10.0
+    assert hold(-30.0, 1.0) == -10.0
+    assert hold(-30.0, 1.6) == -30.0
+    assert hold(-5.0, 1.7) == -5.0
+
+
+def test_decibels_have_a_floor():
+    assert decibels(0.0) == -120.0
+    assert decibels(1e-9) == -120.0
+    assert decibels(0.1) == pytest.approx(-20.0)
