@@ -19,7 +19,8 @@ from rtaudio.errors import (
 )
 
 if TYPE_CHECKING:
-    from rtaudio.live.live import Live, LiveConfig
+    from rtaudio.live.config import LiveConfig
+    from rtaudio.live.live import Live
     from rtaudio.runtime.latency import Latency
     from rtaudio.runtime.laws import Report, verify_streaming
     from rtaudio.runtime.model import Model, load
@@ -51,7 +52,7 @@ _HOMES = {
     "DEFAULT_DENOISER": "runtime.registry",
     "Latency": "runtime.latency",
     "Live": "live.live",
-    "LiveConfig": "live.live",
+    "LiveConfig": "live.config",
     "Model": "runtime.model",
     "Report": "runtime.laws",
     "Stream": "runtime.stream",

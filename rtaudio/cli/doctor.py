@@ -9,8 +9,10 @@ import importlib.util
 import os
 import platform
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from rtaudio.cli.doctor_live import real_time_rights, sound_card, sound_server
+from rtaudio.cli.finding import Finding
 
 DESCRIPTION = "say what works on this machine and what to do about the rest"
 EPILOG = "exit code: 0 when files can be denoised here, 1 when something needed is broken"
@@ -21,16 +23,6 @@ OPTIONAL_PACKAGES = {
     "onnx": "networks of others (rtaudio models): pip install 'rtaudio[models]'",
     "matplotlib": "rtaudio denoise --plot: pip install 'rtaudio[plot]'",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One line of the report. `advice` is a sentence; `broken` makes the exit code 1."""
-
-    topic: str
-    text: str
-    advice: str = ""
-    broken: bool = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -121,43 +113,6 @@ def cuda() -> Iterator[Finding]:
         )
 
 
-def sound_card() -> Iterator[Finding]:
-    from rtaudio.live.portaudio import silent_stderr
-
-    try:
-        with silent_stderr():
-            import sounddevice
-
-            devices = list(sounddevice.query_devices())
-            version = sounddevice.get_portaudio_version()[1].partition(",")[0]
-    except ImportError as error:
-        yield Finding(
-            topic="sound",
-            text=f"sounddevice cannot be imported: {error}",
-            advice="For live sound: pip install sounddevice. Files work without it.",
-        )
-        return
-    except Exception as error:  # PortAudio's own failures, and OSError when it is not there
-        yield Finding(
-            topic="sound",
-            text=str(error),
-            advice="For live sound install PortAudio (sudo apt-get install libportaudio2). "
-            "Files work without it.",
-        )
-        return
-    inputs = [device["name"] for device in devices if device["max_input_channels"] > 0]
-    outputs = [device["name"] for device in devices if device["max_output_channels"] > 0]
-    missing = [kind for kind, names in (("input", inputs), ("output", outputs)) if not names]
-    yield Finding(
-        topic="sound",
-        text=f"{version}; {len(inputs)} inputs, {len(outputs)} outputs",
-        advice=f"There is no sound {' or '.join(missing)} device here, so live sound cannot start. "
-        "Files work without one."
-        if missing
-        else "",
-    )
-
-
 def audio_files() -> Iterator[Finding]:
     try:
         import soundfile
@@ -191,6 +146,8 @@ EXAMINATIONS: tuple[Callable[[], Iterator[Finding]], ...] = (
     processor,
     cuda,
     sound_card,
+    sound_server,
+    real_time_rights,
     audio_files,
     optional_packages,
 )

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -83,6 +84,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--record", metavar="DIR", help="write input and output there as WAV")
     add("--stats-json", metavar="FILE", help="counters as a line of JSON each second; - is stdout")
     add("--duration", type=duration, metavar="S", help="end after S seconds")
+    virtual = parser.add_mutually_exclusive_group()
+    virtual.add_argument("--virtual-mic", action="store_true",
+        help="play into a microphone that call programs can choose")  # fmt: skip
+    virtual.add_argument("--virtual-speaker", action="store_true",
+        help="listen to a speaker that call programs can choose")  # fmt: skip
     add("--allow-feedback", action="store_true", help="a microphone beside its speaker is fine")
     add("-q", "--quiet", action="store_true", help="only warnings and errors")
 
@@ -92,8 +98,31 @@ def run(args: argparse.Namespace) -> int:
         from rtaudio.cli.devices import run as list_them
 
         return list_them(argparse.Namespace(json=False))
-    with _stats_file(args.stats_json) as stats_file:
+    with _stats_file(args.stats_json) as stats_file, _virtual_device(args):
         return _play(args, stats_file)
+
+
+@contextlib.contextmanager
+def _virtual_device(args: argparse.Namespace) -> Iterator[None]:
+    """Makes the device that was asked for, and removes it unless it was there before."""
+    if not (args.virtual_mic or args.virtual_speaker):
+        yield
+        return
+    from rtaudio.live import virtual
+
+    kind: virtual.Kind = "mic" if args.virtual_mic else "speaker"
+    made = virtual.start(kind)
+    try:
+        # PortAudio reads it when the stream opens.
+        os.environ.update(virtual.environment(kind))
+        args.input_device = args.input_device or virtual.ALSA_DEVICE
+        args.output_device = args.output_device or virtual.ALSA_DEVICE
+        if not args.quiet:
+            print(virtual.ADVICE[kind], file=sys.stderr)
+        yield
+    finally:
+        if made:
+            virtual.stop(kind)
 
 
 @contextlib.contextmanager

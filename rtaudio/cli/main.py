@@ -19,6 +19,7 @@ COMMANDS = {
     "denoise": "remove noise from recordings, or from a pipe as it arrives",
     "live": "a clean microphone: from an input device to an output device",
     "devices": "list the sound devices",
+    "virtual-mic": "a microphone that call programs can choose",
     "demo": "denoise a shipped recording and make a page to listen to it",
     "info": "describe an audio file or a model",
     "import": "make a model of the ONNX files of another package's network",
@@ -89,7 +90,9 @@ def _run(arguments: list[str]) -> int:
         hint = f"; did you mean `rtaudio {near[0]}`?" if near else f": {', '.join(COMMANDS)}"
         kind = "option" if name.startswith("-") else "command"
         return fail("rtaudio", f"there is no {kind} {name!r}{hint}", USAGE)
-    module = importlib.import_module(f"rtaudio.cli.{name}{'_' * keyword.iskeyword(name)}")
+    module = importlib.import_module(
+        f"rtaudio.cli.{name.replace('-', '_')}{'_' * keyword.iskeyword(name)}"
+    )
     parser = Parser(
         prog=f"rtaudio {name}",
         usage=getattr(module, "USAGE", None),

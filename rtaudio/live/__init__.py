@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from rtaudio.live.config import LiveConfig
 from rtaudio.live.devices import Device, find_device, list_devices
-from rtaudio.live.live import Live, LiveConfig
+from rtaudio.live.live import Live
 from rtaudio.live.stats import Stats
 from rtaudio.live.supervisor import Event
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import os
-import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from rtaudio import _native
 from rtaudio.errors import DeviceError, RtaudioError
+from rtaudio.live.config import LiveConfig, fitting_samples, looks_like_feedback
 from rtaudio.live.devices import Device, check_rate, find_device
 from rtaudio.live.recorder import QUEUE_SECONDS, Recorder
 from rtaudio.live.stats import Looks, Stats, counts_of, glitches_of
@@ -25,29 +23,6 @@ from rtaudio.runtime.stream import CONTROL_RAMP_SECONDS
 ATTENUATION = "attenuation_limit_db"
 BLOCK_SECONDS = 0.010  # of a wire; a model's block is its hop
 CLOSE_SECONDS = 0.6  # Ctrl-C ends within a second
-
-
-@dataclass(frozen=True, kw_only=True)
-class LiveConfig:
-    """How to run. Devices by number or part of a name; None: the default ones.
-
-    `block_samples`: of the device; None: the model's hop, or 10 ms. `latency`: low, high or
-    seconds. `sample_rate`: None: the input device's own. `channels`: 1 (the mean of all) or 2
-    (each for itself). `placement`: auto, inline (in the audio callback) or worker (a thread).
-    `give_up_seconds`: how long a device may be away.
-    """
-
-    input_device: str | int | None = None
-    output_device: str | int | None = None
-    block_samples: int | None = None
-    latency: str | float = "low"
-    sample_rate: int | None = None
-    channels: int = 1
-    attenuation_limit_db: float | None = None
-    record: str | os.PathLike[str] | None = None
-    placement: str = "auto"
-    allow_feedback: bool = False
-    give_up_seconds: float = 60.0
 
 
 class Live:
@@ -103,12 +78,7 @@ class Live:
 
     def _check(self) -> None:
         config = self.config
-        if config.channels not in (1, 2):
-            raise RtaudioError(f"channels is {config.channels}; give 1 (mono) or 2 (stereo).")
-        if isinstance(config.latency, str) and config.latency not in ("low", "high"):
-            raise RtaudioError(f"latency is {config.latency!r}; give low, high or seconds.")
-        if not isinstance(config.latency, str) and not 0.0 < config.latency <= 10.0:
-            raise RtaudioError(f"latency is {config.latency:g} s; give up to 10 seconds.")
+        config.check()
         if config.attenuation_limit_db is not None and ATTENUATION not in self._controls():
             raise RtaudioError(
                 f"{'a wire' if self.model is None else f'model {self.model.name!r}'} has no "
@@ -328,24 +298,6 @@ class Live:
         )
 
 
-def fitting_samples(block: int, hop: int, device_rate: int, model_rate: int) -> int:
-    """What the model waits for because the device's blocks are no multiple of its hop; in samples
-    of the model."""
-    whole, left = divmod(block * model_rate, device_rate)
-    return hop - math.gcd(whole, hop) if left == 0 else hop - 1
-
-
 def _name(wanted: str | int | None, device: Device) -> str:
     """What to look for when a device has gone: its full name, whatever it was chosen by."""
     return wanted if isinstance(wanted, str) and not wanted.isdigit() and wanted else device.name
-
-
-_MICROPHONE = re.compile(r"built-?in.*(mic|input)|internal mic|macbook.*mic|microphone array", re.I)
-_SPEAKER = re.compile(
-    r"built-?in.*(speaker|output)|internal speaker|macbook.*speaker|^speakers", re.I
-)
-
-
-def looks_like_feedback(microphone: Device, speaker: Device) -> bool:
-    """A laptop's own microphone beside its own speaker."""
-    return bool(_MICROPHONE.search(microphone.name) and _SPEAKER.search(speaker.name))

@@ -15,6 +15,7 @@ from rtaudio.live.portaudio import refresh
 LOOK_SECONDS = 0.05
 STALL_PERIODS, STALL_SECONDS = 10, 0.25
 REOPEN_SECONDS = 2.0  # of silence, though the stream says that it runs
+FIRST_BEAT_SECONDS = 3.0  # an idle sound server takes its time to begin
 CLOSE_SECONDS = 2.0
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 1.0
 
@@ -105,24 +106,27 @@ class Supervisor:
 
     def _watch(self) -> None:
         beat, beat_at = self._heartbeat(), time.monotonic()
+        patience = FIRST_BEAT_SECONDS
         while not self._stopping.wait(LOOK_SECONDS):
             now = time.monotonic()
             if self._heartbeat() != beat:
                 if self.state == "stalled":
                     self._note(f"the sound flows again after {now - beat_at:.1f} s")
                 self.state = "running"
-                beat, beat_at = self._heartbeat(), now
+                beat, beat_at, patience = self._heartbeat(), now, 0.0
                 continue
             silent = now - beat_at
             ended = self._stream is not None and not self._stream.active
-            if silent > self._stall_seconds and self.state == "running":
+            stall = self._stall_seconds + patience
+            if silent > stall and self.state == "running":
                 self.state = "stalled"
                 self.counts["stalls"] += 1
                 self._note("the device went silent")
-            if (ended and silent > self._stall_seconds / 2) or silent > REOPEN_SECONDS:
+            if (ended and silent > self._stall_seconds / 2) or silent > REOPEN_SECONDS + patience:
                 if not self._reconnect(beat_at):
                     return
                 beat, beat_at = self._heartbeat(), time.monotonic()
+                patience = FIRST_BEAT_SECONDS
 
     def _reconnect(self, silent_since: float) -> bool:
         """False where it was in vain, or the user wants to stop."""

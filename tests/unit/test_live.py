@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from rtaudio import _native
+from rtaudio.cli import doctor_live
 from rtaudio.cli.live_status import Display, PeakHold, status_line
 from rtaudio.cli.main import main
 from rtaudio.errors import DeviceError
 from rtaudio.live import Device, Stats, devices
-from rtaudio.live.live import looks_like_feedback
+from rtaudio.live.config import looks_like_feedback
 from rtaudio.live.portaudio import with_deadline
 from rtaudio.live.stats import decibels, percentile
 from rtaudio.live.supervisor import Supervisor
@@ -322,3 +323,18 @@ def test_decibels_have_a_floor():
     assert decibels(0.0) == -120.0
     assert decibels(1e-9) == -120.0
     assert decibels(0.1) == pytest.approx(-20.0)
+
+
+def test_doctor_tells_about_live_sound(machine, monkeypatch):
+    machine(device(0, "USB", outputs=0), device(1, "rig", "JACK Audio Connection Kit", inputs=0))
+    findings = {finding.topic: finding for finding in doctor_live.sound_card()}
+    assert "1 inputs, 1 outputs" in findings["sound"].text
+    assert findings["sound"].advice == ""
+    assert findings["host APIs"].text == "ALSA, JACK Audio Connection Kit"
+    machine(device(0, "USB", outputs=0))
+    assert "no sound output device" in next(doctor_live.sound_card()).advice
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr("resource.getrlimit", lambda _: (0, 0))
+    (finding,) = doctor_live.real_time_rights()
+    assert "priority 0 at most" in finding.text
+    assert "rtprio" in finding.advice

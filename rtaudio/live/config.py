@@ -1,0 +1,61 @@
+"""How Live is to run, and what can be said of it before a device is opened."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from dataclasses import dataclass
+
+from rtaudio.errors import RtaudioError
+from rtaudio.live.devices import Device
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveConfig:
+    """How to run. Devices by number or part of a name; None: the default ones.
+
+    `block_samples`: of the device; None: the model's hop, or 10 ms. `latency`: low, high or
+    seconds. `sample_rate`: None: the input device's own. `channels`: 1 (the mean of all) or 2
+    (each for itself). `placement`: auto, inline (in the audio callback) or worker (a thread).
+    `give_up_seconds`: how long a device may be away.
+    """
+
+    input_device: str | int | None = None
+    output_device: str | int | None = None
+    block_samples: int | None = None
+    latency: str | float = "low"
+    sample_rate: int | None = None
+    channels: int = 1
+    attenuation_limit_db: float | None = None
+    record: str | os.PathLike[str] | None = None
+    placement: str = "auto"
+    allow_feedback: bool = False
+    give_up_seconds: float = 60.0
+
+    def check(self) -> None:
+        """Raises RtaudioError for numbers that no device and no model can serve."""
+        if self.channels not in (1, 2):
+            raise RtaudioError(f"channels is {self.channels}; give 1 (mono) or 2 (stereo).")
+        if isinstance(self.latency, str) and self.latency not in ("low", "high"):
+            raise RtaudioError(f"latency is {self.latency!r}; give low, high or seconds.")
+        if not isinstance(self.latency, str) and not 0.0 < self.latency <= 10.0:
+            raise RtaudioError(f"latency is {self.latency:g} s; give up to 10 seconds.")
+
+
+def fitting_samples(block: int, hop: int, device_rate: int, model_rate: int) -> int:
+    """What the model waits for because the device's blocks are no multiple of its hop; in samples
+    of the model."""
+    whole, left = divmod(block * model_rate, device_rate)
+    return hop - math.gcd(whole, hop) if left == 0 else hop - 1
+
+
+_MICROPHONE = re.compile(r"built-?in.*(mic|input)|internal mic|macbook.*mic|microphone array", re.I)
+_SPEAKER = re.compile(
+    r"built-?in.*(speaker|output)|internal speaker|macbook.*speaker|^speakers", re.I
+)
+
+
+def looks_like_feedback(microphone: Device, speaker: Device) -> bool:
+    """A laptop's own microphone beside its own speaker."""
+    return bool(_MICROPHONE.search(microphone.name) and _SPEAKER.search(speaker.name))
