@@ -10,12 +10,6 @@ import pytest
 from .jack import Server, compile_rig, what_is_missing
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--live-seconds", type=float, default=10.0, help="how long the live tests listen"
-    )
-
-
 @pytest.fixture(scope="session")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Path:
     missing = what_is_missing()
