@@ -51,7 +51,7 @@ class Engine {
 
   const EngineConfig& config() const { return config_; }
   bool has_processor() const { return runner_ != nullptr; }
-  bool has_worker() const { return worker_ != nullptr; }
+  const Worker* worker() const { return worker_.get(); }
   // Seconds of the longest block at warm-up; 0 where it was not measured.
   double warm_up_worst() const { return warm_up_worst_; }
   // Frames from input to output, constant: the processor's delay and the worker's.

@@ -46,6 +46,7 @@ bool Worker::step() noexcept {
     out_.push(done, result_.data(), done.frames * lanes_);
   }
   in_.pop();
+  done_.fetch_add(1, std::memory_order_release);
   return !stopping_.load(std::memory_order_relaxed);
 }
 

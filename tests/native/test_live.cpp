@@ -83,15 +83,9 @@ struct Rig {
   }
 
   void wait() const {
-    while (engine->has_worker() && !engine->overloaded() && num_done() < given) {
+    while (engine->worker() && !engine->overloaded() && engine->worker()->num_done() < given) {
       std::this_thread::yield();
     }
-  }
-
-  std::int64_t num_done() const {
-    std::int64_t sum = 0;
-    for (int i = 0; i < LoadHistogram::kClasses; ++i) sum += engine->runner()->load().count(i);
-    return sum;
   }
 
   // Is the block just given out the processed signal, the untouched one, or another thing?
@@ -297,12 +291,8 @@ TEST_P(Placed, AModelGivesTheBitsOfItsStream) {
   std::int64_t calls = 0;
   for (std::size_t t = 0; t < x.size(); t += kBlock) {
     engine.process(x.data() + t, y.data() + t, kBlock, 0);
-    const auto done = [&] {
-      std::int64_t sum = 0;
-      for (int i = 0; i < LoadHistogram::kClasses; ++i) sum += engine.runner()->load().count(i);
-      return sum;
-    };
-    for (++calls; done() < calls;) std::this_thread::yield();
+    ++calls;
+    while (engine.worker() && engine.worker()->num_done() < calls) std::this_thread::yield();
   }
   const auto late = static_cast<std::size_t>(engine.worker_delay());
   for (std::size_t t = late; t < x.size(); ++t) {
