@@ -49,7 +49,7 @@ def attenuation_limit(text: str) -> float:
     except ValueError:
         value = math.nan
     if not value >= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of decibels from 0 to inf")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of decibels, 0 or more")
     return value
 
 
@@ -110,6 +110,17 @@ def check_makes_audio(model: Model) -> None:
         )
 
 
+def check_limit(model: Model, decibels: float | None) -> None:
+    """Raises UsageError for a limit beyond what the model's control can be set to."""
+    ports = [each for each in model.graph.controls if each.name == "attenuation_limit_db"]
+    if decibels is None or not ports or ports[0].low <= decibels <= ports[0].high:
+        return
+    raise UsageError(
+        f"-a {decibels:g}: {model.name} takes {ports[0].low:g} to {ports[0].high:g} dB; "
+        "leave -a out for no limit"
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     if not args.inputs:
         raise UsageError("name a recording, a folder, or - for a pipe")
@@ -128,6 +139,7 @@ def run(args: argparse.Namespace) -> int:
     # Before any recording is looked at, so that a missing model is told where all would be skipped.
     model = rtaudio.load(name)
     check_makes_audio(model)
+    check_limit(model, args.atten_lim_db)
     who = "rtaudio denoise"
     with (
         catch_interrupts() as interrupt,

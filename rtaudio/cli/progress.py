@@ -13,15 +13,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
-def fancy(text: str, plain: str) -> str:
-    """`text` where stderr can show it."""
-    try:
-        text.encode(sys.stderr.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return plain
-    return text
-
-
 class Reporter:
     """Lines and bars for one or several recordings; safe to call from several threads."""
 
@@ -41,7 +32,7 @@ class Reporter:
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             # Not to the edge: the terminal's ^C would wrap, and a line of the bar stay behind.
-            BarColumn(bar_width=26),
+            BarColumn(26, complete_style="cyan", finished_style="cyan", pulse_style="cyan"),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeRemainingColumn(compact=True),
             console=Console(stderr=True, highlight=False),

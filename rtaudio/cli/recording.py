@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rtaudio.cli.interrupt import Interrupt
 from rtaudio.cli.jobs import Job
-from rtaudio.cli.progress import Reporter, fancy
+from rtaudio.cli.progress import Reporter
 
 if TYPE_CHECKING:
     from rtaudio.io import Result, Sink, Source
@@ -146,8 +146,7 @@ def _report_result(job: Job, result: Result, stream_rate: int, report: Reporter)
     resampled = ""
     if stream_rate != result.sample_rate:
         resampled = f"; resampled to {stream_rate / 1000:g} kHz and back"
-    arrow = fancy("→", "->")
     report.say(
-        f"{job.name} {arrow} {job.output_name}: {format_duration(result.seconds)} "
+        f"{job.name} -> {job.output_name}: {format_duration(result.seconds)} "
         f"in {format_duration(result.wall_seconds)} (RTF {result.rtf:.4f}{resampled})"
     )

@@ -68,6 +68,17 @@ def save_model(
         partial.unlink(missing_ok=True)
 
 
+# None of these can be a length of a safetensors header: they would be far above the limit.
+_OTHER_KINDS = {
+    b"RIFF": "a WAV file",
+    b"RF64": "a WAV file",
+    b"fLaC": "a FLAC file",
+    b"OggS": "an Ogg file",
+    b"ID3": "an MP3 file",
+    b"PK\3\4": "a zip archive (a PyTorch checkpoint, perhaps)",
+}
+
+
 def load_model_file(path: str | os.PathLike[str]) -> ModelFile:
     """Reads and checks a model file. Raises ModelFileError with what is wrong and what to do."""
     path = Path(path)
@@ -136,12 +147,23 @@ def _read_safetensors(path: Path) -> tuple[dict[str, FloatArray], dict[str, str]
     return tensors, metadata
 
 
+def _other_kind(head: bytes) -> str:
+    """What a file is that starts so, where that is well known."""
+    for start, kind in _OTHER_KINDS.items():
+        if head.startswith(start):
+            return kind
+    return ""
+
+
 def _check_header(path: Path, size: int) -> None:
     """Bounds the sizes that the file claims before anything is allocated for them."""
     if size > MAX_FILE_BYTES:
         raise ModelFileError(f"{path} has {size} bytes, more than {MAX_FILE_BYTES}.")
     with path.open("rb") as file:
         head = file.read(8)
+        kind = _other_kind(head)
+        if kind:
+            raise ModelFileError(f"{path} is {kind}, not a model; give a .safetensors file.")
         length = int.from_bytes(head, "little")
         if len(head) < 8 or length > min(size - 8, MAX_HEADER_BYTES):
             raise ModelFileError(

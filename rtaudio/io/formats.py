@@ -41,6 +41,12 @@ def list_words(words: list[str], last: str = "and") -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
+def show_bytes(start: bytes) -> str:
+    """What a file starts with: as text where it is some, else in hexadecimal."""
+    line = start.split(b"\n")[0].decode("ascii", "replace").rstrip()
+    return f"{line!r}" if line and line.isascii() and line.isprintable() else start.hex(" ")
+
+
 def is_audio_name(path: Path) -> bool:
     return path.suffix.lower() in FORMAT_OF_EXTENSION
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtaudio.errors import AudioFileError
+from rtaudio.io.formats import show_bytes
 
 FloatArray = NDArray[np.float32]
 
@@ -129,10 +130,10 @@ def read_wav_start(name: str, read_exactly: Callable[[int], bytes]) -> WavStart:
     """
     start = read_exactly(12)
     if not start:
-        raise AudioFileError(f"{name} is empty (0 bytes); was the program before it started?")
+        raise empty_pipe(name)
     if start[:4] not in (b"RIFF", b"RF64") or start[8:] != b"WAVE":
         raise AudioFileError(
-            f"{name} does not start with a WAV header (it starts with {start[:8]!r}); "
+            f"{name} does not start with a WAV header (it starts with {show_bytes(start[:8])}); "
             "pipe WAV, or say what raw PCM it is with --raw-rate 48000"
         )
     layout: tuple[SampleFormat, int, int] | None = None
@@ -154,6 +155,10 @@ def read_wav_start(name: str, read_exactly: Callable[[int], bytes]) -> WavStart:
             layout = _parse_format(name, read_exactly(size + size % 2))
         else:
             _skip(name, read_exactly, size + size % 2)
+
+
+def empty_pipe(name: str) -> AudioFileError:
+    return AudioFileError(f"{name} is empty (0 bytes); was the program before it started?")
 
 
 def _skip(name: str, read_exactly: Callable[[int], bytes], size: int) -> None:

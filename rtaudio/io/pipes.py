@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rtaudio.errors import AudioFileError
 from rtaudio.io.formats import check_stream
-from rtaudio.io.pcm import SAMPLE_FORMATS, SampleFormat, read_wav_start, wav_header
+from rtaudio.io.pcm import SAMPLE_FORMATS, SampleFormat, empty_pipe, read_wav_start, wav_header
 from rtaudio.io.sink import write_error
 from rtaudio.io.source import os_reason
 
@@ -40,7 +40,9 @@ class PipeSource:
         self.warnings: list[str] = []
         self._descriptor = descriptor
         self._cancelled = cancelled
+        self._raw = raw is not None
         self._rest = b""
+        self._empty = True
         self._bytes_left: int | None = None
         self.frames: int | None = None
         if raw is not None:
@@ -70,9 +72,12 @@ class PipeSource:
             more = self._read_some(count) if count > 0 else b""
             if not more:
                 break
+            self._empty = False
             if self._bytes_left is not None:
                 self._bytes_left -= len(more)
             data += more
+        if self._empty and self._raw and not self._cancelled():
+            raise empty_pipe(self.name)
         whole = len(data) - len(data) % self._frame_bytes
         self._rest = data[whole:]
         if whole == 0 and data:

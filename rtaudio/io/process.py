@@ -185,6 +185,8 @@ def process(
             )
         emit(np.zeros((result.frames - written, channels), np.float32))
     result.wall_seconds = time.perf_counter() - started
+    if result.frames == 0 and not source.warnings:
+        source.warnings.append(f"{source.name} holds no audio (0 frames), so the output is empty")
     check()
     result.warnings = result.problems(source, sink)
     return result

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtaudio.errors import AudioFileError
-from rtaudio.io.formats import check_stream, format_duration
+from rtaudio.io.formats import check_stream, format_duration, show_bytes
 
 if TYPE_CHECKING:
     import soundfile
@@ -183,8 +183,8 @@ def _open(path: Path) -> soundfile.SoundFile:
                     f"{path} is truncated: it ends within its header; record or copy it again"
                 ) from None
             raise AudioFileError(
-                f"{path} is not an audio file that can be read (it starts with {start[:8]!r}); "
-                "give it as WAV, FLAC, OGG, MP3 or AIFF"
+                f"{path} is not an audio file that can be read (it starts with "
+                f"{show_bytes(start[:8])}); give it as WAV, FLAC, OGG, MP3 or AIFF"
             ) from None
         if error.code == _ERROR_INCOMPLETE_INFO:
             raise AudioFileError(

@@ -29,6 +29,7 @@ OFFLINE_TICKS = 32
 STREAM_FRAMES = 64  # but so many frames at least: a tick may be a single sample
 OFFLINE_FRAMES = 256
 MAX_RATE = 10_000_000
+LIKELY_CHANNELS = 64  # more of them than frames are frames in the wrong place
 
 
 class Model:
@@ -194,6 +195,7 @@ class Model:
         or (frames, channels), aligned too: frame k tells about x from k / output_ratio on.
         """
         x = _as_audio(x)
+        _check_not_transposed(x, LIKELY_CHANNELS * self.graph.input.channels)
         rate = self._rate(sample_rate)
         wide = x[:, None] if x.ndim == 1 else x
         native_rate = self.native_rate(rate)
@@ -290,6 +292,13 @@ def _as_audio(x: NDArray[Any]) -> FloatArray:
     if x.ndim not in (1, 2):
         raise ValueError(f"audio has shape {x.shape}; give (frames,) or (frames, channels)")
     return np.ascontiguousarray(x, np.float32)
+
+
+def _check_not_transposed(x: FloatArray, likely_channels: int) -> None:
+    if x.ndim == 2 and x.shape[1] > max(likely_channels, x.shape[0]):
+        raise ValueError(
+            f"audio has shape {x.shape}, which is (frames, channels); is it transposed?"
+        )
 
 
 def _fit(y: FloatArray, num_frames: int, delay: int) -> FloatArray:

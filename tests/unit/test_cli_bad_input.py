@@ -19,7 +19,8 @@ from .audio_files import speechlike, wav_bytes, write
 
 BROKEN = {
     "empty": (b"", "is empty"),
-    "text": (b"Dear diary, this is no audio at all.\n", "is not an audio file"),
+    "text": (b"Dear diary, this is no audio at all.\n", "starts with 'Dear dia')"),
+    "bytes": (bytes(range(200, 240)), "starts with c8 c9 ca cb cc cd ce cf)"),
     "cut in the header": (wav_bytes()[:30], "header"),
     "header only": (wav_bytes(promised=3200, data=b""), "is truncated"),
     "0 channels": (wav_bytes(channels=0), "channel count is zero"),
@@ -234,12 +235,43 @@ def test_a_bad_file_among_good_ones(tmp_path, call):
     assert not (tmp_path / "strict" / "c.wav").exists()
 
 
+@pytest.mark.parametrize("target", ["-", "out.wav"])
+@pytest.mark.parametrize("raw", [[], ["--raw-rate", "48000"]])
+def test_a_pipe_without_a_byte(tmp_path, model_path, target, raw):
+    command = [sys.executable, "-m", "rtaudio", "denoise", "-", "-o", target, *raw]
+    done = subprocess.run(
+        [*command, "-m", model_path], input="", capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    check_sentence(done.stderr, "stdin is empty (0 bytes); was the program before it started?")
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_without_frames_is_told(tmp_path, call):
+    path = write(tmp_path / "in.wav", seconds=0)
+    code, err = call("denoise", path, "-o", tmp_path / "out.wav", "--quiet")
+    assert code == 0
+    check_sentence(err, "warning", "in.wav holds no audio (0 frames)")
+    code, err = call("denoise", path, "-o", tmp_path / "strict.wav", "--strict")
+    assert code == 1
+    check_sentence(err, "no audio")
+
+
+def test_an_audio_file_as_the_model(tmp_path, call):
+    path = write(tmp_path / "in.wav")
+    code, err = call("denoise", path, "-m", path)
+    assert code == 1
+    check_sentence(err, "in.wav is a WAV file, not a model")
+
+
 WRONG_CALLS = [
     ([], "name a recording"),
     (["a.wav", "--bogus"], "--bogus"),
     (["a.wav", "-a", "loud"], "'loud'"),
     (["a.wav", "-a", "-3"], "'-3'"),
     (["a.wav", "-a", "nan"], "'nan'"),
+    (["a.wav", "-a", "500"], "takes 0 to 120 dB"),
     (["a.wav", "-j", "0"], "'0'"),
     (["a.wav", "-o", "x.wav", "-d", "y"], "one of them"),
     (["a.wav", "b.wav", "-o", "x.wav"], "-d DIRECTORY"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import soundfile
 
 import rtaudio
 from rtaudio.cli.main import main
+from rtaudio.cli.progress import Reporter
 
 from .audio_files import speechlike, wav_bytes, write
 
@@ -281,6 +284,28 @@ def test_help_needs_no_engine():
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     for module in ("numpy", "rich", "soundfile", "rtaudio._native"):
         assert module not in out.split()
+
+
+def test_the_bar_is_calm_and_results_look_the_same_everywhere(tmp_path, monkeypatch, denoise):
+    class Terminal(io.StringIO):
+        encoding = "utf-8"
+
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    path = write(tmp_path / "in.wav")
+    for stderr in (Terminal(), io.StringIO()):
+        monkeypatch.setattr("sys.stderr", stderr)
+        assert denoise(path, "-o", tmp_path / "out.wav") == 0
+        assert "in.wav -> " in stderr.getvalue()
+    monkeypatch.setattr("sys.stderr", Terminal())
+    with Reporter("rtaudio denoise", quiet=False, num_files=1) as report:
+        report.begin("half", 100)(50)
+    colours = re.findall(r"\x1b\[([0-9;]*)m━", sys.stderr.getvalue())
+    assert "36" in colours
+    assert not {"31", "91", "38;5;197"} & set(colours)
 
 
 def test_paths_with_odd_names(tmp_path, denoise):

@@ -68,6 +68,14 @@ def test_wrong_arrays_are_refused_and_change_nothing(model: Model, name: str, ca
     np.testing.assert_array_equal(stream.push(x), other.push(x))
 
 
+@pytest.mark.parametrize("shape", [(1, 4800), (2, 4800), (1, 65)])
+def test_a_transposed_signal_is_told(model: Model, shape: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=r"which is \(frames, channels\); is it transposed"):
+        model(np.zeros(shape, np.float32))
+    assert model(np.zeros((1, 2), np.float32)).shape == (1, 2)
+    assert model(np.zeros((65, 65), np.float32)).shape == (65, 65)
+
+
 def test_arrays_of_any_layout_give_the_same(model: Model) -> None:
     x = noise(4000, 2)
     wanted = model.stream(RATE, 2).push(x)
