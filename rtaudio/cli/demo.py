@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from rtaudio.cli.main import INTERRUPTED, fail
+
 DESCRIPTION = """\
 Denoise a short recording and write, side by side: the noisy and the cleaned WAV,
 their spectrograms, and one HTML page to switch between them while they play.
@@ -33,12 +35,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import rtaudio
     from rtaudio.cli.denoise import check_makes_audio
+    from rtaudio.cli.interrupt import catch_interrupts
     from rtaudio.demo.run import latency_parts, milliseconds, run_demo, shipped_recording
+    from rtaudio.io import CancelledError
 
     model = rtaudio.load(args.model or rtaudio.DEFAULT_DENOISER)
     check_makes_audio(model)
     recording = Path(args.input) if args.input else shipped_recording()
-    demo = run_demo(model, recording, Path(args.output), shipped=not args.input, on_step=print)
+    with catch_interrupts() as interrupt:
+        try:
+            demo = run_demo(
+                model,
+                recording,
+                Path(args.output),
+                shipped=not args.input,
+                on_step=print,
+                cancelled=interrupt,
+            )
+        except CancelledError:
+            return fail("rtaudio demo", "interrupted; no unfinished output was left", INTERRUPTED)
     measured = demo.measured
     parts = latency_parts(measured.latency, measured.sample_rate)
     rows = [
@@ -46,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
         ("model", f"{model.name}, {model.num_parameters / 1e6:.2f} million parameters"),
         (
             "speed",
-            f"RTF {measured.rtf:.4f}, {1 / measured.rtf:,.0f}x faster than real time on one core",
+            f"{1 / measured.rtf:,.0f}x faster than real time on one core "
+            f"(RTF {measured.rtf:.4f} median, {measured.mean_rtf:.4f} mean)",
         ),
         (
             "latency",
@@ -55,9 +71,9 @@ def run(args: argparse.Namespace) -> int:
         ),
         (
             "time budget",
-            f"{100 * measured.budget_share:.2g} % used: {milliseconds(measured.p50)} of "
+            f"{100 * measured.rtf:.2g} % used: {milliseconds(measured.p50)} of "
             f"{milliseconds(measured.block_seconds)} per block "
-            f"({milliseconds(measured.p999)} at p99.9)",
+            f"(median; {milliseconds(measured.mean)} mean, {milliseconds(measured.p999)} p99.9)",
         ),
     ]
     for name, text in rows:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -17,8 +19,8 @@ from rtaudio.demo.page import Figure, Page, write_page
 from rtaudio.demo.plot import has_matplotlib, save_plot
 from rtaudio.demo.spectrogram import Spectrogram
 from rtaudio.errors import AudioFileError
-from rtaudio.io import FileSink, FileSource
-from rtaudio.io.sink import make_folder
+from rtaudio.io import CancelledError, FileSink, FileSource
+from rtaudio.io.sink import make_folder, write_error
 
 if TYPE_CHECKING:
     from rtaudio.runtime.latency import Latency
@@ -38,16 +40,21 @@ class Measured:
     model_name: str
     sample_rate: int
     audio_seconds: float
-    rtf: float
     block_seconds: float
+    mean: float
     p50: float
     p999: float
     latency: Latency
 
     @property
-    def budget_share(self) -> float:
-        """What a typical block takes of the time there is for one."""
+    def rtf(self) -> float:
+        """What the median block takes of the time there is for one."""
         return self.p50 / self.block_seconds
+
+    @property
+    def mean_rtf(self) -> float:
+        """Of all blocks: with what else the machine did in between."""
+        return self.mean / self.block_seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +96,16 @@ def read_start(path: Path) -> tuple[FloatArray, int, bool]:
         return np.concatenate(blocks), source.sample_rate, longer
 
 
-def measure(model: Model, audio: FloatArray, sample_rate: int) -> Measured:
-    """Feed the recording in blocks of one hop, as a sound card would, and time each."""
+def measure(
+    model: Model,
+    audio: FloatArray,
+    sample_rate: int,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Measured:
+    """Feed the recording in blocks of one hop, as a sound card would, and time each.
+
+    Raises CancelledError.
+    """
     rate = sample_rate if model.supports_rate(sample_rate) else model.native_rate(sample_rate)
     latency = model.latency(rate)
     hop = latency.hop
@@ -104,13 +119,14 @@ def measure(model: Model, audio: FloatArray, sample_rate: int) -> Measured:
                 before = time.perf_counter()
                 stream.process(audio[first : first + hop])
                 times.append(time.perf_counter() - before)
+                _check(cancelled)
     ordered = np.sort(times) if times else np.zeros(1)
     return Measured(
         model_name=model.name,
         sample_rate=rate,
         audio_seconds=len(audio) / sample_rate,
-        rtf=float(ordered.mean() * rate / hop),
         block_seconds=hop / rate,
+        mean=float(ordered.mean()),
         p50=float(np.quantile(ordered, 0.5)),
         p999=float(np.quantile(ordered, 0.999)),
         latency=latency,
@@ -124,27 +140,69 @@ def run_demo(
     *,
     shipped: bool,
     on_step: Callable[[str], None] = lambda _step: None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Demo:
-    """Writes noisy.wav, denoised.wav, index.html and, with matplotlib, spectrograms.png."""
+    """Writes noisy.wav, denoised.wav, index.html and, with matplotlib, spectrograms.png.
+
+    All of them or none: CancelledError, as any other, leaves the folder as it was.
+    """
     audio, sample_rate, longer = read_start(recording)
     if longer:
         on_step(f"{recording} is longer than a minute; the first minute is used")
+    with _all_or_nothing(folder) as unfinished:
+        measured = measure(model, audio, sample_rate, cancelled)
+        cleaned = model(audio, sample_rate)
+        names = ["noisy.wav", "denoised.wav"]
+        for name, sound in zip(names, (audio, cleaned), strict=True):
+            _check(cancelled)
+            _save(unfinished / name, sound, sample_rate)
+        if has_matplotlib():
+            before, after = Spectrogram(sample_rate), Spectrogram(sample_rate)
+            before.push(audio)
+            after.push(cleaned)
+            _check(cancelled)
+            names.append("spectrograms.png")
+            title = f"{recording.name}, {model.name}"
+            save_plot(unfinished / names[-1], title, before, after)
+        _check(cancelled)
+        page = _page(model, measured, audio, cleaned, sample_rate, shipped, recording)
+        write_page(unfinished / "index.html", page)
+        _check(cancelled)
+    return Demo(
+        measured=measured,
+        files=tuple(folder / name for name in names),
+        page=folder / "index.html",
+        drew_plot=len(names) == 3,
+    )
+
+
+def _check(cancelled: Callable[[], bool]) -> None:
+    if cancelled():
+        raise CancelledError
+
+
+@contextmanager
+def _all_or_nothing(folder: Path) -> Iterator[Path]:
+    """A hidden folder in `folder` whose files move up where nothing is raised; gone in any case.
+
+    Folders that had to be made go again too.
+    """
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
     make_folder(folder)
-    measured = measure(model, audio, sample_rate)
-    cleaned = model(audio, sample_rate)
-    files = []
-    for name, sound in (("noisy.wav", audio), ("denoised.wav", cleaned)):
-        _save(folder / name, sound, sample_rate)
-        files.append(folder / name)
-    if has_matplotlib():
-        before, after = Spectrogram(sample_rate), Spectrogram(sample_rate)
-        before.push(audio)
-        after.push(cleaned)
-        files.append(folder / "spectrograms.png")
-        save_plot(files[-1], f"{recording.name}, {model.name}", before, after)
-    page = folder / "index.html"
-    write_page(page, _page(model, measured, audio, cleaned, sample_rate, shipped, recording))
-    return Demo(measured=measured, files=tuple(files), page=page, drew_plot=len(files) == 3)
+    try:
+        try:
+            unfinished = tempfile.TemporaryDirectory(prefix=".", suffix=".part", dir=folder)
+        except OSError as error:
+            raise write_error(folder / "index.html", error) from None
+        with unfinished as name:
+            yield Path(name)
+            for path in sorted(Path(name).iterdir()):
+                path.replace(folder / path.name)
+    except BaseException:
+        for each in made:
+            with suppress(OSError):
+                each.rmdir()
+        raise
 
 
 def _save(path: Path, audio: FloatArray, sample_rate: int) -> None:
@@ -185,7 +243,8 @@ def _page(
             name="Speed on one core",
             value=f"{1 / measured.rtf:,.0f}×",
             unit="real time",
-            note=f"Real-time factor {measured.rtf:.4f}, in blocks of {block} from Python",
+            note=f"Real-time factor {measured.rtf:.4f} (median; mean {measured.mean_rtf:.4f}), "
+            f"in blocks of {block} from Python",
         ),
         Figure(
             name="Algorithmic latency",
@@ -194,9 +253,10 @@ def _page(
         ),
         Figure(
             name="Share of the time budget",
-            value=f"{100 * measured.budget_share:.2g} %",
-            share=measured.budget_share,
-            note=f"{milliseconds(measured.p50)} of {block} for a typical block, "
+            value=f"{100 * measured.rtf:.2g} %",
+            share=measured.rtf,
+            note=f"{milliseconds(measured.p50)} of {block} for the median block, "
+            f"{milliseconds(measured.mean)} in the mean, "
             f"{milliseconds(measured.p999)} for the slowest of 1000",
         ),
     )

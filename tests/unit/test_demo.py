@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import zlib
 
 import numpy as np
 import pytest
 import soundfile
 
+import rtaudio.demo.run
 from rtaudio.cli.main import main
 from rtaudio.demo.page import Figure, Page, render, speech_gain
 from rtaudio.demo.png import spectrogram_png
@@ -29,6 +32,53 @@ def test_demo_of_an_own_recording(tmp_path, capsys, model_path):
     assert names == {"noisy.wav", "denoised.wav", "index.html"}
     assert soundfile.info(out / "denoised.wav").frames == 32_000
     assert max(map(len, text.splitlines())) <= max(80, len(str(out)) + 60)
+
+
+def test_speed_and_budget_are_of_one_statistic(tmp_path, capsys, model_path):
+    path = write(tmp_path / "talk.wav", seconds=1)
+    assert main(["demo", str(path), "-o", str(tmp_path), "-m", str(model_path)]) == 0
+    text = capsys.readouterr().out
+    speed, rtf = re.search(r"([\d,]+)x faster .*RTF ([\d.]+) median, [\d.]+ mean", text).groups()
+    share = re.search(r"([\d.]+) % used: .*\(median; .* mean", text)[1]
+    assert float(speed.replace(",", "")) * float(share) == pytest.approx(100, rel=0.08)
+    assert 100 * float(rtf) == pytest.approx(float(share), rel=0.08, abs=0.006)
+    page = (tmp_path / "index.html").read_text()
+    assert f"Real-time factor {rtf} (median; mean" in page
+    assert "for the median block" in page
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("step", ["measure", "write_page"])
+def test_an_interrupted_demo_leaves_nothing(
+    tmp_path, capsys, monkeypatch, number, step, model_path
+):
+    """The signal arrives while a step works; it must not end the process in between."""
+    original = getattr(rtaudio.demo.run, step)
+
+    def interrupted(*arguments, **options):
+        made = list((tmp_path / "a" / "out").glob(".*.part/*"))
+        assert bool(made) == (step == "write_page")
+        os.kill(os.getpid(), number)
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(rtaudio.demo.run, step, interrupted)
+    path = write(tmp_path / "talk.wav", seconds=1)
+    arguments = ["demo", path, "-o", tmp_path / "a" / "out", "-m", model_path]
+    assert main([str(each) for each in arguments]) == 130
+    assert "interrupted; no unfinished output was left" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failed_demo_keeps_what_was_there(tmp_path, monkeypatch, model_path):
+    def fail(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(rtaudio.demo.run, "write_page", fail)
+    path = write(tmp_path / "talk.wav", seconds=1)
+    (tmp_path / "noisy.wav").write_bytes(b"precious")
+    assert main(["demo", str(path), "-o", str(tmp_path), "-m", str(model_path)]) == 1
+    assert (tmp_path / "noisy.wav").read_bytes() == b"precious"
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_page_is_self_contained_and_safe():
