@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
+def fancy(text: str, plain: str) -> str:
+    """`text` where stderr can show it."""
+    try:
+        text.encode(sys.stderr.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return plain
+    return text
+
+
 class Reporter:
     """Lines and bars for one or several recordings; safe to call from several threads."""
 
