@@ -52,11 +52,17 @@ class Model:
         tensors: collections.abc.Mapping[
             str, typing.Annotated[numpy.typing.ArrayLike, numpy.float32]
         ],
+        precision: str = "fp32",
+        input_ranges: collections.abc.Mapping[
+            str, collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+        ] = {},
     ) -> None:
         """
-        ValueError, with a sentence, for a program that cannot run.
+        ValueError, with a sentence, for a program that cannot run. Precision 'calibrate' is fp32 and notes input_ranges while it runs, which int8 needs.
         """
     def output_length(self, source_length: typing.SupportsInt | typing.SupportsIndex) -> int: ...
+    @property
+    def input_ranges(self) -> dict[str, list[float]]: ...
 
 class Stream:
     """

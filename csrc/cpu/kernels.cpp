@@ -19,6 +19,8 @@ RTA_HD std::ptrdiff_t padded_row(int channels) {
 #include "cpu/elementwise.inl"
 #include "cpu/fft.inl"
 #include "cpu/matmul.inl"
+
+#include "cpu/dot.inl"
 #include "cpu/recurrent.inl"
 
 // These use the ones above.

@@ -18,6 +18,17 @@
 
 namespace rtaudio {
 
+// What a matrix's weights are stored in and how it is multiplied. The panels below hold for each k
+// bf16: 16-bit weights, which become fp32 again exactly; sums as in fp32;
+// bf16dot: pairs of k (the last may be half zero), inputs rounded to bf16 as well; S = 1 and
+//   sum = fma(w[2i], x[2i], fma(w[2i + 1], x[2i + 1], sum)), denormals zero: vdpbf16ps;
+// int8: quads of k, whole numbers -127..127; their sum is exact, so its order is free.
+// Every format but v2's fp32 sums gives the same bits at every level.
+enum class WeightFormat : std::int32_t { fp32, bf16, bf16dot, int8 };
+
+// The deepest matrix that bf16dot and int8 take: a frame's inputs are rounded on the stack.
+constexpr int kMaxDotDepth = 4096;
+
 // Weights of a matrix [outputs, depth], packed in panels of up to 64 outputs. A panel of
 // 16 * v outputs (v = 1..4, the last panel may be narrower) stores for each k its 16 * v weights,
 // one after the other; missing outputs are zero. The bias is padded to a multiple of 16.
@@ -25,8 +36,14 @@ struct PackedMatrix {
   int outputs;
   int depth;             // K = taps * inputs, k = tap * inputs + channel
   int splits;            // S in {1, 2, 4}
-  const float* weights;  // 64-byte aligned
+  const float* weights;  // 64-byte aligned; null in formats other than fp32
   const float* bias;     // 64-byte aligned, padded; never null (zeros where a layer has no bias)
+  WeightFormat format = WeightFormat::fp32;
+  const void* narrow = nullptr;         // the weights of the other formats
+  const float* input_scales = nullptr;  // int8, padded: an input is the whole number near x * scale
+  const float* scales = nullptr;  // int8, padded: output = scale * sum of whole products + bias
+  const std::int32_t* sums = nullptr;  // int8, padded: each output's sum of weights
+  float* largest_inputs = nullptr;  // where to note each input's largest |x|, on calibration runs
 };
 
 // The rows a matrix is applied to: frame t reads, for each tap, `inputs` floats from

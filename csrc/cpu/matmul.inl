@@ -1,8 +1,8 @@
 // Matrix times rows. See the numbers rules in kernels.h: every path below forms the same sums.
 
 // acc[f][v] += sum over k of w[k][v] * x[f][k], k rising.
-template <int F, int V>
-RTA_HD void accumulate(Vec (&acc)[F][V], const float* w, std::ptrdiff_t w_step, const float* x,
+template <int F, int V, class W>
+RTA_HD void accumulate(Vec (&acc)[F][V], const W* w, std::ptrdiff_t w_step, const float* x,
                        std::ptrdiff_t frame_step, int count) {
   for (int k = 0; k < count; ++k) {
     Vec weights[V];
@@ -35,8 +35,8 @@ struct Cursor {
 };
 
 // The same over the next `depth` of the cursor, which may span taps.
-template <int F, int V>
-RTA_HD void accumulate_taps(Vec (&acc)[F][V], const float*& w, std::ptrdiff_t w_step,
+template <int F, int V, class W>
+RTA_HD void accumulate_taps(Vec (&acc)[F][V], const W*& w, std::ptrdiff_t w_step,
                             const Rows& rows, Cursor& cursor, int depth) {
   while (depth > 0) {
     const int count = cursor.left < depth ? cursor.left : depth;
@@ -60,9 +60,24 @@ RTA_HD void add_to(Vec (&acc)[F][V], const Vec (&other)[F][V]) {
   }
 }
 
-// F frames times V vectors of outputs: w points at the first of them in the panel.
 template <int F, int V>
-void tile(const PackedMatrix& m, const float* w, std::ptrdiff_t w_step, int output,
+RTA_HD void store_tile(const PackedMatrix& m, const Vec (&sum)[F][V], int output, float* y,
+                       std::ptrdiff_t y_step) {
+  for (int f = 0; f < F; ++f) {
+    for (int v = 0; v < V; ++v) {
+      float* out = y + f * y_step + output + v * kLanes;
+      if (m.outputs >= kLanes) {
+        store(out, sum[f][v]);
+      } else {
+        store_first(out, m.outputs, sum[f][v]);
+      }
+    }
+  }
+}
+
+// F frames times V vectors of outputs: w, floats or bf16, points at the first of them in the panel.
+template <int F, int V, class W>
+void tile(const PackedMatrix& m, const W* w, std::ptrdiff_t w_step, int output,
           const Rows& rows, const float* x, float* y, std::ptrdiff_t y_step) {
   const int segment = m.splits == 1 ? m.depth : (m.depth + m.splits - 1) / m.splits;
   Cursor cursor(rows, x);
@@ -86,16 +101,7 @@ void tile(const PackedMatrix& m, const float* w, std::ptrdiff_t w_step, int outp
       add_to(sum, part);
     }
   }
-  for (int f = 0; f < F; ++f) {
-    for (int v = 0; v < V; ++v) {
-      float* out = y + f * y_step + output + v * kLanes;
-      if (m.outputs >= kLanes) {
-        store(out, sum[f][v]);
-      } else {
-        store_first(out, m.outputs, sum[f][v]);
-      }
-    }
-  }
+  store_tile(m, sum, output, y, y_step);
 }
 
 // The taps of one row side by side, in `buffer` unless they already are.
@@ -113,8 +119,8 @@ RTA_HD const float* gather_taps(const Rows& rows, const float* x, float* buffer)
 
 // One frame of a split matrix of V vectors: the S sums run side by side, so that they are not
 // bound by the latency of a single chain of fma.
-template <int S, int V>
-void split_frame(const PackedMatrix& m, const Rows& rows, const float* row, float* y) {
+template <int S, int V, class W>
+void split_frame(const PackedMatrix& m, const W* w, const Rows& rows, const float* row, float* y) {
   alignas(64) float buffer[kMaxGathered + kLanes];
   const float* x = gather_taps(rows, row, buffer);
   constexpr std::ptrdiff_t kStep = V * kLanes;
@@ -124,7 +130,6 @@ void split_frame(const PackedMatrix& m, const Rows& rows, const float* row, floa
   for (int s = 0; s < S; ++s) {
     for (int v = 0; v < V; ++v) acc[s][v] = s == 0 ? load(m.bias + v * kLanes) : zero();
   }
-  const float* w = m.weights;
   for (std::ptrdiff_t k = 0; k < shortest; ++k, w += kStep) {
     for (int s = 0; s < S; ++s) {
       const Vec value(x[s * segment + k]);
@@ -166,8 +171,8 @@ constexpr int kMostFrames = 8;
 constexpr int kMostFrames = 2;
 #endif
 
-template <int kFrames, int V>
-RTA_HD void tiles(const PackedMatrix& m, const float* w, int output, const Rows& rows, float* y,
+template <int kFrames, int V, class W>
+RTA_HD void tiles(const PackedMatrix& m, const W* w, int output, const Rows& rows, float* y,
                   std::ptrdiff_t y_step, int& t, int num_frames) {
   constexpr int F = kFrames < kMostFrames ? kFrames : kMostFrames;
   constexpr int kColumns = kWide || F == 1 ? V : 1;
@@ -178,8 +183,8 @@ RTA_HD void tiles(const PackedMatrix& m, const float* w, int output, const Rows&
     }
   }
 }
-template <int V>
-void panel(const PackedMatrix& m, const float* w, int output, const Rows& rows, float* y,
+template <int V, class W>
+void panel(const PackedMatrix& m, const W* w, int output, const Rows& rows, float* y,
            std::ptrdiff_t y_step, int num_frames) {
   int t = 0;
   tiles < kWide&& V != 2 && V<4 ? 8 : 6, V>(m, w, output, rows, y, y_step, t, num_frames);
@@ -187,7 +192,7 @@ void panel(const PackedMatrix& m, const float* w, int output, const Rows& rows, 
   if constexpr (V <= 2) {
     if (m.splits == 4 / V && m.depth <= kMaxGathered) {
       for (; t < num_frames; ++t) {
-        split_frame<4 / V, V>(m, rows, rows.data + t * rows.frame_step, y + t * y_step);
+        split_frame<4 / V, V>(m, w, rows, rows.data + t * rows.frame_step, y + t * y_step);
       }
       return;
     }
@@ -195,11 +200,12 @@ void panel(const PackedMatrix& m, const float* w, int output, const Rows& rows, 
   tiles<1, V>(m, w, output, rows, y, y_step, t, num_frames);
 }
 
-void matmul(const PackedMatrix& m, const Rows& rows, float* y, std::ptrdiff_t y_step,
-            int num_frames) {
+template <class W>
+void panels(const PackedMatrix& m, const W* weights, const Rows& rows, float* y,
+            std::ptrdiff_t y_step, int num_frames) {
   const int vectors = (m.outputs + kLanes - 1) / kLanes;
   for (int v = 0; v < vectors; v += 4) {
-    const float* w = m.weights + static_cast<std::ptrdiff_t>(v) * kLanes * m.depth;
+    const W* w = weights + static_cast<std::ptrdiff_t>(v) * kLanes * m.depth;
     const int output = v * kLanes;
     switch (vectors - v) {
       case 1:

@@ -1,10 +1,56 @@
 #include "cpu/pack.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace rtaudio {
+namespace {
+
+// Rounded to the nearest bf16, ties to even.
+std::uint16_t to_half(float x) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  return static_cast<std::uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+}
+
+// How many weights of one row stand side by side.
+std::size_t group_of(WeightFormat format) {
+  return format == WeightFormat::bf16dot ? 2 : format == WeightFormat::int8 ? 4 : 1;
+}
+
+WeightFormat fitting(WeightFormat wanted, int outputs, int depth) {
+  const bool dot = wanted == WeightFormat::bf16dot || wanted == WeightFormat::int8;
+  return dot && (outputs < 16 || depth < 16 || depth > kMaxDotDepth) ? WeightFormat::fp32 : wanted;
+}
+
+// The panels of kernels.h: at(row, k) is one weight.
+template <class T, class F>
+void fill_panels(T* to, std::size_t rows, std::size_t columns, std::size_t group, const F& at) {
+  const std::size_t padded = (rows + 15) / 16 * 16, groups = (columns + group - 1) / group;
+  for (std::size_t panel = 0; panel < padded; panel += 64) {
+    const std::size_t width = std::min<std::size_t>(64, padded - panel);
+    T* out = to + panel * groups * group;
+    for (std::size_t row = panel; row < std::min(panel + width, rows); ++row) {
+      for (std::size_t k = 0; k < columns; ++k) {
+        out[(k / group * width + (row - panel)) * group + k % group] = at(row, k);
+      }
+    }
+  }
+}
+
+// An input that hardly moved on the calibration run must not be cut off when it does.
+std::vector<float> usable_ranges(const float* ranges, std::size_t count) {
+  const float largest = *std::max_element(ranges, ranges + count);
+  std::vector<float> usable(ranges, ranges + count);
+  for (float& range : usable) range = largest > 0.0f ? std::fmax(range, largest / 256.0f) : 1.0f;
+  return usable;
+}
+
+}  // namespace
 
 AlignedFloats make_aligned_floats(std::size_t n) {
   auto* p = static_cast<float*>(::operator new[](n * sizeof(float), std::align_val_t{64}));
@@ -12,27 +58,69 @@ AlignedFloats make_aligned_floats(std::size_t n) {
   return AlignedFloats(p);
 }
 
-PackedWeights pack_matrix(const float* weights, int outputs, int depth, const float* bias) {
+PackedWeights pack_matrix(const float* weights, int outputs, int depth, const float* bias,
+                          const MatrixFormat& wanted) {
   if (outputs < 1 || depth < 1) {
     throw std::invalid_argument("a matrix of " + std::to_string(outputs) + " outputs and depth " +
                                 std::to_string(depth) + " cannot be packed: both must be >= 1");
   }
   const auto rows = static_cast<std::size_t>(outputs), columns = static_cast<std::size_t>(depth);
   const std::size_t padded = (rows + 15) / 16 * 16;
-  const std::size_t num_floats = padded * columns + padded;
+  const WeightFormat format = fitting(wanted.format, outputs, depth);
+  const std::size_t group = group_of(format);
+  const std::size_t bytes = format == WeightFormat::fp32 ? 4 : format == WeightFormat::int8 ? 1 : 2;
+  const std::size_t weight_floats = padded * ((columns + group - 1) / group * group) * bytes / 4;
+  const bool is_int8 = format == WeightFormat::int8;
+  const std::size_t num_floats =
+      weight_floats + padded +
+      (is_int8 ? 2 * padded + static_cast<std::size_t>(wanted.num_inputs + 15) / 16 * 16 : 0);
   AlignedFloats storage = make_aligned_floats(num_floats);
-  float* bias_out = storage.get() + padded * columns;
+  float* bias_out = storage.get() + weight_floats;
   if (bias != nullptr) std::copy_n(bias, rows, bias_out);
-  for (std::size_t panel = 0; panel < padded; panel += 64) {
-    const std::size_t width = std::min<std::size_t>(64, padded - panel);
-    float* out = storage.get() + panel * columns;
-    for (std::size_t row = panel; row < std::min(panel + width, rows); ++row) {
-      for (std::size_t k = 0; k < columns; ++k) {
-        out[k * width + (row - panel)] = weights[row * columns + k];
-      }
-    }
+  const auto weight = [&](std::size_t row, std::size_t k) { return weights[row * columns + k]; };
+
+  PackedMatrix matrix{outputs, depth, num_splits(outputs, depth), nullptr, bias_out, format};
+  matrix.largest_inputs = wanted.largest_inputs;
+  if (format == WeightFormat::fp32) {
+    fill_panels(storage.get(), rows, columns, group, weight);
+    matrix.weights = storage.get();
+    return PackedWeights(std::move(storage), matrix, num_floats);
   }
-  const PackedMatrix matrix{outputs, depth, num_splits(outputs, depth), storage.get(), bias_out};
+  matrix.narrow = storage.get();
+  if (format != WeightFormat::int8) {
+    fill_panels(reinterpret_cast<std::uint16_t*>(storage.get()), rows, columns, group,
+                [&](std::size_t row, std::size_t k) { return to_half(weight(row, k)); });
+    return PackedWeights(std::move(storage), matrix, num_floats);
+  }
+  // The inputs' scales go into the weights, so that one sum of whole numbers serves all of them.
+  const auto num_inputs = static_cast<std::size_t>(wanted.num_inputs);
+  const std::vector<float> ranges = usable_ranges(wanted.input_ranges, num_inputs);
+  float* scales = bias_out + padded;
+  auto* sums = reinterpret_cast<std::int32_t*>(scales + padded);
+  float* input_scales = scales + 2 * padded;
+  for (std::size_t c = 0; c < num_inputs; ++c) input_scales[c] = 127.0f / ranges[c];
+  const auto scaled = [&](std::size_t row, std::size_t k) {
+    return weight(row, k) * ranges[k % num_inputs];
+  };
+  for (std::size_t row = 0; row < rows; ++row) {
+    float largest = 0.0f;
+    for (std::size_t k = 0; k < columns; ++k) {
+      largest = std::fmax(largest, std::fabs(scaled(row, k)));
+    }
+    scales[row] = largest / 127.0f;
+  }
+  fill_panels(reinterpret_cast<std::int8_t*>(storage.get()), rows, columns, group,
+              [&](std::size_t row, std::size_t k) {
+                const float ratio = scales[row] > 0.0f ? scaled(row, k) / scales[row] : 0.0f;
+                const auto whole =
+                    static_cast<std::int8_t>(std::clamp(std::nearbyint(ratio), -127.0f, 127.0f));
+                sums[row] += whole;
+                return whole;
+              });
+  for (std::size_t row = 0; row < rows; ++row) scales[row] /= 127.0f;
+  matrix.input_scales = input_scales;
+  matrix.scales = scales;
+  matrix.sums = sums;
   return PackedWeights(std::move(storage), matrix, num_floats);
 }
 

@@ -21,6 +21,15 @@ constexpr int num_splits(int outputs, int depth) {
   return outputs > 16 ? 2 : 4;
 }
 
+// How a matrix is stored. int8 needs the largest |x| of each input (k and k + num_inputs are the
+// same one at two taps), found on a calibration run; `largest_inputs`: where such a run notes it.
+struct MatrixFormat {
+  WeightFormat format = WeightFormat::fp32;
+  const float* input_ranges = nullptr;
+  int num_inputs = 0;
+  float* largest_inputs = nullptr;
+};
+
 class PackedWeights {
  public:
   PackedWeights(AlignedFloats storage, PackedMatrix matrix, std::size_t num_floats)
@@ -34,8 +43,10 @@ class PackedWeights {
   std::size_t num_floats_;
 };
 
-// weights: [outputs][depth], bias: [outputs] or null. Throws std::invalid_argument for a size
-// below 1.
-PackedWeights pack_matrix(const float* weights, int outputs, int depth, const float* bias);
+// weights: [outputs][depth], bias: [outputs] or null. Matrices of less than 16 outputs or inputs,
+// or deeper than kMaxDotDepth, stay fp32 where bf16dot or int8 is asked for. Throws
+// std::invalid_argument for a size below 1.
+PackedWeights pack_matrix(const float* weights, int outputs, int depth, const float* bias,
+                          const MatrixFormat& format = {});
 
 }  // namespace rtaudio

@@ -5,7 +5,26 @@
 
 #include <cstddef>
 
+#include <cstdint>
+
 #include "core/vecmath.h"
+
+namespace rtaudio {
+namespace {
+
+using Half = std::uint16_t;  // a bf16: the upper half of a float's bits
+
+// A pair of bf16 in each word: what vdpbf16ps does. The products are exact.
+template <class V, class I>
+RTA_HD V dot_halves_by_fma(V sum, I w, I x) {
+  const I upper(static_cast<int>(0xffff0000u));
+  sum = fma(as_float(w & upper), as_float(x & upper), sum);
+  return fma(as_float(shift_left<16>(w)), as_float(shift_left<16>(x)), sum);
+}
+
+}  // namespace
+}  // namespace rtaudio
+
 #if defined(__AVX512F__)
 #include "cpu/simd_v4.h"
 #elif defined(__AVX2__)
@@ -16,6 +35,20 @@
 
 namespace rtaudio {
 namespace {
+
+#if !defined(__AVX512F__)
+// The low halves, and the low bytes, of the first n words.
+RTA_HD void store_halves(Half* p, int n, Int a) {
+  std::int32_t words[kLanes];
+  __builtin_memcpy(words, &a, sizeof words);
+  for (int i = 0; i < n; ++i) p[i] = static_cast<Half>(words[i]);
+}
+RTA_HD void store_bytes(std::int8_t* p, int n, Int a) {
+  std::int32_t words[kLanes];
+  __builtin_memcpy(words, &a, sizeof words);
+  for (int i = 0; i < n; ++i) p[i] = static_cast<std::int8_t>(words[i]);
+}
+#endif
 
 RTA_HD Vec zero() { return Vec(0.0f); }
 

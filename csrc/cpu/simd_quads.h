@@ -156,6 +156,38 @@ RTA_HD Int shift_right(Int a) {
 }
 RTA_HD Vec abs(Vec a) { return as_float(as_int(a) & Int(0x7fffffff)); }
 
+// Sixteen words of 32 bits each.
+RTA_HD Int load_words(const void* p) {
+  Int a;
+  std::memcpy(&a, p, sizeof a);
+  return a;
+}
+RTA_HD Vec load(const Half* p) {
+  return quads<Vec>([&](int i) {
+    const Half* h = p + 4 * i;
+    return reinterpret_cast<Floats>(Words{h[0], h[1], h[2], h[3]} << 16);
+  });
+}
+constexpr bool kUnsignedBytes = false;
+RTA_HD Ints dot_bytes(Ints w, Ints x) {
+#if defined(__aarch64__)
+  const int8x16_t a = vreinterpretq_s8_s32(w), b = vreinterpretq_s8_s32(x);
+  const int32x4_t low = vpaddlq_s16(vmull_s8(vget_low_s8(a), vget_low_s8(b)));
+  const int32x4_t high = vpaddlq_s16(vmull_s8(vget_high_s8(a), vget_high_s8(b)));
+  return vpaddq_s32(low, high);
+#else  // bytes 0 and 2 of each word, then 1 and 3, as pairs of 16 bits
+  const auto a = reinterpret_cast<__m128i>(w), b = reinterpret_cast<__m128i>(x);
+  const __m128i even = _mm_madd_epi16(_mm_srai_epi16(_mm_slli_epi16(a, 8), 8),
+                                      _mm_srai_epi16(_mm_slli_epi16(b, 8), 8));
+  const __m128i odd = _mm_madd_epi16(_mm_srai_epi16(a, 8), _mm_srai_epi16(b, 8));
+  return reinterpret_cast<Ints>(_mm_add_epi32(even, odd));
+#endif
+}
+RTA_HD Int dot_bytes(Int sum, Int w, Int x) {
+  return sum + quads<Int>([&](int i) { return dot_bytes(w.q[i], x.q[i]); });
+}
+RTA_HD Vec dot_halves(Vec sum, Int w, Int x) { return dot_halves_by_fma(sum, w, x); }
+
 RTA_HD Vec reverse(Vec a) {
   return quads<Vec>([&](int i) {
     const Floats x = a.q[3 - i];

@@ -137,6 +137,29 @@ RTA_HD Int shift_right(Int a) {
   return {_mm256_srai_epi32(a.lo, N), _mm256_srai_epi32(a.hi, N)};
 }
 
+// Sixteen words of 32 bits each.
+RTA_HD Int load_words(const void* p) {
+  const auto* q = static_cast<const __m256i*>(p);
+  return {_mm256_loadu_si256(q), _mm256_loadu_si256(q + 1)};
+}
+RTA_HD Vec load(const Half* p) {
+  const auto* q = reinterpret_cast<const __m128i*>(p);
+  return as_float(shift_left<16>(
+      {_mm256_cvtepu16_epi32(_mm_loadu_si128(q)), _mm256_cvtepu16_epi32(_mm_loadu_si128(q + 1))}));
+}
+constexpr bool kUnsignedBytes = false;
+// Bytes 0 and 2 of each word, then 1 and 3, as pairs of 16 bits.
+RTA_HD __m256i dot_bytes(__m256i w, __m256i x) {
+  const __m256i even = _mm256_madd_epi16(_mm256_srai_epi16(_mm256_slli_epi16(w, 8), 8),
+                                         _mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8));
+  return _mm256_add_epi32(even,
+                          _mm256_madd_epi16(_mm256_srai_epi16(w, 8), _mm256_srai_epi16(x, 8)));
+}
+RTA_HD Int dot_bytes(Int sum, Int w, Int x) {
+  return sum + Int(dot_bytes(w.lo, x.lo), dot_bytes(w.hi, x.hi));
+}
+RTA_HD Vec dot_halves(Vec sum, Int w, Int x) { return dot_halves_by_fma(sum, w, x); }
+
 RTA_HD Vec reverse(Vec a) {
   const __m256i order = _mm256_set_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   return {_mm256_permutevar8x32_ps(a.hi, order), _mm256_permutevar8x32_ps(a.lo, order)};

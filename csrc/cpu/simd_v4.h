@@ -65,6 +65,38 @@ RTA_HD Int shift_right(Int a) {
   return _mm512_srai_epi32(a.v, N);
 }
 
+// Sixteen words of 32 bits each.
+RTA_HD Int load_words(const void* p) { return _mm512_loadu_si512(p); }
+RTA_HD Vec load(const Half* p) {
+  const __m512i wide =
+      _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  return as_float(shift_left<16>(wide));
+}
+// The low halves, and the low bytes, of the first n words.
+RTA_HD void store_halves(Half* p, int n, Int a) {
+  _mm512_mask_cvtepi32_storeu_epi16(p, first_lanes(n).v, a.v);
+}
+RTA_HD void store_bytes(std::int8_t* p, int n, Int a) {
+  _mm512_mask_cvtepi32_storeu_epi8(p, first_lanes(n).v, a.v);
+}
+#if defined(__AVX512VNNI__) && defined(__AVX512BF16__)
+constexpr bool kUnsignedBytes = true;  // inputs of dot_bytes are 128 larger
+RTA_HD Int dot_bytes(Int sum, Int w, Int x) { return _mm512_dpbusd_epi32(sum.v, x.v, w.v); }
+RTA_HD Vec dot_halves(Vec sum, Int w, Int x) {
+  return _mm512_dpbf16_ps(sum.v, reinterpret_cast<__m512bh>(w.v), reinterpret_cast<__m512bh>(x.v));
+}
+#else
+constexpr bool kUnsignedBytes = false;
+// Bytes 0 and 2 of each word, then 1 and 3, as pairs of 16 bits.
+RTA_HD Int dot_bytes(Int sum, Int w, Int x) {
+  const __m512i even = _mm512_madd_epi16(_mm512_srai_epi16(_mm512_slli_epi16(w.v, 8), 8),
+                                         _mm512_srai_epi16(_mm512_slli_epi16(x.v, 8), 8));
+  const __m512i odd = _mm512_madd_epi16(_mm512_srai_epi16(w.v, 8), _mm512_srai_epi16(x.v, 8));
+  return sum + Int(_mm512_add_epi32(even, odd));
+}
+RTA_HD Vec dot_halves(Vec sum, Int w, Int x) { return dot_halves_by_fma(sum, w, x); }
+#endif
+
 RTA_HD Vec reverse(Vec a) {
   const __m512i order = _mm512_set_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   return _mm512_permutexvar_ps(order, a.v);

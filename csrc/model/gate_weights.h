@@ -38,7 +38,8 @@ class GateWeights {
       biases[static_cast<std::size_t>(to)] = bias[o];
       std::copy_n(weight + std::ptrdiff_t{o} * depth, depth, rows.begin() + to * depth);
     }
-    return pack_matrix(rows.data(), gates * stride_, depth, biases.data());
+    return pack_matrix(rows.data(), gates * stride_, depth, biases.data(),
+                       context.format("weight_" + name, depth));
   }
 
   int inputs_;

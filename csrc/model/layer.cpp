@@ -1,5 +1,6 @@
 #include "model/layer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -48,6 +49,27 @@ const float* LayerContext::tensor(const std::string& slot, std::vector<std::int6
     fail("has a tensor of the wrong shape: " + named->second + " must be (" + wanted + ")");
   }
   return found->second.data.data();
+}
+
+MatrixFormat LayerContext::format(const std::string& slot, int num_inputs) const {
+  const auto named = spec().tensors.find(slot);
+  if (named == spec().tensors.end() || named->second.starts_with("constant.")) return {};
+  const std::string& name = named->second;
+  const auto count = static_cast<std::size_t>(num_inputs);
+  if (precision_.calibrate) {
+    std::vector<float>& ranges = precision_.input_ranges[name];  // a map's values stay in place
+    if (ranges.size() < count) ranges.assign(count, 0.0f);
+    return {WeightFormat::fp32, nullptr, 0, ranges.data()};
+  }
+  if (precision_.format != WeightFormat::int8) return {precision_.format};
+  const auto found = precision_.input_ranges.find(name);
+  const auto usable = [](float range) { return std::isfinite(range) && range >= 0.0f; };
+  if (found == precision_.input_ranges.end() || found->second.size() != count ||
+      !std::all_of(found->second.begin(), found->second.end(), usable)) {
+    throw std::invalid_argument("int8 needs the ranges of the inputs of '" + name +
+                                "'; calibrate the model first");
+  }
+  return {WeightFormat::int8, found->second.data(), num_inputs};
 }
 
 void LayerContext::require(bool condition, std::string_view what) const {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <stdexcept>
@@ -11,7 +12,7 @@
 #include <vector>
 
 #include "core/platform.h"
-#include "cpu/kernels.h"
+#include "cpu/pack.h"
 #include "model/program.h"
 
 namespace rtaudio {
@@ -60,10 +61,20 @@ class Layer {
                     std::span<const std::span<const float>> /*in*/) const {}
 };
 
+// What the matrices of a model are stored in. int8 needs `input_ranges`: the largest |x| of
+// each input of a matrix, by its tensor's name. A model built to `calibrate` (in fp32) notes them
+// while it runs, so it may run in one thread only.
+struct Precision {
+  WeightFormat format = WeightFormat::fp32;
+  bool calibrate = false;
+  std::map<std::string, std::vector<float>> input_ranges;
+};
+
 // What a layer is built from, with checks that fail in a sentence.
 class LayerContext {
  public:
-  LayerContext(const ProgramSpec& program, int index) : program_(program), index_(index) {}
+  LayerContext(const ProgramSpec& program, int index, Precision& precision)
+      : program_(program), index_(index), precision_(precision) {}
 
   const OperationSpec& spec() const {
     return program_.operations[static_cast<std::size_t>(index_)];
@@ -78,6 +89,9 @@ class LayerContext {
   const float* tensor(const std::string& slot, std::vector<std::int64_t> shape) const;
   const float* optional_tensor(const std::string& slot, std::vector<std::int64_t> shape) const;
 
+  // How the matrix in a slot is to be stored. Constants (filter banks, windows) stay fp32.
+  MatrixFormat format(const std::string& slot, int num_inputs) const;
+
   void require(bool condition, std::string_view what) const;
   void require_output(std::int64_t channels) const;
   void require_inputs(int count) const;
@@ -86,6 +100,7 @@ class LayerContext {
  private:
   const ProgramSpec& program_;
   int index_;
+  Precision& precision_;
 };
 
 // Throws std::invalid_argument for an unknown kind or a wrong size.

@@ -34,16 +34,17 @@ std::int64_t checked_size(const std::string& name, const Tensor& tensor) {
 
 }  // namespace
 
-Model::Model(const ProgramSpec& program)
+Model::Model(const ProgramSpec& program, Precision precision)
     : buffers_(program.buffers),
       input_(program.input),
       output_(program.output),
-      num_controls_(program.num_controls) {
+      num_controls_(program.num_controls),
+      precision_(std::move(precision)) {
   check(program);
   for (std::size_t i = 0; i < program.operations.size(); ++i) {
     const OperationSpec& spec = program.operations[i];
-    operations_.push_back({make_layer(LayerContext(program, static_cast<int>(i))), spec.inputs,
-                           spec.output, spec.control});
+    operations_.push_back({make_layer(LayerContext(program, static_cast<int>(i), precision_)),
+                           spec.inputs, spec.output, spec.control});
   }
 }
 

@@ -21,7 +21,9 @@ class Model {
 
   // Throws std::invalid_argument with a sentence for any program that cannot run: the input is
   // untrusted. Tensors are packed; the program is not needed afterwards.
-  explicit Model(const ProgramSpec& program);
+  explicit Model(const ProgramSpec& program, Precision precision = {});
+  Model(const Model&) = delete;  // matrices point at the ranges they note
+  Model& operator=(const Model&) = delete;
 
   const std::vector<BufferSpec>& buffers() const { return buffers_; }
   const std::vector<Operation>& operations() const { return operations_; }
@@ -30,6 +32,7 @@ class Model {
   int input_buffer() const { return input_; }
   int output_buffer() const { return output_; }
   int num_controls() const { return num_controls_; }
+  const Precision& precision() const { return precision_; }
 
   // Valid frames of each buffer for a source of that many frames.
   void lengths(std::int64_t source_length, std::vector<std::int64_t>& out) const;
@@ -43,6 +46,7 @@ class Model {
   int input_;
   int output_;
   int num_controls_;
+  Precision precision_;
   std::vector<Operation> operations_;
 };
 

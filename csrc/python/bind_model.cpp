@@ -20,15 +20,27 @@ namespace rtaudio {
 namespace {
 
 using Array = py::array_t<float, py::array::c_style>;
+constexpr const char* kPrecisionNames[] = {"fp32", "bf16", "bf16dot", "int8"};
 using BufferTuple = std::tuple<int, int, int>;
 using OperationTuple =
     std::tuple<std::string, std::vector<int>, int, std::map<std::string, std::int64_t>,
                std::map<std::string, double>, std::map<std::string, std::string>, int>;
 
+Precision make_precision(const std::string& name,
+                         const std::map<std::string, std::vector<float>>& ranges) {
+  if (name == "calibrate") return {WeightFormat::fp32, true, {}};
+  for (std::size_t i = 0; i < std::size(kPrecisionNames); ++i) {
+    if (name == kPrecisionNames[i]) return {static_cast<WeightFormat>(i), false, ranges};
+  }
+  throw std::invalid_argument("there is no precision '" + name + "'");
+}
+
 std::shared_ptr<Model> make_model(const std::vector<BufferTuple>& buffers,
                                   const std::vector<OperationTuple>& operations, int input,
                                   int output, int num_controls,
-                                  const std::map<std::string, Array>& tensors) {
+                                  const std::map<std::string, Array>& tensors,
+                                  const std::string& precision,
+                                  const std::map<std::string, std::vector<float>>& input_ranges) {
   ProgramSpec program{{}, {}, input, output, num_controls, {}};
   for (const auto& [channels, frames, delay] : buffers) {
     program.buffers.push_back({channels, frames, delay});
@@ -42,7 +54,7 @@ std::shared_ptr<Model> make_model(const std::vector<BufferTuple>& buffers,
     tensor.data.assign(array.data(), array.data() + array.size());
     program.tensors.emplace(name, std::move(tensor));
   }
-  return std::make_shared<Model>(program);
+  return std::make_shared<Model>(program, make_precision(precision, input_ranges));
 }
 
 // Frames of `x`, which is (frames,) where a frame is one number wide, else (frames, width).
@@ -245,7 +257,12 @@ void bind_model(py::module_& module) {
       module, "Model", "A checked program with packed weights; shared by streams and threads.")
       .def(py::init(&make_model), py::arg("buffers"), py::arg("operations"), py::arg("input"),
            py::arg("output"), py::arg("num_controls"), py::arg("tensors"),
-           "ValueError, with a sentence, for a program that cannot run.")
+           py::arg("precision") = "fp32",
+           py::arg("input_ranges") = std::map<std::string, std::vector<float>>(),
+           "ValueError, with a sentence, for a program that cannot run. Precision 'calibrate' is "
+           "fp32 and notes input_ranges while it runs, which int8 needs.")
+      .def_property_readonly("input_ranges",
+                             [](const Model& m) { return m.precision().input_ranges; })
       .def("output_length", &Model::output_length, py::arg("source_length"));
 
   py::register_local_exception_translator([](std::exception_ptr thrown) {

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from rtaudio.bench.hardware import Peak, describe_machine, measure_peak
 from rtaudio.bench.peers import Peer
+from rtaudio.runtime.laws import fp32_error_db
+from rtaudio.runtime.native import WEIGHT_BYTES
 
 if TYPE_CHECKING:
     from rtaudio.runtime.model import Model
@@ -104,7 +106,7 @@ def run_denoise(
                 )
             )
         _interleave(lanes, seconds, on_progress)
-    weight_bytes = 4 * model.num_parameters
+    weight_bytes = WEIGHT_BYTES[model.precision] * model.num_parameters
     macs_per_block = model.macs_per_second(sample_rate) * size / sample_rate
     peak = measure_peak(level, weight_bytes)
     return _result(model, ours, lanes[1:], peers, peak, macs_per_block, level)
@@ -130,14 +132,15 @@ def _result(
     level: str,
 ) -> dict[str, Any]:
     mean = float(np.mean(ours.times))
+    decibels = None if model.precision == "fp32" else fp32_error_db(model)
     latency = model.latency(ours.rate)
-    read_bytes = 4 * model.num_parameters * ours.size / latency.hop
+    read_bytes = WEIGHT_BYTES[model.precision] * model.num_parameters * ours.size / latency.hop
     floor = peak.floor_seconds(macs_per_block, read_bytes)
     return {
         "schema": SCHEMA,
         "kind": "denoise" if model.makes_audio else "vad",
         "model": model.name,
-        "precision": "fp32",
+        "precision": model.precision,
         "isa": level,
         "device": "cpu",
         "lanes": 1,
@@ -156,7 +159,9 @@ def _result(
             "gmacs": round(peak.macs_per_second / 1e9, 1),
             "weight_gbytes_per_second": round(peak.bytes_per_second / 1e9, 1),
         },
-        "error": 0.0,
+        # relative rms error and SI-SDR against fp32
+        "error": 0.0 if decibels is None else float(f"{10 ** (-decibels / 20):.3g}"),
+        "si_sdr_db_to_fp32": None if decibels is None else round(decibels, 1),
         "peers": {
             lane.name: {
                 "rtf": round(lane.rtf(), 6),

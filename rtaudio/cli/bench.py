@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rtaudio.cli.denoise import positive
+from rtaudio.cli.denoise import add_precision, positive
 from rtaudio.cli.main import UsageError
 
 DESCRIPTION = """\
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("kind", choices=KINDS, metavar="KIND", help="denoise, vad or startup")
     add("-m", "--model", metavar="MODEL", help="name or file (default: rt-tcn, silero-vad)")
-    add("--precision", choices=("fp32",), default="fp32", help="fp32 (the only one so far)")
+    add_precision(parser)
     add("--isa", choices=LEVELS, metavar="LEVEL", help="v3, v4...; default: the best here")
     add("--threads", type=positive, default=1, metavar="N", help="1: a stream runs on one thread")
     add("--lanes", type=positive, default=1, metavar="N", help="1 (more lanes: to come)")
@@ -107,7 +107,7 @@ def _denoise(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
     from rtaudio.bench.denoise import run_denoise
     from rtaudio.bench.peers import load_peer
 
-    model = rtaudio.load(args.model or DEFAULT_MODELS[args.kind])
+    model = rtaudio.load(args.model or DEFAULT_MODELS[args.kind], precision=args.precision)
     if model.makes_audio != (args.kind == "denoise"):
         raise UsageError(f"-m {model.name}: this model is nothing for `rtaudio bench {args.kind}`")
     rate = args.sample_rate or model.native_rate(48_000)
@@ -163,6 +163,9 @@ def _lines(result: dict[str, Any]) -> list[str]:
     block = result["us_per_block"]["p50"]
     part = result["floor_us"] / block if block else 0.0
     peak = result["peak"]
+    decibels = result["si_sdr_db_to_fp32"]
+    if decibels is not None:
+        rows += ["", f"{result['precision']}: {decibels:.1f} dB SI-SDR against fp32"]
     return [
         *rows,
         "",

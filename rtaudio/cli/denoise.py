@@ -69,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-j", "--jobs", type=positive, default=1, metavar="N", help="recordings at a time")
     add("--overwrite", action="store_true", help="do finished ones again")
     add("-m", "--model", metavar="MODEL", help="name, .safetensors or .nam file (default: rt-tcn)")
+    add_precision(parser)
     add(
         "-a",
         "--atten-lim-db",
@@ -137,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
     )
     _check_call(args, jobs)
     # Before any recording is looked at, so that a missing model is told where all would be skipped.
-    model = rtaudio.load(name)
+    model = rtaudio.load(name, precision=args.precision)
     check_makes_audio(model)
     check_limit(model, args.atten_lim_db)
     who = "rtaudio denoise"
@@ -149,6 +150,16 @@ def run(args: argparse.Namespace) -> int:
     if interrupt():
         return fail(who, "interrupted; no unfinished output was left", INTERRUPTED)
     return code
+
+
+def add_precision(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--precision",
+        choices=("fp32", "bf16", "bf16dot", "int8"),
+        default="fp32",
+        metavar="NAME",
+        help="fp32 (default), or smaller weights: bf16, bf16dot, int8",
+    )
 
 
 def _check_call(args: argparse.Namespace, jobs: list[Job]) -> None:

@@ -33,7 +33,10 @@ def write() -> None:
     table = {}
     for name in shipped_models():
         model = load(name)
-        table[model.fingerprint()] = {"model": name, "fp32": reference_digest(model)}
+        table[model.fingerprint()] = {
+            "model": name,
+            **{p: reference_digest(model.in_precision(p)) for p in ("fp32", "bf16", "bf16dot")},
+        }
     _PATH.write_text(json.dumps(table, indent=2) + "\n")
 
 

@@ -17,9 +17,10 @@ from rtaudio.errors import GraphError, ModelFileError, RateError, RtaudioError
 from rtaudio.graph.file import ModelFile
 from rtaudio.graph.graph import Graph
 from rtaudio.graph.layer import FloatArray
-from rtaudio.graph.program import Program, lower
+from rtaudio.graph.program import lower
 from rtaudio.models.family import find_family
 from rtaudio.runtime.latency import Latency
+from rtaudio.runtime.native import build_native, check_precision
 from rtaudio.runtime.registry import open_model
 from rtaudio.runtime.stream import Stream
 from rtaudio.runtime.text import summary
@@ -38,7 +39,9 @@ class Model:
     Calling it runs a whole signal; `stream` runs block by block with the same bits.
     """
 
-    def __init__(self, file: ModelFile, name: str = "") -> None:
+    def __init__(self, file: ModelFile, name: str = "", precision: str = "fp32") -> None:
+        check_precision(precision)
+        self.precision = precision
         self._file = file
         self._family = find_family(file.metadata)
         self._graphs: dict[int, Graph] = {file.graph.sample_rate: file.graph}
@@ -47,11 +50,17 @@ class Model:
         self.native(self.sample_rate)
 
     @classmethod
-    def from_graph(cls, graph: Graph, tensors: Mapping[str, FloatArray], name: str = "") -> Model:
+    def from_graph(
+        cls,
+        graph: Graph,
+        tensors: Mapping[str, FloatArray],
+        name: str = "",
+        precision: str = "fp32",
+    ) -> Model:
         """A model straight from a graph and its tensors. Raises GraphError if they do not fit."""
         program, program_tensors = lower(graph, tensors)
         kept = {n: np.asarray(t, np.float32) for n, t in tensors.items()}
-        return cls(ModelFile(graph, kept, program, program_tensors, {}), name)
+        return cls(ModelFile(graph, kept, program, program_tensors, {}), name, precision)
 
     @property
     def sample_rate(self) -> int:
@@ -141,7 +150,9 @@ class Model:
                         f"model {self.name!r} does not fit its own config at {sample_rate} Hz "
                         f"({str(error).rstrip('.')}); export it again."
                     ) from error
-            self._natives[sample_rate] = _make_native(program, tensors)
+            self._natives[sample_rate] = build_native(
+                program, tensors, self.precision, self.graph_at(sample_rate)
+            )
         return self._natives[sample_rate]
 
     def latency(self, sample_rate: int | None = None) -> Latency:
@@ -239,6 +250,10 @@ class Model:
             return f"{self.sample_rate} Hz only"
         return "rates divisible by 100 with small prime factors (8, 16, 32, 44.1, 48 kHz ...)"
 
+    def in_precision(self, precision: str) -> Model:
+        """The same model in another precision; streams may move their state between the two."""
+        return Model(self._file, self.name, precision)
+
     def fingerprint(self) -> str:
         """SHA-256 of the tensors, names included."""
         import hashlib
@@ -250,39 +265,19 @@ class Model:
         return digest.hexdigest()
 
 
-def load(name_or_path: str | os.PathLike[str]) -> Model:
-    """A model by name (`rtaudio models` lists them), or a model file. Raises ModelFileError."""
+def load(name_or_path: str | os.PathLike[str], *, precision: str = "fp32") -> Model:
+    """A model by name (`rtaudio models` lists them), or a model file. Raises ModelFileError.
+
+    `precision`: fp32; bf16 (weights in 16 bits, the arithmetic as in fp32); bf16dot (the inputs of
+    matrix products in 16 bits too); int8 (both in whole numbers, scaled by a calibration run of a
+    shipped recording at load).
+    """
     path = Path(name_or_path)
     file = open_model(path)
     try:
-        return Model(file, path.stem)
+        return Model(file, path.stem, precision)
     except RtaudioError as error:
         raise ModelFileError(f"{path}: {error}") from error
-
-
-def _make_native(program: Program, tensors: Mapping[str, FloatArray]) -> _native.Model:
-    try:
-        return _native.Model(
-            [(b.channels, b.frames, b.delay) for b in program.buffers],
-            [
-                (
-                    op.kind,
-                    list(op.inputs),
-                    op.output,
-                    dict(op.ints),
-                    dict(op.floats),
-                    dict(op.tensors),
-                    op.control,
-                )
-                for op in program.operations
-            ],
-            program.input,
-            program.output,
-            len(program.controls),
-            {n: np.ascontiguousarray(t, np.float32) for n, t in tensors.items()},
-        )
-    except (ValueError, MemoryError) as error:
-        raise ModelFileError(f"the engine cannot run this model: {error}.") from error
 
 
 def _as_audio(x: NDArray[Any]) -> FloatArray:

@@ -53,8 +53,9 @@ class Conv final : public Layer {
                                  static_cast<std::size_t>(inputs) *
                                  static_cast<std::size_t>(kernel_);
       const auto rows = taps_first(weight + offset, outputs, inputs, kernel_);
-      packed_.push_back(
-          pack_matrix(rows.data(), outputs, inputs * kernel_, bias ? bias + g * outputs : nullptr));
+      packed_.push_back(pack_matrix(rows.data(), outputs, inputs * kernel_,
+                                    bias ? bias + g * outputs : nullptr,
+                                    context.format("weight", inputs)));
     }
   }
 

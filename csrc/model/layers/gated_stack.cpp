@@ -143,7 +143,8 @@ class Stack final : public Layer {
         }
       }
     }
-    return pack_matrix(rows.data(), 2 * half, static_cast<int>(depth), biases.data());
+    return pack_matrix(rows.data(), 2 * half, static_cast<int>(depth), biases.data(),
+                       context.format(path + ".conv.weight", channels_));
   }
 
   // [channels + skip, gate, 1] with both parts padded to whole vectors.
@@ -160,7 +161,8 @@ class Stack final : public Layer {
       std::copy_n(weight + static_cast<std::size_t>(o) * static_cast<std::size_t>(gate_), gate_,
                   rows.begin() + static_cast<std::ptrdiff_t>(to) * gate_);
     }
-    return pack_matrix(rows.data(), outputs, gate_, biases.data());
+    return pack_matrix(rows.data(), outputs, gate_, biases.data(),
+                       context.format(path + ".out.weight", gate_));
   }
 
   int channels_;

@@ -1,0 +1,167 @@
+// Matrix times rows where the inputs are rounded too: bf16dot and int8. The inputs of a few frames
+// are rounded once, on the stack, and then serve every panel.
+
+constexpr int kDotBytes = 32768;
+
+// Nearest even, as vcvtneps2bf16; NaN stays NaN.
+RTA_HD void round_inputs(Half* to, int count, Vec x, const float* /*scales*/) {
+  const Int bits = as_int(x);
+  const Int odd = shift_right<16>(bits) & Int(1);
+  store_halves(to, count, shift_right<16>(bits + Int(0x7fff) + odd));
+}
+RTA_HD void round_inputs(std::int8_t* to, int count, Vec x, const float* scales) {
+  const Vec magic = math::round_magic<Vec>();
+  const Vec scaled = min(max(x * load(scales), Vec(-127.0f)), Vec(127.0f));
+  const Int whole = as_int(scaled + magic) - as_int(magic);
+  store_bytes(to, count, kUnsignedBytes ? whole + Int(128) : whole);
+}
+
+// One frame's taps side by side, rounded; `words` words, zeros at the end.
+template <class T>
+RTA_HD void round_frame(const PackedMatrix& m, const Rows& rows, const float* x, T* to, int words) {
+  T* const begin = to;
+  for (int tap = 0; tap < rows.taps; ++tap, x += rows.tap_step) {
+    for_each(static_cast<std::size_t>(rows.inputs), [&](std::size_t c, int count) {
+      round_inputs(to + c, count, load_part(x + c, count), m.input_scales + c);
+    });
+    to += rows.inputs;
+  }
+  for (T* const end = begin + words * static_cast<int>(4 / sizeof(T)); to < end; ++to) *to = 0;
+}
+
+struct HalfDot {
+  using Input = Half;
+  using Sum = Vec;
+  RTA_HD static Vec start(const PackedMatrix& m, int output) { return load(m.bias + output); }
+  RTA_HD static Vec step(Vec sum, Int w, Int x) { return dot_halves(sum, w, x); }
+  RTA_HD static Vec finish(const PackedMatrix&, int, Vec sum) { return sum; }
+};
+struct ByteDot {
+  using Input = std::int8_t;
+  using Sum = Int;
+  RTA_HD static Int start(const PackedMatrix& m, int output) {
+    return kUnsignedBytes ? Int(0) - shift_left<7>(load_words(m.sums + output)) : Int(0);
+  }
+  RTA_HD static Int step(Int sum, Int w, Int x) { return dot_bytes(sum, w, x); }
+  RTA_HD static Vec finish(const PackedMatrix& m, int output, Int sum) {
+    return fma(to_float(sum), load(m.scales + output), load(m.bias + output));
+  }
+};
+
+// F frames times V vectors of outputs; w points at the first of them in the panel.
+template <class Dot, int F, int V>
+void dot_tile(const PackedMatrix& m, const std::int32_t* w, std::ptrdiff_t w_step, int output,
+              const unsigned char* x, int words, float* y, std::ptrdiff_t y_step) {
+  typename Dot::Sum sum[F][V];
+  for (int v = 0; v < V; ++v) {
+    const auto start = Dot::start(m, output + v * kLanes);
+    for (int f = 0; f < F; ++f) sum[f][v] = start;
+  }
+  for (int k = 0; k < words; ++k, w += w_step) {
+    Int weights[V];
+    for (int v = 0; v < V; ++v) weights[v] = load_words(w + v * kLanes);
+    for (int f = 0; f < F; ++f) {
+      std::int32_t word;
+      __builtin_memcpy(&word, x + 4 * (f * words + k), sizeof word);
+      const Int value(word);
+      for (int v = 0; v < V; ++v) sum[f][v] = Dot::step(sum[f][v], weights[v], value);
+    }
+  }
+  Vec out[F][V];
+  for (int f = 0; f < F; ++f) {
+    for (int v = 0; v < V; ++v) out[f][v] = Dot::finish(m, output + v * kLanes, sum[f][v]);
+  }
+  store_tile(m, out, output, y, y_step);
+}
+
+template <class Dot, int kFrames, int V>
+RTA_HD void dot_tiles(const PackedMatrix& m, const std::int32_t* w, int output,
+                      const unsigned char* x, int words, float* y, std::ptrdiff_t y_step, int& t,
+                      int num_frames) {
+  constexpr int F = kFrames < kMostFrames ? kFrames : kMostFrames;
+  constexpr int kColumns = kWide || F == 1 ? V : 1;
+  for (; t + F <= num_frames; t += F) {
+    for (int v = 0; v < V; v += kColumns) {
+      dot_tile<Dot, F, kColumns>(m, w + v * kLanes, V * kLanes, output + v * kLanes,
+                                 x + static_cast<std::ptrdiff_t>(4 * t) * words, words,
+                                 y + t * y_step, y_step);
+    }
+  }
+}
+template <class Dot, int V>
+void dot_panel(const PackedMatrix& m, const std::int32_t* w, int output, const unsigned char* x,
+               int words, float* y, std::ptrdiff_t y_step, int num_frames) {
+  int t = 0;
+  dot_tiles<Dot, 6, V>(m, w, output, x, words, y, y_step, t, num_frames);
+  dot_tiles<Dot, 4, V>(m, w, output, x, words, y, y_step, t, num_frames);
+  dot_tiles<Dot, 1, V>(m, w, output, x, words, y, y_step, t, num_frames);
+}
+
+template <class Dot>
+void dot_matmul(const PackedMatrix& m, const Rows& rows, float* y, std::ptrdiff_t y_step,
+                int num_frames) {
+  using Input = typename Dot::Input;
+  constexpr int kEach = 4 / sizeof(Input);
+  alignas(64) unsigned char x[kDotBytes];
+  const int words = (m.depth + kEach - 1) / kEach;
+  const int most = kDotBytes / 4 / words;
+  const int vectors = (m.outputs + kLanes - 1) / kLanes;
+  for (int t = 0; t < num_frames;) {
+    const int count = num_frames - t < most ? num_frames - t : most;
+    for (int f = 0; f < count; ++f) {
+      round_frame(m, rows, rows.data + (t + f) * rows.frame_step,
+                  reinterpret_cast<Input*>(x + 4 * f * words), words);
+    }
+    float* out = y + t * y_step;
+    for (int v = 0; v < vectors; v += 4) {
+      const auto* w = static_cast<const std::int32_t*>(m.narrow) +
+                      static_cast<std::ptrdiff_t>(v) * kLanes * words;
+      switch (vectors - v) {
+        case 1:
+          dot_panel<Dot, 1>(m, w, v * kLanes, x, words, out, y_step, count);
+          break;
+        case 2:
+          dot_panel<Dot, 2>(m, w, v * kLanes, x, words, out, y_step, count);
+          break;
+        case 3:
+          dot_panel<Dot, 3>(m, w, v * kLanes, x, words, out, y_step, count);
+          break;
+        default:
+          dot_panel<Dot, 4>(m, w, v * kLanes, x, words, out, y_step, count);
+          break;
+      }
+    }
+    t += count;
+  }
+}
+
+void note_largest(const PackedMatrix& m, const Rows& rows, int num_frames) {
+  for (int t = 0; t < num_frames; ++t) {
+    for (int tap = 0; tap < rows.taps; ++tap) {
+      const float* x = rows.data + t * rows.frame_step + tap * rows.tap_step;
+      for_each(static_cast<std::size_t>(rows.inputs), [&](std::size_t c, int count) {
+        float* largest = m.largest_inputs + c;
+        store_part(largest, count, max(abs(load_part(x + c, count)), load_part(largest, count)));
+      });
+    }
+  }
+}
+
+void matmul(const PackedMatrix& m, const Rows& rows, float* y, std::ptrdiff_t y_step,
+            int num_frames) {
+  if (m.largest_inputs != nullptr) note_largest(m, rows, num_frames);
+  switch (m.format) {
+    case WeightFormat::fp32:
+      panels(m, m.weights, rows, y, y_step, num_frames);
+      break;
+    case WeightFormat::bf16:
+      panels(m, static_cast<const Half*>(m.narrow), rows, y, y_step, num_frames);
+      break;
+    case WeightFormat::bf16dot:
+      dot_matmul<HalfDot>(m, rows, y, y_step, num_frames);
+      break;
+    case WeightFormat::int8:
+      dot_matmul<ByteDot>(m, rows, y, y_step, num_frames);
+      break;
+  }
+}
