@@ -114,11 +114,13 @@ def check_makes_audio(model: Model) -> None:
 def check_limit(model: Model, decibels: float | None) -> None:
     """Raises UsageError for a limit beyond what the model's control can be set to."""
     ports = [each for each in model.graph.controls if each.name == "attenuation_limit_db"]
-    if decibels is None or not ports or ports[0].low <= decibels <= ports[0].high:
+    if decibels in (None, math.inf) or not ports:
+        return
+    if ports[0].low <= decibels <= ports[0].high:
         return
     raise UsageError(
         f"-a {decibels:g}: {model.name} takes {ports[0].low:g} to {ports[0].high:g} dB; "
-        "leave -a out for no limit"
+        "inf is no limit"
     )
 
 

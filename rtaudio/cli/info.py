@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rtaudio.cli.main import UsageError
 from rtaudio.io.formats import is_audio_name
-from rtaudio.runtime.registry import is_there
+from rtaudio.runtime.registry import WEIGHTS, is_there, model_card, shipped_license, shipped_models
 
 if TYPE_CHECKING:
     from rtaudio.runtime.model import Model
@@ -59,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
         import rtaudio
 
         model = rtaudio.load(args.target)
-        name, rows = model.name, model_rows(model, args.sample_rate or model.sample_rate)
+        rate, card = args.sample_rate or model.sample_rate, model_card(args.target)
+        name, rows = model.name, model_rows(model, rate, card)
         plan = model.summary() if args.plan else ""
     if args.json:
         print(json.dumps({"name": name, **dict(rows)}, indent=2))
@@ -79,7 +80,9 @@ def run(args: argparse.Namespace) -> int:
 def _wrapped(text: str, width: int) -> list[str]:
     import textwrap
 
-    lines = [part for line in text.splitlines() for part in textwrap.wrap(line, max(width, 30))]
+    # A path or an address stays whole, to be copied.
+    wrapper = textwrap.TextWrapper(max(width, 30), break_long_words=False, break_on_hyphens=False)
+    lines = [part for line in text.splitlines() for part in wrapper.wrap(line)]
     return lines or [""]
 
 
@@ -106,7 +109,7 @@ def audio_rows(path: Path) -> list[tuple[str, Any]]:
     return rows
 
 
-def model_rows(model: Model, rate: int) -> list[tuple[str, Any]]:
+def model_rows(model: Model, rate: int, card: Path | None) -> list[tuple[str, Any]]:
     from rtaudio.demo.run import latency_parts, milliseconds
 
     stream_rate = rate if model.supports_rate(rate) else model.native_rate(rate)
@@ -124,9 +127,12 @@ def model_rows(model: Model, rate: int) -> list[tuple[str, Any]]:
         ("parameters", f"{model.num_parameters:,}"),
         ("work", f"{work:,.0f} million multiply-adds a second at {stream_rate:,} Hz"),
     ]
-    for key, name in _TEXTS:
-        if model.metadata.get(key):
-            rows.append((name, model.metadata[key]))
+    texts = model.metadata
+    if model.name in shipped_models() and card is not None and card.parent == WEIGHTS:
+        texts["license"] = shipped_license(texts)
+    rows += [(name, texts[key]) for key, name in _TEXTS if texts.get(key)]
+    if card is not None:
+        rows.append(("model card", str(card)))
     return rows
 
 

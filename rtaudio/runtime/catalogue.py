@@ -13,14 +13,15 @@ from rtaudio.models.family import find_family
 from rtaudio.models.importers import IMPORTERS, Importer
 from rtaudio.runtime.imported import install_command
 from rtaudio.runtime.latency import Latency
-from rtaudio.runtime.registry import WEIGHTS, shipped_models
+from rtaudio.runtime.registry import WEIGHTS, model_card, shipped_license, shipped_models
 
 SCORES = WEIGHTS / "scores.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One model. `state`: shipped, installed or available; `hint`: how an available one is got.
+    """One model. `state`: shipped, installed or available; `hint`: how an available one is got;
+    `card`: its description.
 
     `any_rate`: it frames at other rates too, without a resampler. `scores`: means on the
     development set (PESQ, SI-SDR in dB, PESQ of clean speech, attenuation of noise alone in dB).
@@ -34,6 +35,7 @@ class Entry:
     license: str
     scores: dict[str, float]
     hint: str = ""
+    card: Path | None = None
 
     @property
     def latency(self) -> Latency:
@@ -54,7 +56,8 @@ def _shipped(name: str, scores: dict[str, dict[str, float]]) -> Entry:
         state="shipped",
         title=file.metadata.get("description", "this project's own denoiser"),
         any_rate=find_family(file.metadata) is not None,
-        license=file.metadata.get("license", ""),
+        license=shipped_license(file.metadata),
+        card=model_card(name),
         scores=scores.get(name, {}),
         graph=file.graph,
     )

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from rtaudio.errors import ModelFileError
 from rtaudio.graph.file import ModelFile, load_model_file
 
 DEFAULT_DENOISER = "rt-tcn"
+OWN_LICENSE = "Apache-2.0"
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 
 
 def shipped_models() -> list[str]:
     return sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
+
+
+def model_card(name_or_path: str | Path) -> Path | None:
+    """The description beside a model file, shipped or not."""
+    name = str(name_or_path)
+    found = WEIGHTS / f"{name}.md" if name in shipped_models() else Path(name).with_suffix(".md")
+    return found.resolve() if is_there(found) and found.is_file() else None
+
+
+def shipped_license(metadata: Mapping[str, str]) -> str:
+    """Of a model in the package: the package's, where its file names no other."""
+    own = metadata.get("license", "")
+    return OWN_LICENSE if not own or own.startswith("see ") else own
 
 
 def is_there(path: Path) -> bool:

@@ -67,6 +67,14 @@ def test_no_attenuation_is_the_input(tmp_path, denoise):
     assert np.abs(result - audio).max() < 1e-5
 
 
+def test_an_infinite_limit_is_none(tmp_path, denoise):
+    path = write(tmp_path / "in.wav", subtype="FLOAT")
+    assert denoise(path, "-o", tmp_path / "a.wav", "-a", "inf") == 0
+    assert denoise(path, "-o", tmp_path / "b.wav") == 0
+    a, b = (soundfile.read(tmp_path / name)[0] for name in ("a.wav", "b.wav"))
+    np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize(
     ("name", "subtype"),
     [("in.wav", "PCM_16"), ("in.wav", "PCM_U8"), ("in.aiff", "PCM_16"), ("in.flac", "PCM_16")],
