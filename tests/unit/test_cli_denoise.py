@@ -75,20 +75,6 @@ def test_an_infinite_limit_is_none(tmp_path, denoise):
     np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize(
-    ("name", "subtype"),
-    [("in.wav", "PCM_16"), ("in.wav", "PCM_U8"), ("in.aiff", "PCM_16"), ("in.flac", "PCM_16")],
-)
-def test_no_attenuation_of_a_16_bit_file_is_the_identity(tmp_path, name, subtype, denoise):
-    integers = np.random.default_rng(5).integers(-32_768, 32_768, (20_000, 2)).astype(np.int16)
-    path = tmp_path / name
-    soundfile.write(path, integers, 48_000, subtype=subtype)
-    out = tmp_path / f"out{path.suffix}"
-    assert denoise(path, "-o", out, "-a", 0) == 0
-    before, after = (soundfile.read(each, dtype="int16")[0] for each in (path, out))
-    np.testing.assert_array_equal(after, before)
-
-
 def test_default_name_and_skipping(tmp_path, capsys, denoise):
     path = write(tmp_path / "talk.flac")
     assert denoise(path) == 0
