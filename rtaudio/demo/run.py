@@ -265,7 +265,7 @@ def _page(
     return Page(
         headline="The same recording, without the noise",
         lead="Play it, then switch between the two while it runs. Both are always at the same "
-        "moment, so the only thing that changes is the noise.",
+        "moment, so what changes is what the model took away.",
         sample_rate=sample_rate,
         before=before,
         after=after,
