@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from rtaudio.graph.file import load_model_file
 from rtaudio.runtime.digests import pinned
 from rtaudio.runtime.laws import reference_input
 from rtaudio.runtime.model import STREAM_TICKS, load
-from rtaudio.runtime.registry import find_model, shipped_models
+from rtaudio.runtime.registry import open_model, shipped_models
 
 
 def words(*values: Any) -> str:
@@ -38,7 +37,7 @@ def words(*values: Any) -> str:
 
 
 def digest(command: list[str], name: str) -> str:
-    file = load_model_file(find_model(name))
+    file = open_model(name)
     program, graph = file.program, file.graph
     x = reference_input(graph)
     lines = [words(program.input, program.output, len(program.controls), len(program.buffers))]
