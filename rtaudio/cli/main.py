@@ -152,13 +152,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return fail(who, "interrupted; no unfinished output was left", INTERRUPTED)
     except BrokenPipeError:
-        # Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _drop_unwritten_output()
         return FAILED
     except Exception as error:
+        _drop_unwritten_output()
         if debug:
             raise
         return fail(who, _sentence(error), _code(error))
+
+
+def _drop_unwritten_output() -> None:
+    """What stdout could not take, Python would try again at exit and complain once more."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _code(error: Exception) -> int:

@@ -22,7 +22,8 @@ def shell(line: str, folder: Path, **environment: str) -> subprocess.CompletedPr
     return subprocess.run(
         ["bash", "-c", line],
         cwd=folder,
-        env={**os.environ, **environment},
+        # Buffered output fails as late as at exit.
+        env={**os.environ, "PYTHONUNBUFFERED": "", **environment},
         capture_output=True,
         text=True,
         errors="surrogateescape",
