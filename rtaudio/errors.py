@@ -32,5 +32,9 @@ class MelError(RtaudioError, ValueError):
     """A mel preset that cannot exist, or a mel that cannot be made or converted."""
 
 
+class ScheduleError(RtaudioError, ValueError):
+    """A noise schedule that cannot exist, or a step that it does not have."""
+
+
 class DeviceError(RtaudioError, ValueError):
     """A sound device that is not there, or that cannot be opened as asked."""
