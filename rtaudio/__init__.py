@@ -6,7 +6,7 @@ model.stream(...) runs it block by block with the very same output.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rtaudio.errors import (
     AudioFileError,
@@ -17,6 +17,7 @@ from rtaudio.errors import (
     RtaudioError,
     StreamError,
 )
+from rtaudio.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from rtaudio.live.config import LiveConfig
@@ -47,7 +48,7 @@ __all__ = [
     "verify_streaming",
 ]
 
-
+# The engine is imported when it is first asked for.
 _HOMES = {
     "DEFAULT_DENOISER": "runtime.registry",
     "Latency": "runtime.latency",
@@ -60,11 +61,4 @@ _HOMES = {
     "verify_streaming": "runtime.laws",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """The engine is imported when it is first asked for."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'rtaudio' has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"rtaudio.{_HOMES[name]}"), name)
+__getattr__ = lazy_attributes(__name__, _HOMES)

@@ -23,7 +23,6 @@ from rtaudio.graph import (
     ComplexCompress,
     ComplexGain,
     ComplexPower,
-    ControlPort,
     DeepFilter,
     GatedStack,
     Graph,
@@ -33,8 +32,8 @@ from rtaudio.graph import (
     Merge,
     PReLU,
     Serial,
-    StreamPort,
 )
+from rtaudio.models.ports import denoiser_graph
 
 BIN_HZ = 50.0
 LOWEST_RATE, HIGHEST_RATE = 8_000, 384_000
@@ -102,15 +101,7 @@ def rt_tcn(config: RtTcn, sample_rate: int) -> Graph:
             ISTFT(window=window, hop=hop),
         )
     )
-    return Graph(
-        body=body,
-        sample_rate=sample_rate,
-        input=StreamPort(name="audio"),
-        output=StreamPort(name="audio"),
-        controls=(
-            ControlPort(name="attenuation_limit_db", default=120.0, low=0.0, high=120.0, unit="dB"),
-        ),
-    )
+    return denoiser_graph(body, sample_rate)
 
 
 def _core(config: RtTcn, bins: int) -> Layer:

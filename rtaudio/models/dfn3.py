@@ -17,7 +17,6 @@ from rtaudio.graph import (
     Blend,
     Channels,
     ComplexGain,
-    ControlPort,
     Conv1d,
     DeepFilter,
     Graph,
@@ -25,9 +24,9 @@ from rtaudio.graph import (
     Linear,
     Merge,
     Serial,
-    StreamPort,
 )
 from rtaudio.models.dfn3_network import BANDS, BINS, COEFFICIENTS, FILTER_BINS, TAPS, network
+from rtaudio.models.ports import denoiser_graph
 
 SAMPLE_RATE = 48_000
 WINDOW, HOP, LOOKAHEAD = 960, 480, 2
@@ -60,15 +59,7 @@ def dfn3() -> Graph:
             ISTFT(window=WINDOW, hop=HOP, window_kind="vorbis", late_frames=LOOKAHEAD),
         )
     )
-    return Graph(
-        body=body,
-        sample_rate=SAMPLE_RATE,
-        input=StreamPort(name="audio"),
-        output=StreamPort(name="audio"),
-        controls=(
-            ControlPort(name="attenuation_limit_db", default=120.0, low=0.0, high=120.0, unit="dB"),
-        ),
-    )
+    return denoiser_graph(body, SAMPLE_RATE)
 
 
 def band_widths() -> tuple[int, ...]:

@@ -13,7 +13,6 @@ from rtaudio.graph import (
     Blend,
     ComplexGain,
     ComplexPower,
-    ControlPort,
     ConvTranspose1d,
     Graph,
     Layer,
@@ -21,8 +20,8 @@ from rtaudio.graph import (
     Linear,
     Merge,
     Serial,
-    StreamPort,
 )
+from rtaudio.models.ports import denoiser_graph
 
 SAMPLE_RATE = 16_000
 WINDOW, HOP, BINS = 512, 128, 257
@@ -55,20 +54,13 @@ def dtln() -> Graph:
             ),
         ),
     )
-    return Graph(
-        body=Serial(
-            layers=(
-                Merge(op="cat", name="dtln", branches=(denoise, Serial())),
-                Blend(control="attenuation_limit_db"),
-            )
-        ),
-        sample_rate=SAMPLE_RATE,
-        input=StreamPort(name="audio"),
-        output=StreamPort(name="audio"),
-        controls=(
-            ControlPort(name="attenuation_limit_db", default=120.0, low=0.0, high=120.0, unit="dB"),
-        ),
+    body = Serial(
+        layers=(
+            Merge(op="cat", name="dtln", branches=(denoise, Serial())),
+            Blend(control="attenuation_limit_db"),
+        )
     )
+    return denoiser_graph(body, SAMPLE_RATE)
 
 
 def _magnitude_mask() -> Layer:

@@ -18,7 +18,6 @@ from rtaudio.graph import (
     Blend,
     Channels,
     ComplexPower,
-    ControlPort,
     Conv2d,
     ConvTranspose2d,
     DeepFilter,
@@ -31,9 +30,9 @@ from rtaudio.graph import (
     PReLU,
     Residual,
     Serial,
-    StreamPort,
     Tile,
 )
+from rtaudio.models.ports import denoiser_graph
 
 SAMPLE_RATE = 16_000
 WINDOW, HOP, BINS = 512, 256, 257
@@ -63,20 +62,13 @@ def gtcrn() -> Graph:
             ISTFT(window=WINDOW, hop=HOP),
         ),
     )
-    return Graph(
-        body=Serial(
-            layers=(
-                Merge(op="cat", name="gtcrn", branches=(denoise, Serial())),
-                Blend(control="attenuation_limit_db"),
-            )
-        ),
-        sample_rate=SAMPLE_RATE,
-        input=StreamPort(name="audio"),
-        output=StreamPort(name="audio"),
-        controls=(
-            ControlPort(name="attenuation_limit_db", default=120.0, low=0.0, high=120.0, unit="dB"),
-        ),
+    body = Serial(
+        layers=(
+            Merge(op="cat", name="gtcrn", branches=(denoise, Serial())),
+            Blend(control="attenuation_limit_db"),
+        )
     )
+    return denoiser_graph(body, SAMPLE_RATE)
 
 
 def _features() -> Layer:

@@ -1,4 +1,4 @@
-"""From the network that training optimises to the tensors of rtaudio.models.rt_tcn.
+"""From the network that training optimises to the tensors of rtaudio.models.denoiser.
 
 The same function in another layout: features keep natural logarithms, their normalisation is
 folded into the input layer, complex values stand as [re | im] instead of interleaved.

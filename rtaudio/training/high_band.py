@@ -1,7 +1,7 @@
 """The second stage: the head of the gains above 8 kHz, with the core frozen.
 
 The core hears the first 161 bins of a 48 kHz mixture, as it does in the engine; a linear layer on
-its last activations gives 16 gains, spread over the bins above as rtaudio.models.rt_tcn does it.
+its last activations gives 16 gains, spread over the bins above as rtaudio.models.denoiser does it.
 Only bins below the recordings' own band limits count.
 """
 

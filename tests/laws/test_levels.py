@@ -17,7 +17,7 @@ from rtaudio.runtime.model import load
 from rtaudio.runtime.registry import shipped_models
 
 DIGESTS = """
-from rtaudio.models import RtTcn, rt_tcn
+from rtaudio.models.denoiser import RtTcn, rt_tcn
 from rtaudio.runtime.model import Model
 from rtaudio.runtime.laws import graph_of, reference_digest
 from tests.laws.catalogue import EXAMPLES

@@ -25,7 +25,9 @@ CPP_USES = {
 }
 PYTHON_USES = {
     "errors": (),
-    "dsp": ("errors",),
+    "lazy": (),
+    "dsp": ("errors", "lazy"),
+    "diffusion": ("errors",),
     "graph": ("dsp",),
     "io": ("dsp",),
     "models": ("graph",),
