@@ -77,7 +77,7 @@ class Scheduler:
     @property
     def timesteps(self) -> DoubleArray:
         """Steps of training in the order of use, from noise to sound; with set_betas, fractions."""
-        return self._timesteps[::-1].copy()
+        return np.array(self._timesteps[::-1], np.float64)
 
     def set_timesteps(self, steps: int, spacing: Spacing = "leading") -> None:
         """Uses so many steps of training, spread evenly."""
@@ -170,7 +170,7 @@ class Scheduler:
         """The sample at a timestep of the chain: what training shows the network."""
         level = self._alphas_bar[self._index(timestep)]
         clean, spread = np.asarray(original, np.float64), np.asarray(noise, np.float64)
-        return np.sqrt(level) * clean + np.sqrt(1.0 - level) * spread
+        return np.asarray(np.sqrt(level) * clean + np.sqrt(1.0 - level) * spread, np.float64)
 
     def _index(self, timestep: float) -> int:
         found = np.flatnonzero(self._timesteps == timestep)

@@ -45,7 +45,7 @@ def checked_betas(betas: Sequence[float] | DoubleArray) -> DoubleArray:
 
 def alphas_bar(betas: Sequence[float] | DoubleArray) -> DoubleArray:
     """The cumulative products of 1 - beta, [steps]."""
-    return np.cumprod(1.0 - checked_betas(betas))
+    return np.asarray(np.cumprod(1.0 - checked_betas(betas)), np.float64)
 
 
 def linear_betas(begin: float, end: float, steps: int) -> DoubleArray:
