@@ -39,6 +39,12 @@ struct StateSpec {
   int frames;
 };
 
+// What a lane is given when it is reset, besides its signals.
+struct LaneSettings {
+  std::uint32_t seed = 0;  // of its noise, with the number of its stream
+  std::uint32_t stream = 0;
+};
+
 class Layer {
  public:
   virtual ~Layer() = default;
@@ -48,6 +54,7 @@ class Layer {
   virtual std::size_t scratch_floats(int /*max_frames*/) const { return 0; }
   // Start values of a state that is all zeros already.
   virtual void reset(float* /*state*/) const noexcept {}
+  virtual void configure(float* /*state*/, const LaneSettings& /*settings*/) const noexcept {}
   virtual void process(const Call& call) const noexcept RTA_NONBLOCKING = 0;
 
   // Valid frames out for valid frames in.
@@ -75,6 +82,11 @@ class LayerContext {
  public:
   LayerContext(const ProgramSpec& program, int index, Precision& precision)
       : program_(program), index_(index), precision_(precision) {}
+
+  // The context of another operation of the program.
+  LayerContext at(int index) const { return {program_, index, precision_}; }
+  int index() const { return index_; }
+  const ProgramSpec& program() const { return program_; }
 
   const OperationSpec& spec() const {
     return program_.operations[static_cast<std::size_t>(index_)];
@@ -111,6 +123,7 @@ std::unique_ptr<Layer> make_conv(const LayerContext& context);
 std::unique_ptr<Layer> make_conv2d(const LayerContext& context);
 std::unique_ptr<Layer> make_gated_stack(const LayerContext& context);
 std::unique_ptr<Layer> make_conditioned_stack(const LayerContext& context);
+std::unique_ptr<Layer> make_feedback(const LayerContext& context);
 std::unique_ptr<Layer> make_recurrent(const LayerContext& context);
 std::unique_ptr<Layer> make_band_recurrent(const LayerContext& context);
 std::unique_ptr<Layer> make_pointwise(const LayerContext& context);

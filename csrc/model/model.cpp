@@ -32,6 +32,90 @@ std::int64_t checked_size(const std::string& name, const Tensor& tensor) {
   return size;
 }
 
+constexpr const char* kLoop = "feedback";
+
+// How many of the operations behind it are its own to run.
+std::size_t loop_length(const OperationSpec& spec) {
+  return spec.kind == kLoop ? static_cast<std::size_t>(spec.ints.at("operations")) : 0;
+}
+
+// Which buffers may be read where: each is written once, before it is read, and those inside a
+// loop, which hold one frame, are not seen outside of it, nor others inside.
+class Scopes {
+ public:
+  explicit Scopes(const ProgramSpec& program) : program_(program), owner_(program.buffers.size()) {
+    write(program.input);
+  }
+
+  void visit(int index) {
+    const OperationSpec& op = program_.operations[static_cast<std::size_t>(index)];
+    if (index == loop_end_) leave();
+    if (op.inputs.empty()) fail("has an operation without an input");
+    for (const int input : op.inputs) {
+      if (!known(input) || owner_[static_cast<std::size_t>(input)] != scope_) {
+        fail("reads buffer " + std::to_string(input) + " before it is written");
+      }
+    }
+    write(op.output);
+    if (op.kind == kLoop) enter(op, index);
+  }
+
+  void finish() {
+    if (loop_end_ > static_cast<int>(program_.operations.size())) fail("ends inside a loop");
+    leave();
+    if (!known(program_.output) || owner_[static_cast<std::size_t>(program_.output)] != scope_) {
+      fail("never writes its output");
+    }
+  }
+
+ private:
+  bool known(int buffer) const {
+    return buffer >= 0 && static_cast<std::size_t>(buffer) < owner_.size();
+  }
+
+  void write(int buffer) {
+    if (!known(buffer)) fail("names a buffer that does not exist");
+    if (owner_[static_cast<std::size_t>(buffer)] != 0) {
+      fail("writes buffer " + std::to_string(buffer) + " twice");
+    }
+    const BufferSpec& b = program_.buffers[static_cast<std::size_t>(buffer)];
+    if (scope_ != 1 && (b.frames != 1 || b.delay != 0)) {
+      fail("has a buffer of more than one frame inside a loop");
+    }
+    owner_[static_cast<std::size_t>(buffer)] = scope_;
+  }
+
+  void enter(const OperationSpec& op, int index) {
+    if (scope_ != 1) fail("has a loop inside a loop");
+    const auto number = [&op](const char* name) {
+      const auto found = op.ints.find(name);
+      return found == op.ints.end() || found->second < 0 || found->second > 1 << 20
+                 ? -1
+                 : static_cast<int>(found->second);
+    };
+    const int count = number("operations");
+    result_ = number("result");
+    if (count < 0 || !known(result_)) fail("has a loop without operations or a result");
+    scope_ = index + 2;
+    loop_end_ = index + 1 + count;
+    write(number("source"));
+  }
+
+  void leave() {
+    if (scope_ != 1 && owner_[static_cast<std::size_t>(result_)] != scope_) {
+      fail("has a loop that does not write its result");
+    }
+    scope_ = 1;
+    loop_end_ = -1;
+  }
+
+  const ProgramSpec& program_;
+  std::vector<int> owner_;  // 0: not written, 1: outside, else a loop's number
+  int scope_ = 1;
+  int loop_end_ = -1;
+  int result_ = 0;
+};
+
 }  // namespace
 
 Model::Model(const ProgramSpec& program, Precision precision)
@@ -45,19 +129,15 @@ Model::Model(const ProgramSpec& program, Precision precision)
     const OperationSpec& spec = program.operations[i];
     operations_.push_back({make_layer(LayerContext(program, static_cast<int>(i), precision_)),
                            spec.inputs, spec.output, spec.control});
+    i += loop_length(spec);
   }
 }
 
-// Each buffer is written once, before it is read.
 void Model::check(const ProgramSpec& program) const {
   if (program.operations.size() > kMaxOperations || buffers_.size() > kMaxOperations + 1) {
     fail("has too many operations");
   }
   if (num_controls_ < 0 || num_controls_ > 1024) fail("has too many controls");
-  const auto known = [&](int buffer) {
-    return buffer >= 0 && static_cast<std::size_t>(buffer) < buffers_.size();
-  };
-  if (!known(input_) || !known(output_)) fail("names a buffer that does not exist");
   for (const BufferSpec& b : buffers_) {
     if (b.channels < 1 || b.channels > kMaxChannels || b.frames < 1 || b.frames > kMaxFrames ||
         b.delay < 0 || b.delay > kMaxFrames ||
@@ -69,19 +149,10 @@ void Model::check(const ProgramSpec& program) const {
   std::map<std::string, std::int64_t> sizes;
   for (const auto& [name, tensor] : program.tensors) sizes[name] = checked_size(name, tensor);
   std::int64_t weights = 0;
-  std::vector<bool> written(buffers_.size(), false);
-  written[static_cast<std::size_t>(input_)] = true;
-  for (const OperationSpec& op : program.operations) {
-    if (op.inputs.empty()) fail("has an operation without an input");
-    for (const int input : op.inputs) {
-      if (!known(input) || !written[static_cast<std::size_t>(input)]) {
-        fail("reads buffer " + std::to_string(input) + " before it is written");
-      }
-    }
-    if (!known(op.output) || written[static_cast<std::size_t>(op.output)]) {
-      fail("writes buffer " + std::to_string(op.output) + " twice");
-    }
-    written[static_cast<std::size_t>(op.output)] = true;
+  Scopes scopes(program);
+  for (std::size_t i = 0; i < program.operations.size(); ++i) {
+    const OperationSpec& op = program.operations[i];
+    scopes.visit(static_cast<int>(i));
     if (op.control < -1 || op.control >= num_controls_) fail("names a control that does not exist");
     // A tensor may be named often, and each operation packs its own copy.
     for (const auto& [slot, name] : op.tensors) {
@@ -90,7 +161,7 @@ void Model::check(const ProgramSpec& program) const {
       if (weights > kMaxWeights) fail("uses more than 4 GiB of weights");
     }
   }
-  if (!written[static_cast<std::size_t>(output_)]) fail("never writes its output");
+  scopes.finish();
 }
 
 void Model::lengths(std::int64_t source_length, std::vector<std::int64_t>& out) const {

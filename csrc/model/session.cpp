@@ -104,11 +104,12 @@ int Session::max_frames(const Model::Operation& op) const {
 
 void Session::reset(int lane) noexcept {
   float* state = state_.get() + static_cast<std::size_t>(lane) * lane_floats_;
+  Lane& l = lanes_state_[static_cast<std::size_t>(lane)];
   std::fill_n(state, lane_floats_, 0.0f);
   for (std::size_t i = 0; i < state_offsets_.size(); ++i) {
     model_->operations()[i].layer->reset(state_of(lane, i));
+    model_->operations()[i].layer->configure(state_of(lane, i), l.settings);
   }
-  Lane& l = lanes_state_[static_cast<std::size_t>(lane)];
   l.ticks = 0;
   l.ended = false;
 }

@@ -48,6 +48,10 @@ class Session {
   // The lane's signal has this many source frames; what comes later flushes.
   void end(int lane, std::int64_t source_length);
   void reset(int lane) noexcept;
+  // From the lane's next reset on.
+  void set_lane(int lane, const LaneSettings& settings) noexcept {
+    lanes_state_[static_cast<std::size_t>(lane)].settings = settings;
+  }
   void hold(int lane, bool held) noexcept {
     lanes_state_[static_cast<std::size_t>(lane)].held = held;
   }
@@ -70,6 +74,7 @@ class Session {
     bool held = false;
     bool ended = false;
     std::vector<std::int64_t> lengths;  // valid frames of each buffer, once ended
+    LaneSettings settings;
   };
 
   void run(int lane_index, const Model::Operation& op, std::size_t index,

@@ -42,6 +42,11 @@ class Stream {
   void process(const float* input, float* output, std::int64_t num_frames) noexcept RTA_NONBLOCKING;
 
   void reset() noexcept;
+  int lanes() const { return session_.lanes(); }
+  // From the next reset on.
+  void set_lane(int lane, const LaneSettings& settings) noexcept {
+    session_.set_lane(lane, settings);
+  }
   int num_controls() const { return session_.model().num_controls(); }
   void set_control(int index, float value) noexcept { session_.set_control(index, value); }
 

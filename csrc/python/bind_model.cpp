@@ -187,6 +187,20 @@ class PyStream {
     stream_.reset();
   }
 
+  // The lanes' noise: one seed, and each lane's own number. Begins anew.
+  void set_noise(std::uint32_t seed, const std::vector<std::uint32_t>& streams) {
+    const InUse in_use(in_use_);
+    if (streams.size() != static_cast<std::size_t>(stream_.lanes())) {
+      throw py::value_error("there are " + std::to_string(streams.size()) +
+                            " stream numbers for " + std::to_string(stream_.lanes()) + " lanes");
+    }
+    for (int lane = 0; lane < stream_.lanes(); ++lane) {
+      stream_.set_lane(lane, {seed, streams[static_cast<std::size_t>(lane)]});
+    }
+    apply_controls();
+    stream_.reset();
+  }
+
   // From any thread: the next call on the stream takes it up.
   void set_control(int index, float value) {
     if (index < 0 || index >= stream_.num_controls()) {
@@ -288,6 +302,7 @@ void bind_model(py::module_& module) {
       .def("process", &PyStream::process, py::arg("x"))
       .def("process_into", &PyStream::process_into, py::arg("x"), py::arg("y"))
       .def("reset", &PyStream::reset)
+      .def("set_noise", &PyStream::set_noise, py::arg("seed"), py::arg("streams"))
       .def("set_control", &PyStream::set_control, py::arg("index"), py::arg("value"))
       .def("save", &PyStream::save)
       .def("load", &PyStream::load, py::arg("state"))

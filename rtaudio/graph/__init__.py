@@ -7,6 +7,7 @@ from rtaudio.graph.conditioned import ConditionedStack
 from rtaudio.graph.conv import Conv1d, ConvTranspose1d, GatedStack, Linear
 from rtaudio.graph.conv2d import BandMean, Conv2d, ConvTranspose2d
 from rtaudio.graph.cumulative import CumulativeNorm, WindowAttention
+from rtaudio.graph.feedback import Embedding, Feedback, Mixture, MuLawSoftmax, Sampler
 from rtaudio.graph.file import ModelFile, load_model_file, save_model
 from rtaudio.graph.graph import ControlPort, Graph, StreamPort
 from rtaudio.graph.layer import Layer
@@ -60,6 +61,8 @@ __all__ = [
     "ConvTranspose2d",
     "CumulativeNorm",
     "DeepFilter",
+    "Embedding",
+    "Feedback",
     "Gate",
     "GatedStack",
     "Graph",
@@ -68,13 +71,16 @@ __all__ = [
     "Linear",
     "MeanSubtract",
     "Merge",
+    "Mixture",
     "ModelFile",
+    "MuLawSoftmax",
     "PReLU",
     "Permute",
     "Plan",
     "Pool",
     "Program",
     "Residual",
+    "Sampler",
     "Serial",
     "StreamPort",
     "Tile",

@@ -74,6 +74,9 @@ class Fused(Composite):
         """Past frames kept by each layer."""
         raise NotImplementedError
 
+    def num_layers(self, channels: int) -> int:
+        return len(self.dilations)
+
     def children(self) -> tuple[Layer, ...]:
         return (self.expansion(),)
 

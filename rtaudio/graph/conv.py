@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 
 from rtaudio.errors import GraphError
-from rtaudio.graph.composite import Fused, Residual, Serial
+from rtaudio.graph.composite import Fused, Merge, Residual, Serial
 from rtaudio.graph.frozen import frozen
 from rtaudio.graph.layer import (
     MAX_CHANNELS,
@@ -197,6 +198,9 @@ class GatedStack(Fused):
 
     Its definition is its expansion into plain layers (`expansion`); one fused kernel serves it.
     Causal: dilated convolutions of `kernel_size` taps, one layer a dilation.
+
+    `conditioned`: the input is [x; c], where c holds for each layer the 2 * gate_channels values
+    that are added to its z (V y + b of all layers in one matrix); conv has no bias of its own then.
     """
 
     kind: ClassVar[str] = "gated_stack"
@@ -205,6 +209,7 @@ class GatedStack(Fused):
     gate_channels: int
     skip_channels: int
     kernel_size: int
+    conditioned: bool = False
 
     def __post_init__(self) -> None:
         check_range(
@@ -218,40 +223,50 @@ class GatedStack(Fused):
         for dilation in self.dilations:
             check_range(self, dilation=(dilation, 1, MAX_FRAMES // self.kernel_size))
 
+    @property
+    def condition_channels(self) -> int:
+        return 2 * self.gate_channels * len(self.dilations) if self.conditioned else 0
+
     def out_channels(self, channels: int) -> int:
-        check_channels(self, channels, self.channels)
+        check_range(self, condition_channels=(self.condition_channels, 0, MAX_CHANNELS))
+        check_channels(self, channels, self.channels + self.condition_channels)
         return self.skip_channels
 
     def expansion(self) -> Serial:
-        """[x; skip] travels as one signal of channels + skip_channels."""
-        c, s = self.channels, self.skip_channels
-        residuals = tuple(
-            Residual(
-                name=f"layers.{i}",
-                body=Serial(
-                    name="",
-                    layers=(
-                        Channels(begin=0, end=c),
-                        Conv1d(
-                            name="conv",
-                            outputs=2 * self.gate_channels,
-                            kernel_size=self.kernel_size,
-                            dilation=d,
-                        ),
-                        Gate(function="tanh"),
-                        Linear(name="out", outputs=c + s),
-                    ),
-                ),
-            )
-            for i, d in enumerate(self.dilations)
+        """[x; skip] travels as one signal of channels + skip_channels, the condition before it."""
+        c, s, first = self.channels, self.skip_channels, self.condition_channels
+        end = first + c + s
+        begin: Layer = Channels(begin=0, end=c, pad=s)
+        if self.conditioned:
+            condition = Channels(begin=c, end=c + first)
+            begin = Merge(op="cat", branches=(condition, begin))
+        layers = tuple(self._layer(i) for i in range(len(self.dilations)))
+        return Serial(layers=(begin, *layers, Channels(begin=first + c, end=end)))
+
+    def _layer(self, index: int) -> Layer:
+        c, first, wide = self.channels, self.condition_channels, 2 * self.gate_channels
+        conv: Layer = Conv1d(
+            name="conv",
+            outputs=wide,
+            kernel_size=self.kernel_size,
+            dilation=self.dilations[index],
+            bias=not self.conditioned,
         )
-        return Serial(
-            layers=(
-                Channels(begin=0, end=c, pad=s),
-                *residuals,
-                Channels(begin=c, end=c + s),
+        past = Channels(begin=first, end=first + c)
+        gate = Gate(function="tanh")
+        out = Linear(name="out", outputs=c + self.skip_channels)
+        layers: tuple[Layer, ...] = (past, conv, gate, out)
+        if self.conditioned:
+            now = Channels(begin=wide * index, end=wide * (index + 1))
+            branches = (Serial(name="past", layers=(past, conv)), now)
+            # The condition stays: zeros are added, channels that g lacks.
+            still = Channels(begin=self.gate_channels, end=self.gate_channels + first)
+            layers = (
+                Merge(op="add", name="in", branches=branches),
+                gate,
+                Merge(op="cat", name="out", branches=(still, dataclasses.replace(out, name="x"))),
             )
-        )
+        return Residual(name=f"layers.{index}", body=Serial(layers=layers))
 
     def macs_per_frame(self, channels: int) -> float:
         taps = 2 * self.gate_channels * self.channels * self.kernel_size
@@ -271,16 +286,20 @@ class GatedStack(Fused):
             "num_layers": len(self.dilations),
         }
         ints |= {f"dilation.{i}": d for i, d in enumerate(self.dilations)}
-        names = [
-            f"layers.{i}.{part}.{tensor}"
+        parts = {n: n for n in ("conv.weight", "conv.bias", "out.weight", "out.bias")}
+        if self.conditioned:
+            parts = {"conv.weight": "in.past.conv.weight"}
+            parts |= {"out.weight": "out.x.weight", "out.bias": "out.x.bias"}
+        tensors = {
+            f"layers.{i}.{slot}": f"layers.{i}.{name}"
             for i in range(len(self.dilations))
-            for part in ("conv", "out")
-            for tensor in ("weight", "bias")
-        ]
-        return Kernel("gated_stack", ints, tensors={n: n for n in names})
+            for slot, name in parts.items()
+        }
+        kind = "conditioned_gated_stack" if self.conditioned else "gated_stack"
+        return Kernel(kind, ints, tensors=tensors)
 
     def fold(self, tensors: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        # The matrices of the outputs, as convolutions of one tap.
         return {
-            n: np.ascontiguousarray(t[:, :, None]) if n.endswith("out.weight") else t
-            for n, t in tensors.items()
+            n: np.ascontiguousarray(t[:, :, None]) if t.ndim == 2 else t for n, t in tensors.items()
         }

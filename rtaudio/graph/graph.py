@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from rtaudio.errors import GraphError
-from rtaudio.graph.composite import Fused
+from rtaudio.graph.feedback import inner_plan
 from rtaudio.graph.layer import FloatArray, Layer, TensorSpec
 from rtaudio.graph.plan import Plan, join_path, plan
 
@@ -148,12 +148,13 @@ class Graph:
 
 
 def node_tensors(layer: Layer, channels: int) -> dict[str, TensorSpec]:
-    """Stored tensors of one planned node; a fused composite has those of its expansion."""
-    if not isinstance(layer, Fused):
+    """Stored tensors of one planned node; a fused composite has those of its expansion, a feedback
+    those of its body."""
+    inner = inner_plan(layer, channels)
+    if inner is None:
         return layer.tensors(channels)
-    inner = plan(layer.expansion(), channels)
     return {
         join_path(node.path, name): spec
         for node in inner.nodes
-        for name, spec in node.layer.tensors(node.inputs[0].channels).items()
+        for name, spec in node_tensors(node.layer, node.inputs[0].channels).items()
     }

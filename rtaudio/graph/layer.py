@@ -66,7 +66,14 @@ class Recurrent:
     """State moves with every valid frame and holds on frames outside the signal."""
 
 
-StreamingRule = Pointwise | Window | Overlap | Recurrent
+@dataclass(frozen=True)
+class Generated:
+    """`factor` output frames follow each valid input frame, one after the other, from the state."""
+
+    factor: int = 1
+
+
+StreamingRule = Pointwise | Window | Overlap | Recurrent | Generated
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,10 @@ class Layer(Frozen):
         """The layer's stored tensors, by name, for that many input channels."""
         return {}
 
+    def num_layers(self, channels: int) -> int:
+        """Operations that it stands for."""
+        return 1
+
     def constant_floats(self, channels: int) -> int:
         """Values in the constant arrays of `kernel`; known without making them."""
         return 0
@@ -142,7 +153,7 @@ class Layer(Frozen):
             return Fraction(1, rule.stride)
         if isinstance(rule, Overlap):
             return Fraction(rule.stride)
-        return Fraction(1)
+        return Fraction(rule.factor) if isinstance(rule, Generated) else Fraction(1)
 
     @property
     def lookahead(self) -> int:
@@ -174,7 +185,7 @@ def out_length(rule: StreamingRule, length: int) -> int:
         return -(-(length + rule.tail) // rule.stride)
     if isinstance(rule, Overlap):
         return max(0, length * rule.stride - rule.trim)
-    return length
+    return length * rule.factor if isinstance(rule, Generated) else length
 
 
 def check_range(layer: Layer, **values: tuple[float, float, float]) -> None:

@@ -20,6 +20,7 @@ from rtaudio.graph.layer import (
     MAX_CHANNELS,
     MAX_FRAMES,
     Composite,
+    Generated,
     Kernel,
     Layer,
     Overlap,
@@ -90,6 +91,7 @@ class Plan:
     output: Signal
     nodes: tuple[Node, ...]
     block: int = field(default=1)  # source frames a tick must hold
+    num_layers: int = 0  # a stack counts as its layers
 
     @property
     def signals(self) -> tuple[Signal, ...]:
@@ -118,6 +120,11 @@ class Plan:
             )
         )
 
+    @property
+    def constant_floats(self) -> int:
+        """Values in windows and filter banks."""
+        return sum(n.layer.constant_floats(n.inputs[0].channels) for n in self.nodes)
+
     def lengths(self, source_length: int) -> dict[int, int]:
         """Valid frames of every buffer for a source of that many frames."""
         lengths = {self.source.buffer: source_length}
@@ -142,7 +149,7 @@ class _Planner:
         if not 1 <= channels <= MAX_CHANNELS:
             raise GraphError(f"the source has {channels} channels; it must be 1 to {MAX_CHANNELS}.")
         self.nodes: list[Node] = []
-        self.num_layers = 0  # a stack counts as its layers
+        self.num_layers = 0
         self.block = 1
         self.source = Signal(0, channels, Fraction(1), 0, Fraction(0), Fraction(0))
 
@@ -150,17 +157,16 @@ class _Planner:
         output = self.visit(layer, self.source, "", 0)
         for node in self.nodes:
             self.check_tick(int(node.output.rate * self.block))
-        planned = Plan(self.source, output, tuple(self.nodes), self.block)
+        planned = Plan(self.source, output, tuple(self.nodes), self.block, self.num_layers)
         if planned.macs_per_frame * self.block > MAX_TICK_MACS:
             raise GraphError(
                 f"one tick of this graph takes {planned.macs_per_frame * self.block:.3g} "
                 f"multiply-accumulates, over {MAX_TICK_MACS}; make its layers smaller."
             )
-        constants = sum(n.layer.constant_floats(n.inputs[0].channels) for n in self.nodes)
-        if constants > MAX_CONSTANTS:
+        if planned.constant_floats > MAX_CONSTANTS:
             raise GraphError(
-                f"windows and filter banks hold {constants} values, over {MAX_CONSTANTS}; "
-                "use smaller ones."
+                f"windows and filter banks hold {planned.constant_floats} values, over "
+                f"{MAX_CONSTANTS}; use smaller ones."
             )
         return planned
 
@@ -212,6 +218,8 @@ class _Planner:
                 None if past is None else past + (rule.width - 1 - rule.crop) * step / rule.stride
             )
             future = future + rule.crop * step / rule.stride
+        elif isinstance(rule, Generated):
+            delay, past = signal.delay * rule.factor, None
         elif isinstance(rule, Recurrent):
             past = None
         if delay > MAX_FRAMES:
@@ -264,7 +272,7 @@ class _Planner:
         future: Fraction,
         extra: int = 0,
     ) -> Signal:
-        self.num_layers += len(layer.dilations) if isinstance(layer, Fused) else 1
+        self.num_layers += layer.num_layers(inputs[0].channels)
         if self.num_layers > MAX_NODES:
             raise GraphError(f"the graph has more than {MAX_NODES} operations.")
         # Checked at every layer, so that no fraction grows beyond what can be run anyway.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from rtaudio.errors import GraphError, ModelFileError
+from rtaudio.graph.feedback import Feedback
 from rtaudio.graph.graph import Graph, node_tensors
 from rtaudio.graph.layer import FloatArray, Overlap, Window
 from rtaudio.graph.plan import Node, Plan, join_path
@@ -138,51 +139,83 @@ def lower(graph: Graph, tensors: Mapping[str, FloatArray]) -> tuple[Program, dic
     """The graph's program and every tensor it names, folded and with the constants added."""
     graph.check_tensors(tensors)
     plan = graph.plan
-    controls = tuple(c.name for c in graph.controls)
-    used: dict[str, FloatArray] = {}
+    lowering = _Lowering(plan, tuple(c.name for c in graph.controls), tensors)
     with np.errstate(all="ignore"):  # what is not finite is said below
-        operations = tuple(_lower_node(plan, node, controls, tensors, used) for node in plan.nodes)
-    buffers = tuple(Buffer(s.channels, plan.frames_per_tick(s), s.delay) for s in plan.signals)
-    program = Program(buffers, operations, plan.source.buffer, plan.output.buffer, controls)
-    return program, used
-
-
-def _lower_node(
-    plan: Plan,
-    node: Node,
-    controls: tuple[str, ...],
-    tensors: Mapping[str, FloatArray],
-    used: dict[str, FloatArray],
-) -> Operation:
-    channels = node.inputs[0].channels
-    kernel = node.layer.kernel(channels)
-    stored = {n: tensors[join_path(node.path, n)] for n in node_tensors(node.layer, channels)}
-    folded = node.layer.fold(stored)
-    names: dict[str, str] = {}
-    for slot, source in kernel.tensors.items():
-        if isinstance(source, str):
-            names[slot] = join_path(node.path, source)
-            used[names[slot]] = folded[source]
-        else:
-            names[slot] = f"constant.{node.output.buffer}.{slot}"
-            used[names[slot]] = source
-        if not np.isfinite(used[names[slot]]).all():
-            raise GraphError(
-                f"{node.path or node.layer.kind}: its {slot} is not finite once it is folded; "
-                "weights, statistics or sizes are out of range."
-            )
-    rule = node.layer.rule()
-    ints = dict(kernel.ints)
-    if isinstance(rule, Window):
-        ints |= {"tail": rule.tail, "extra": node.extra}
-    if isinstance(rule, Overlap):
-        ints |= {"trim": rule.trim}
-    return Operation(
-        kernel.kind,
-        tuple(s.buffer for s in node.inputs),
-        node.output.buffer,
-        ints,
-        dict(kernel.floats),
-        names,
-        controls.index(kernel.control) if kernel.control else -1,
+        lowering.run(plan, "", 0)
+    program = Program(
+        tuple(lowering.buffers),
+        tuple(lowering.operations),
+        plan.source.buffer,
+        plan.output.buffer,
+        lowering.controls,
     )
+    return program, lowering.used
+
+
+class _Lowering:
+    def __init__(
+        self, plan: Plan, controls: tuple[str, ...], tensors: Mapping[str, FloatArray]
+    ) -> None:
+        self.controls = controls
+        self.tensors = tensors
+        self.buffers = [Buffer(s.channels, plan.frames_per_tick(s), s.delay) for s in plan.signals]
+        self.operations: list[Operation] = []
+        self.used: dict[str, FloatArray] = {}
+
+    def run(self, plan: Plan, path: str, first: int) -> None:
+        """Appends the operations of a plan whose buffers begin at `first`."""
+        for node in plan.nodes:
+            where = join_path(path, node.path)
+            operation = self.node(node, where, first)
+            if isinstance(node.layer, Feedback):
+                self.loop(operation, node.layer.body_plan(node.inputs[0].channels), where)
+            else:
+                self.operations.append(operation)
+
+    def loop(self, operation: Operation, body: Plan, path: str) -> None:
+        """A feedback, and behind it the operations of its body; their buffers hold one frame."""
+        first, index = len(self.buffers), len(self.operations)
+        self.operations.append(operation)
+        self.buffers += [Buffer(s.channels, 1, 0) for s in body.signals]
+        self.run(body, path, first)
+        ints = {
+            "operations": len(self.operations) - index - 1,
+            "source": first + body.source.buffer,
+            "result": first + body.output.buffer,
+        }
+        self.operations[index] = replace(operation, ints={**operation.ints, **ints})
+
+    def node(self, node: Node, path: str, first: int) -> Operation:
+        channels = node.inputs[0].channels
+        kernel = node.layer.kernel(channels)
+        output = first + node.output.buffer
+        own = {} if isinstance(node.layer, Feedback) else node_tensors(node.layer, channels)
+        folded = node.layer.fold({n: self.tensors[join_path(path, n)] for n in own})
+        names: dict[str, str] = {}
+        for slot, source in kernel.tensors.items():
+            if isinstance(source, str):
+                names[slot] = join_path(path, source)
+                self.used[names[slot]] = folded[source]
+            else:
+                names[slot] = f"constant.{output}.{slot}"
+                self.used[names[slot]] = source
+            if not np.isfinite(self.used[names[slot]]).all():
+                raise GraphError(
+                    f"{path or node.layer.kind}: its {slot} is not finite once it is folded; "
+                    "weights, statistics or sizes are out of range."
+                )
+        rule = node.layer.rule()
+        ints = dict(kernel.ints)
+        if isinstance(rule, Window):
+            ints |= {"tail": rule.tail, "extra": node.extra}
+        if isinstance(rule, Overlap):
+            ints |= {"trim": rule.trim}
+        return Operation(
+            kernel.kind,
+            tuple(first + s.buffer for s in node.inputs),
+            output,
+            ints,
+            dict(kernel.floats),
+            names,
+            self.controls.index(kernel.control) if kernel.control else -1,
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -11,12 +12,23 @@ from torch import Tensor, nn
 
 from rtaudio.errors import GraphError
 from rtaudio.graph.composite import Fused, Merge, Residual, Serial
+from rtaudio.graph.feedback import Feedback
 from rtaudio.graph.graph import Graph
 from rtaudio.graph.layer import FloatArray, Layer, Overlap, Recurrent, Window, out_length
 from rtaudio.graph.plan import join_path
 from rtaudio.nn import maps as _maps  # noqa: F401  (registers its functions)
 from rtaudio.nn import streams as _streams  # noqa: F401  (likewise)
 from rtaudio.nn.functions import FUNCTIONS, Controls, Tensors
+
+
+@dataclass(frozen=True)
+class _Context:
+    """What a run is given besides its input."""
+
+    controls: Controls
+    noise: tuple[int, int] = (0, 0)
+    values: Tensor | None = None  # a feedback's, where they are known
+    found: list[Tensor] = field(default_factory=list)  # the parameters of its head then
 
 
 class Net(nn.Module):
@@ -50,14 +62,36 @@ class Net(nn.Module):
         values = {_mangle(n): torch.from_numpy(tensors[n]) for n in self.graph.tensor_specs}
         self.load_state_dict(values)
 
-    def forward(self, x: Tensor, controls: Mapping[str, float] | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        controls: Mapping[str, float] | None = None,
+        noise: tuple[int, int] = (0, 0),
+    ) -> Tensor:
+        """`noise`: seed and stream of what a feedback draws."""
+        return self._forward(x, _Context(self.kernel_controls(controls, x), noise))
+
+    def parameters_of(self, x: Tensor, values: Tensor) -> Tensor:
+        """The parameters [lane, parameter, time] of a feedback's head where its `values` [lane,
+        width, time] are given, as they are fed back (`head.encode(audio)`): all at once, for
+        training and for the likelihood (`log_probability`)."""
+        context = _Context(self.kernel_controls(None, x), values=values)
+        self._forward(x, context)
+        if len(context.found) != 1:
+            raise GraphError(f"the graph has {len(context.found)} feedbacks; it must have one.")
+        return context.found[0]
+
+    def _forward(self, x: Tensor, context: _Context) -> Tensor:
         if x.ndim != 3 or x.shape[1] != self.graph.input.channels:
             raise GraphError(
                 f"Net takes [lane, {self.graph.input.channels}, time], not {tuple(x.shape)}."
             )
-        values = self.kernel_controls(controls, x)
-        y = self._run(self.graph.body, x, "", values)
+        y = self._run(self.graph.body, x, "", context)
         return y[:, :, : self.graph.plan.output_length(x.shape[2])]
+
+    def run(self, layer: Layer, x: Tensor, path: str) -> Tensor:
+        """A part of the graph by itself; `path` is where it stands."""
+        return self._run(layer, x, path, _Context({}))
 
     def kernel_controls(self, controls: Mapping[str, float] | None, like: Tensor) -> Controls:
         given = controls or {}
@@ -69,25 +103,33 @@ class Net(nn.Module):
     def tensors_at(self, layer: Layer, channels: int, path: str) -> Tensors:
         return {n: getattr(self, _mangle(join_path(path, n))) for n in layer.tensors(channels)}
 
-    def _run(self, layer: Layer, x: Tensor, path: str, controls: Controls) -> Tensor:
+    def _run(self, layer: Layer, x: Tensor, path: str, context: _Context) -> Tensor:
         if isinstance(layer, Serial):
             for i, child in enumerate(layer.layers):
-                x = self._run(child, x, join_path(path, layer.segment(i)), controls)
+                x = self._run(child, x, join_path(path, layer.segment(i)), context)
             return x
         if isinstance(layer, Residual):
-            branches = [self._run(layer.body, x, join_path(path, layer.segment(0)), controls), x]
+            branches = [self._run(layer.body, x, join_path(path, layer.segment(0)), context), x]
             return _join("add", branches)
         if isinstance(layer, Merge):
             return _join(
                 layer.op,
                 [
-                    self._run(child, x, join_path(path, layer.segment(i)), controls)
+                    self._run(child, x, join_path(path, layer.segment(i)), context)
                     for i, child in enumerate(layer.branches)
                 ],
             )
         if isinstance(layer, Fused):
-            return self._run(layer.expansion(), x, path, controls)
-        return whole(layer, self.tensors_at(layer, x.shape[1], path), x, controls)
+            return self._run(layer.expansion(), x, path, context)
+        if isinstance(layer, Feedback):
+            from rtaudio.nn.feedback import Loop, decode, teacher_forced
+
+            if context.values is None:
+                return Loop(self, layer, path, context.noise).run(x)
+            context.found.append(teacher_forced(self, layer, path, x, context.values))
+            return decode(layer.draws, context.values)
+        tensors = self.tensors_at(layer, x.shape[1], path)
+        return whole(layer, tensors, x, context.controls)
 
 
 def whole(layer: Layer, tensors: Tensors, x: Tensor, controls: Controls) -> Tensor:

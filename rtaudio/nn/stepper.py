@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rtaudio.graph.composite import Fused
+from rtaudio.graph.feedback import Feedback
 from rtaudio.graph.layer import Layer, Overlap, Recurrent, Window
 from rtaudio.graph.plan import Delay, Join, Node, Plan, join_path, plan
 from rtaudio.nn.functions import FUNCTIONS
@@ -24,9 +25,24 @@ class Stepper:
     plan's. Slow and plain on purpose: it is what the native engine is held against.
     """
 
-    def __init__(self, net: Net, lanes: int, controls: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        net: Net,
+        lanes: int,
+        controls: Mapping[str, float] | None = None,
+        *,
+        noise: tuple[int, int] = (0, 0),
+        planned: Plan | None = None,
+        path: str = "",
+    ) -> None:
+        """`planned`: another plan of net's tensors than the graph's own, that of the part at
+        `path`."""
         self.net = net
-        self.plan = _expand(net.graph.plan, net)
+        self.plan = expanded_plan(net.graph.body, net.graph.input.channels)
+        if planned is not None:
+            self.plan = planned
+        self.path = path
+        self.noise = noise
         self.lanes = lanes
         like = next(iter(net.parameters()), torch.zeros(1, dtype=torch.get_default_dtype()))
         self.like = like.detach()
@@ -64,7 +80,10 @@ class Stepper:
         if isinstance(layer, Join):
             return join(layer.op, inputs)
         low, high = self._valid(node, x.shape[2])
-        tensors = self.net.tensors_at(layer, x.shape[1], node.path)
+        path = join_path(self.path, node.path)
+        if isinstance(layer, Feedback):
+            return self._feedback(layer, path, node, x, low, high)
+        tensors = self.net.tensors_at(layer, x.shape[1], path)
         function, rule = FUNCTIONS.get(layer.kind), layer.rule()
         if isinstance(layer, Delay):
             joined = torch.cat([self._kept(key, x, layer.frames), x], dim=2)
@@ -97,6 +116,17 @@ class Stepper:
         control = layer.kernel(x.shape[1]).control
         extra = (self.controls[control],) if control else ()
         return function(layer, tensors, x, *extra)  # type: ignore[no-any-return]
+
+    def _feedback(
+        self, layer: Feedback, path: str, node: Node, x: Tensor, low: int, high: int
+    ) -> Tensor:
+        from rtaudio.nn.feedback import Loop
+
+        key, hop = node.output.buffer, layer.hop
+        loop = self.state.setdefault(key, Loop(self.net, layer, path, self.noise))
+        y = x.new_zeros(x.shape[0], node.output.channels, x.shape[2] * hop)
+        y[:, :, low * hop : high * hop] = loop.run(x[:, :, low:high])
+        return y
 
     def _kept(self, key: int, like: Tensor, frames: int) -> Tensor:
         if key not in self.state:
@@ -133,11 +163,9 @@ def _masked(x: Tensor, low: int, high: int) -> Tensor:
     return y
 
 
-def _expand(original: Plan, net: Net) -> Plan:
-    """Fused composites by their expansions."""
-    if not any(isinstance(n.layer, Fused) for n in original.nodes):
-        return original
-    return plan(_expanded(net.graph.body), net.graph.input.channels)
+def expanded_plan(body: Layer, channels: int) -> Plan:
+    """The plan with fused composites by their expansions."""
+    return plan(_expanded(body), channels)
 
 
 def _expanded(layer: Layer) -> Layer:
@@ -153,6 +181,3 @@ def _expanded(layer: Layer) -> Layer:
         elif isinstance(value, tuple) and value and isinstance(value[0], Layer):
             changes[f.name] = tuple(_expanded(v) for v in value)
     return dataclasses.replace(layer, **changes) if changes else layer
-
-
-__all__ = ["Stepper", "join_path", "stream"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -171,13 +171,16 @@ class Model:
         attenuation_limit_db: float | None = None,
         block_samples: int | None = None,
         max_ticks: int | None = None,
+        seed: int = 0,
+        stream_numbers: Sequence[int] | None = None,
     ) -> Stream:
         """A stream at `sample_rate` Hz (default: the model's); every channel is a lane.
 
         `block_samples`: process() will be called with multiples of it, which keeps its delay as
         short as can be (None: with any number of frames). Raises RateError for a rate the model
         does not frame at. `max_ticks`: how many of the model's ticks one native call takes at most
-        (None: as suits it).
+        (None: as suits it). `seed`, `stream_numbers`: of the noise that a model draws
+        (`Stream.reset`).
         """
         controls: dict[str, float] = {}
         if attenuation_limit_db is not None:
@@ -186,7 +189,7 @@ class Model:
         block = 0 if block_samples is None else block_samples
         if max_ticks is None:
             max_ticks = max(STREAM_TICKS, STREAM_FRAMES // self.graph_at(rate).plan.block)
-        return Stream(self, rate, channels, controls, block, max_ticks)
+        return Stream(self, rate, channels, controls, block, max_ticks, seed, stream_numbers)
 
     def __call__(
         self,

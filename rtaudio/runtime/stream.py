@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,8 @@ class Stream:
         controls: Mapping[str, float],
         block_samples: int,
         max_ticks: int,
+        seed: int = 0,
+        stream_numbers: Sequence[int] | None = None,
     ) -> None:
         graph = model.graph_at(sample_rate)
         width = graph.input.channels
@@ -79,6 +81,8 @@ class Stream:
         except (ValueError, TypeError) as error:
             raise RtaudioError(f"this stream is not possible: {error}.") from error
         self.process_into = self._native.process_into
+        self._noise = (0, (0,) * (channels // width))
+        self.reset(seed=seed, stream_numbers=stream_numbers)
 
     def push(self, x: FloatArray) -> FloatArray:
         """Takes any number of frames and returns those that are ready.
@@ -109,9 +113,24 @@ class Stream:
         """
         self._native.process_into(indata, outdata)
 
-    def reset(self) -> None:
-        """Forgets everything but the controls."""
-        self._native.reset()
+    def reset(
+        self, *, seed: int | None = None, stream_numbers: Sequence[int] | None = None
+    ) -> None:
+        """Forgets everything but the controls.
+
+        Where the model draws noise it is a function of `seed`, of the lane's stream number and of
+        signal time alone (None: both as before; 0 at first, for every lane).
+        """
+        old_seed, numbers = self._noise
+        if stream_numbers is not None:
+            numbers = tuple(_word("a stream number", n) for n in stream_numbers)
+        if len(numbers) != len(self._noise[1]):
+            raise RtaudioError(
+                f"there are {len(numbers)} stream numbers for {len(self._noise[1])} lanes; give "
+                "one a lane."
+            )
+        self._noise = (old_seed if seed is None else _word("the seed", seed), numbers)
+        self._native.set_noise(*self._noise)
 
     def set_control(self, name: str, value: float) -> None:
         """Moves a control port to `value` over the next 5 ms of signal. It is clamped to the
@@ -209,6 +228,16 @@ def _whole(name: str, value: Any) -> int:
         raise RtaudioError(f"{name} is {value!r:.60}; it must be a whole number.") from None
     if abs(number) >= 1 << 31:
         raise RtaudioError(f"{name} is {number}; no stream is that large.")
+    return number
+
+
+def _word(name: str, value: Any) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise RtaudioError(f"{name} is {value!r:.60}; it must be a whole number.") from None
+    if not 0 <= number < 1 << 32:
+        raise RtaudioError(f"{name} is {number}; it must be 0 to {(1 << 32) - 1}.")
     return number
 
 

@@ -32,6 +32,7 @@ from rtaudio.graph import (
 )
 from rtaudio.graph.pointwise import FUNCTIONS
 
+from .catalogue_feedback import FEEDBACK
 from .catalogue_maps import MAPS
 from .catalogue_streams import STREAMS
 
@@ -202,6 +203,7 @@ EXAMPLES: dict[str, tuple[Layer, int]] = {
     ),
     **MAPS,
     **STREAMS,
+    **FEEDBACK,
     **{
         f"activation {name}": (
             Activation(

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from rtaudio import verify_streaming
-from rtaudio.graph import Layer
+from rtaudio.graph import Feedback, Layer
 from rtaudio.graph.composite import Fused
 from rtaudio.graph.layer import Composite
 from rtaudio.graph.serialize import INTERNAL_KINDS
@@ -65,7 +65,11 @@ def test_random_graphs_keep_the_laws_natively(first: int) -> None:
 
 def kinds(layer: Layer) -> set[str]:
     found = {layer.kind}
+    parts: list[Layer] = []
     if isinstance(layer, Composite) and not isinstance(layer, Fused):
-        for child in layer.children():
-            found |= kinds(child)
+        parts += layer.children()
+    if isinstance(layer, Feedback):
+        parts += [layer.body, layer.head, layer.sampler]
+    for part in parts:
+        found |= kinds(part)
     return found

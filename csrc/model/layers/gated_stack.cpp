@@ -13,19 +13,24 @@ namespace {
 constexpr int kMaxLayers = 1024;
 constexpr int kTileFrames = 16;  // the most frames the kernel takes through all layers at once
 
+// A conditioned stack's input is [x; c], c the 2 * gate values of each layer from which its sums
+// start in place of a bias.
 class Stack final : public Layer {
  public:
-  explicit Stack(const LayerContext& context)
-      : channels_(context.integer("channels", 1, 1 << 16)),
+  Stack(const LayerContext& context, bool conditioned)
+      : conditioned_(conditioned),
+        channels_(context.integer("channels", 1, 1 << 16)),
         gate_(context.integer("gate_channels", 1, 1 << 15)),
         skip_(context.integer("skip_channels", 1, 1 << 16)),
         kernel_(context.integer("kernel", 1, 4096)) {
     context.require_inputs(1);
-    context.require(context.input().channels == channels_, "does not fit its input's channels");
     context.require_output(skip_);
     context.require(context.input().frames == context.output().frames,
                     "does not fit the frames of its buffers");
     const int num_layers = context.integer("num_layers", 1, kMaxLayers);
+    const std::int64_t condition = conditioned ? std::int64_t{2} * gate_ * num_layers : 0;
+    context.require(context.input().channels == channels_ + condition,
+                    "does not fit its input's channels");
     for (int i = 0; i < num_layers; ++i) {
       const std::string index = std::to_string(i);
       const int dilation = context.integer("dilation." + index, 1, (1 << 20) / kernel_);
@@ -43,7 +48,8 @@ class Stack final : public Layer {
 
   std::size_t scratch_floats(int max_frames) const override {
     return table_offset() + layers_.size() * sizeof(GatedLayer) / sizeof(float) + 16 +
-           static_cast<std::size_t>(max_frames) * static_cast<std::size_t>(padded(channels_));
+           static_cast<std::size_t>(max_frames) * static_cast<std::size_t>(padded(channels_)) +
+           (conditioned_ ? layers_.size() * bias_floats() : 0);
   }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
@@ -56,10 +62,12 @@ class Stack final : public Layer {
       state += ring_floats(i, call.max_frames);
     }
     const float* rows = call.inputs[0];
-    if (row_floats(channels_) != padded(channels_)) {
-      float* wide = reinterpret_cast<float*>(table + layers_.size());
+    const std::ptrdiff_t in_row = input_row();
+    float* biases = reinterpret_cast<float*>(table + layers_.size());
+    if (in_row != padded(channels_)) {
+      float* wide = biases + (conditioned_ ? layers_.size() * bias_floats() : 0);
       for (int t = 0; t < call.num_frames; ++t) {
-        std::copy_n(rows + t * channels_, channels_, wide + t * padded(channels_));
+        std::copy_n(rows + t * in_row, channels_, wide + t * padded(channels_));
       }
       rows = wide;
     }
@@ -72,8 +80,17 @@ class Stack final : public Layer {
                            gate_,
                            skip_,
                            padded(channels_)};
-    call.kernels.gated_stack(stack, call.position, call.num_frames, call.valid_begin,
-                             call.valid_end, call.output, row_floats(skip_), call.scratch);
+    if (!conditioned_) {
+      call.kernels.gated_stack(stack, call.position, call.num_frames, call.valid_begin,
+                               call.valid_end, call.output, row_floats(skip_), call.scratch);
+      return;
+    }
+    for (int t = 0; t < call.num_frames; ++t) {
+      start_from(call.inputs[0] + t * in_row + channels_, table, biases);
+      call.kernels.gated_stack(stack, call.position + t, 1, call.valid_begin - t,
+                               call.valid_end - t, call.output + t * row_floats(skip_),
+                               row_floats(skip_), call.scratch);
+    }
   }
 
   std::vector<StateSpec> state_specs() const override {
@@ -120,13 +137,32 @@ class Stack final : public Layer {
   std::size_t ring_floats(std::size_t layer, int max_frames) const {
     return (rings_[layer].floats(ring_frames(layer, max_frames)) + 15) / 16 * 16;
   }
+  int input_row() const {
+    return row_floats(conditioned_ ? channels_ + 2 * gate_ * static_cast<int>(layers_.size())
+                                   : channels_);
+  }
+  std::size_t bias_floats() const { return static_cast<std::size_t>(2 * padded(gate_)); }
+  // Lets each layer's sums start from its part of a frame's condition.
+  void start_from(const float* condition, GatedLayer* table, float* biases) const noexcept {
+    const bool whole = channels_ % 16 == 0 && gate_ % 16 == 0;  // vectors: no need to move them
+    for (std::size_t i = 0; i < layers_.size(); ++i, condition += 2 * gate_) {
+      table[i].conv.bias = condition;
+      if (whole) continue;
+      float* padded_bias = biases + i * bias_floats();
+      std::fill(std::copy_n(condition, gate_, padded_bias), padded_bias + padded(gate_), 0.0f);
+      std::fill(std::copy_n(condition + gate_, gate_, padded_bias + padded(gate_)),
+                padded_bias + 2 * padded(gate_), 0.0f);
+      table[i].conv.bias = padded_bias;
+    }
+  }
   std::size_t table_offset() const { return gated_stack_scratch_floats(channels_, gate_, skip_); }
   static int padded(int channels) { return (channels + 15) / 16 * 16; }
 
   // [2 * gate, channels, kernel] with each half padded to whole vectors.
   PackedWeights pack_conv(const LayerContext& context, const std::string& path) const {
     const float* weight = context.tensor(path + ".conv.weight", {2 * gate_, channels_, kernel_});
-    const float* bias = context.tensor(path + ".conv.bias", {2 * gate_});
+    const float* bias =
+        conditioned_ ? nullptr : context.tensor(path + ".conv.bias", {2 * gate_});
     const int half = padded(gate_);
     const std::size_t depth =
         static_cast<std::size_t>(channels_) * static_cast<std::size_t>(kernel_);
@@ -134,7 +170,7 @@ class Stack final : public Layer {
     std::vector<float> biases(static_cast<std::size_t>(2 * half));
     for (int o = 0; o < 2 * gate_; ++o) {
       const std::size_t to = static_cast<std::size_t>(o < gate_ ? o : half + o - gate_);
-      biases[to] = bias[o];
+      if (bias != nullptr) biases[to] = bias[o];
       for (int i = 0; i < channels_; ++i) {
         for (int k = 0; k < kernel_; ++k) {
           rows[to * depth + static_cast<std::size_t>(k * channels_ + i)] =
@@ -165,6 +201,7 @@ class Stack final : public Layer {
                        context.format(path + ".out.weight", gate_));
   }
 
+  bool conditioned_;
   int channels_;
   int gate_;
   int skip_;
@@ -176,8 +213,9 @@ class Stack final : public Layer {
 }  // namespace
 
 std::unique_ptr<Layer> make_gated_stack(const LayerContext& context) {
-  if (context.spec().kind != "gated_stack") return nullptr;
-  return std::make_unique<Stack>(context);
+  const bool conditioned = context.spec().kind == "conditioned_gated_stack";
+  if (!conditioned && context.spec().kind != "gated_stack") return nullptr;
+  return std::make_unique<Stack>(context, conditioned);
 }
 
 }  // namespace rtaudio

@@ -1,0 +1,82 @@
+// Draws from the distributions of autoregressive networks (rtaudio/graph/feedback.py). Sums have
+// one order and the noise is core/noise.h's, so that a run can be repeated anywhere.
+#pragma once
+
+#include <cstdint>
+
+#include "core/noise.h"
+#include "core/vecmath.h"
+
+namespace rtaudio::sampler {
+
+// The index of the largest value, the first one of several.
+RTA_HD int argmax(const float* x, int count) {
+  int best = 0;
+  for (int i = 1; i < count; ++i) best = x[i] > x[best] ? i : best;
+  return best;
+}
+
+RTA_HD float largest(const float* x, int count) {
+  constexpr int kLanes = 8;  // independent, for their speed: a maximum has no order
+  float most[kLanes];
+  for (int lane = 0; lane < kLanes; ++lane) most[lane] = x[0];
+  int i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) most[lane] = max(x[i + lane], most[lane]);
+  }
+  for (; i < count; ++i) most[0] = max(x[i], most[0]);
+  for (int lane = 1; lane < kLanes; ++lane) most[0] = max(most[lane], most[0]);
+  return most[0];
+}
+
+// The first index whose cumulative weight is above u times their sum, u in (0, 1). Weights are
+// summed in 16 runs of equal length, each from its begin, and the runs in order.
+RTA_HD int categorical(const float* weights, int count, float u) {
+  constexpr int kRuns = 16;
+  const int length = (count + kRuns - 1) / kRuns;
+  float sums[kRuns] = {};
+  for (int i = 0; i < length; ++i) {
+    for (int run = 0; run < kRuns; ++run) {
+      const int at = run * length + i;
+      sums[run] += at < count ? weights[at] : 0.0f;
+    }
+  }
+  float total = 0.0f;
+  for (int run = 0; run < kRuns; ++run) total += sums[run];
+  const float wanted = u * total;
+  float below = 0.0f;
+  int run = 0;
+  while (run < kRuns - 1 && below + sums[run] <= wanted) below += sums[run++];
+  float sum = 0.0f;
+  int last = 0;
+  const int first = run * length;
+  const int end = first + length < count ? first + length : count;
+  for (int at = first; at < end; ++at) {
+    if (weights[at] <= 0.0f) continue;
+    last = at;
+    sum += weights[at];
+    if (below + sum > wanted) break;
+  }
+  return last;
+}
+
+// ln u - ln(1 - u): a logistic number of scale 1.
+RTA_HD float logistic(float u) { return noise::log(u) - noise::log(1.0f - u); }
+
+// Added to logits, the largest sum is a draw from their softmax (Gumbel, 1954).
+RTA_HD float gumbel(float u) { return -noise::log(-noise::log(u)); }
+
+// The nearest of `levels` in [-1, 1].
+RTA_HD float round_to_level(float x, int levels) {
+  const float half = 0.5f * static_cast<float>(levels - 1);
+  const float code = static_cast<float>(static_cast<std::int32_t>((x + 1.0f) * half + 0.5f));
+  return code / half - 1.0f;
+}
+
+// The inverse of mu-law companding, mu = levels - 1 (1609.03499, section 2.2).
+RTA_HD float mu_law_expand(float y, float mu, float log_of_levels) {
+  const float size = (math::exp(abs(y) * log_of_levels) - 1.0f) / mu;
+  return y < 0.0f ? -size : size;
+}
+
+}  // namespace rtaudio::sampler

@@ -1,0 +1,36 @@
+// The end of an autoregressive step: parameters of a distribution in, a value drawn from it out.
+#pragma once
+
+#include <memory>
+
+#include "core/noise.h"
+#include "model/layer.h"
+
+namespace rtaudio {
+
+// One draw: what it is drawn from, and how.
+struct Draw {
+  const Kernels& kernels;
+  const float* parameters;
+  noise::Source source;
+  std::int64_t position;
+  bool voiced;
+  float* scratch;
+};
+
+class Head {
+ public:
+  virtual ~Head() = default;
+
+  virtual int num_parameters() const = 0;
+  virtual int width() const { return 1; }
+  virtual std::size_t scratch_floats() const { return 0; }
+  // Draws `width` values.
+  virtual void draw(const Draw& draw, float* values) const noexcept RTA_NONBLOCKING = 0;
+  // The samples that these values are.
+  virtual void decode(const float* values, float* audio) const noexcept RTA_NONBLOCKING = 0;
+};
+
+std::unique_ptr<Head> make_head(const LayerContext& feedback);
+
+}  // namespace rtaudio

@@ -1,0 +1,171 @@
+// Autoregression: a body that runs sample by sample, fed with what was drawn from its output.
+#include <algorithm>
+#include <cmath>
+
+#include "model/body.h"
+#include "model/head.h"
+#include "model/layer.h"
+
+namespace rtaudio {
+namespace {
+
+std::size_t aligned(std::size_t floats) { return (floats + 15) / 16 * 16; }
+
+// A lane's state: the last values, its noise's seed and stream as halves of 16 bits, the body's.
+class Feedback final : public Layer {
+ public:
+  explicit Feedback(const LayerContext& context)
+      : head_(make_head(context)),
+        body_(context, context.integer("operations", 0, 1 << 20),
+              context.integer("source", 0, 1 << 20), context.integer("result", 0, 1 << 20)),
+        hop_(context.integer("hop", 1, 1 << 16)),
+        width_(head_->width()),
+        voiced_(context.integer("mode", 0, 3) >= 2 ? 1 : 0),
+        condition_(context.input().channels - voiced_),
+        delay_(context.input().delay),
+        site_(static_cast<std::uint32_t>(context.spec().output) & 0xffffu),
+        start_(context.number("start")) {
+    context.require_inputs(1);
+    context.require_output(width_);
+    context.require(std::int64_t{context.input().frames} * hop_ == context.output().frames,
+                    "does not fit the frames of its buffers");
+    context.require(condition_ >= 1 && body_.source_channels() == condition_ + width_,
+                    "does not fit the input of its body");
+    context.require(body_.result_channels() == head_->num_parameters(),
+                    "does not fit the output of its body");
+  }
+
+  std::size_t state_floats(int) const override { return fixed_floats() + body_.state_floats(); }
+  std::size_t scratch_floats(int) const override {
+    return aligned(head_->scratch_floats()) + body_.scratch_floats();
+  }
+
+  void reset(float* state) const noexcept override {
+    std::fill_n(state, width_, start_);
+    body_.reset(state + fixed_floats());
+  }
+  void configure(float* state, const LaneSettings& settings) const noexcept override {
+    const std::uint32_t words[] = {settings.seed, settings.stream};
+    for (int i = 0; i < 4; ++i) {
+      state[width_ + i] = static_cast<float>(words[i / 2] >> 16 * (i % 2) & 0xffffu);
+    }
+    body_.configure(state + fixed_floats(), settings);
+  }
+
+  void process(const Call& call) const noexcept RTA_NONBLOCKING override {
+    const std::ptrdiff_t in_row = row_floats(condition_ + voiced_), out_row = row_floats(width_);
+    const int begin = call.valid_begin, end = call.valid_end;
+    std::fill(call.output, call.output + begin * hop_ * out_row, 0.0f);
+    std::fill(call.output + end * hop_ * out_row, call.output + call.num_frames * hop_ * out_row,
+              0.0f);
+    float* previous = call.state;
+    Body::Run run = body_.bind(call, call.state + fixed_floats(),
+                               call.scratch + aligned(head_->scratch_floats()));
+    Draw draw{call.kernels, run.result(), source(call.state), 0, false, call.scratch};
+    for (int t = begin; t < end; ++t) {
+      const float* condition = call.inputs[0] + t * in_row;
+      std::copy_n(condition, condition_, run.source());
+      draw.voiced = voiced_ == 1 && condition[condition_] > 0.5f;
+      const std::int64_t first = (call.position + t - delay_) * hop_;
+      for (int h = 0; h < hop_; ++h) {
+        std::copy_n(previous, width_, run.source() + condition_);
+        run.step(first + h);
+        draw.position = first + h;
+        head_->draw(draw, previous);
+        head_->decode(previous, call.output + (std::ptrdiff_t{t} * hop_ + h) * out_row);
+      }
+    }
+  }
+
+  std::int64_t out_length(std::int64_t length) const override { return length * hop_; }
+
+  std::vector<StateSpec> state_specs() const override {
+    std::vector<StateSpec> specs{{"previous", width_, 1}, {"noise", 4, 1}};
+    for (StateSpec& spec : body_.state_specs()) specs.push_back(std::move(spec));
+    return specs;
+  }
+  void save(const float* state, std::int64_t position, int,
+            std::span<const std::span<float>> out) const override {
+    std::copy_n(state, width_, out[0].begin());
+    std::copy_n(state + width_, 4, out[1].begin());
+    body_.save(state + fixed_floats(), steps(position), out.subspan(2));
+  }
+  void load(float* state, std::int64_t position, int,
+            std::span<const std::span<const float>> in) const override {
+    for (int i = 0; i < width_; ++i) state[i] = std::clamp(in[0][static_cast<std::size_t>(i)], -1e6f, 1e6f);
+    for (int i = 0; i < 4; ++i) {
+      state[width_ + i] = std::floor(std::clamp(in[1][static_cast<std::size_t>(i)], 0.0f, 65535.0f));
+    }
+    body_.load(state + fixed_floats(), steps(position), in.subspan(2));
+  }
+
+ private:
+  std::size_t fixed_floats() const { return aligned(static_cast<std::size_t>(width_) + 4); }
+  // Steps made when `position` frames of the input have come.
+  std::int64_t steps(std::int64_t position) const {
+    return std::max<std::int64_t>(0, position - delay_) * hop_;
+  }
+  noise::Source source(const float* state) const noexcept {
+    const auto word = [&](int i) {
+      return static_cast<std::uint32_t>(state[width_ + i]) |
+             static_cast<std::uint32_t>(state[width_ + i + 1]) << 16;
+    };
+    return {word(0), word(2), site_};
+  }
+
+  std::unique_ptr<Head> head_;
+  Body body_;
+  int hop_;
+  int width_;
+  int voiced_;
+  int condition_;
+  int delay_;
+  std::uint32_t site_;
+  float start_;
+};
+
+// The column of a code: a matrix times a one-hot vector.
+class Embedding final : public Layer {
+ public:
+  explicit Embedding(const LayerContext& context)
+      : levels_(context.integer("levels", 1, 1 << 16)), outputs_(context.output().channels) {
+    context.require_inputs(1);
+    context.require(context.input().channels == 1, "takes one channel of codes");
+    context.require(context.input().frames == context.output().frames,
+                    "does not fit the frames of its buffers");
+    const float* weight = context.tensor("weight", {outputs_, levels_});
+    const auto row = static_cast<std::size_t>(row_floats(outputs_));
+    columns_.resize(row * static_cast<std::size_t>(levels_));
+    for (int o = 0; o < outputs_; ++o) {
+      for (int code = 0; code < levels_; ++code) {
+        columns_[static_cast<std::size_t>(code) * row + static_cast<std::size_t>(o)] =
+            weight[std::ptrdiff_t{o} * levels_ + code];
+      }
+    }
+  }
+
+  void process(const Call& call) const noexcept RTA_NONBLOCKING override {
+    const std::ptrdiff_t row = row_floats(outputs_);
+    for (int t = 0; t < call.num_frames; ++t) {
+      // NaN compares false and is code 0, like whatever lies outside.
+      const float value = call.inputs[0][t] + 0.5f;
+      const int code = value >= 0.0f && value < static_cast<float>(levels_) ? static_cast<int>(value) : 0;
+      std::copy_n(columns_.data() + code * row, row, call.output + t * row);
+    }
+  }
+
+ private:
+  int levels_;
+  int outputs_;
+  std::vector<float> columns_;
+};
+
+}  // namespace
+
+std::unique_ptr<Layer> make_feedback(const LayerContext& context) {
+  if (context.spec().kind == "feedback") return std::make_unique<Feedback>(context);
+  if (context.spec().kind == "embedding") return std::make_unique<Embedding>(context);
+  return nullptr;
+}
+
+}  // namespace rtaudio
