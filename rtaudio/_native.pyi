@@ -89,6 +89,11 @@ class Stream:
         index: typing.SupportsInt | typing.SupportsIndex,
         value: typing.SupportsFloat | typing.SupportsIndex,
     ) -> None: ...
+    def set_noise(
+        self,
+        seed: typing.SupportsInt | typing.SupportsIndex,
+        streams: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+    ) -> None: ...
     @property
     def delay(self) -> int: ...
     @property

@@ -37,7 +37,8 @@ Body::Body(const LayerContext& loop, int count, int source, int result) {
   }
   result_ = local.at(result);
   result_channels_ = buffers[static_cast<std::size_t>(result)].channels;
-  table_floats_ = floats_for(steps_.size() * sizeof(Call)) + floats_for(num_inputs * sizeof(float*));
+  table_floats_ =
+      floats_for(steps_.size() * sizeof(Call)) + floats_for(num_inputs * sizeof(float*));
 }
 
 std::size_t Body::scratch_floats() const {

@@ -123,7 +123,8 @@ class Mixture final : public Head {
     const float* scales = means + (components_ > 1 ? components_ : values_);
     const float temperature = sampler_.scale(draw.voiced);
     // The numbers after those that chose a component; pairs of them make Gaussian ones.
-    Uniforms uniforms(draw, components_ > 1 ? static_cast<std::uint32_t>(components_ + 1) & ~1u : 0);
+    Uniforms uniforms(draw,
+                      components_ > 1 ? static_cast<std::uint32_t>(components_ + 1) & ~1u : 0);
     noise::Pair pair{};
     for (int i = 0; i < values_; ++i) {
       float x = means[i];

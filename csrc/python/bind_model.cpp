@@ -191,8 +191,8 @@ class PyStream {
   void set_noise(std::uint32_t seed, const std::vector<std::uint32_t>& streams) {
     const InUse in_use(in_use_);
     if (streams.size() != static_cast<std::size_t>(stream_.lanes())) {
-      throw py::value_error("there are " + std::to_string(streams.size()) +
-                            " stream numbers for " + std::to_string(stream_.lanes()) + " lanes");
+      throw py::value_error("there are " + std::to_string(streams.size()) + " stream numbers for " +
+                            std::to_string(stream_.lanes()) + " lanes");
     }
     for (int lane = 0; lane < stream_.lanes(); ++lane) {
       stream_.set_lane(lane, {seed, streams[static_cast<std::size_t>(lane)]});

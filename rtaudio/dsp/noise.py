@@ -32,7 +32,13 @@ def philox(counter: ArrayLike, key: tuple[int, int], rounds: int = 10) -> WordAr
 
 
 def uniforms(
-    positions: ArrayLike, count: int, *, seed: int = 0, stream: int = 0, site: int = 0, step: int = 0
+    positions: ArrayLike,
+    count: int,
+    *,
+    seed: int = 0,
+    stream: int = 0,
+    site: int = 0,
+    step: int = 0,
 ) -> FloatArray:
     """[..., count] numbers for each position, on a grid of 2^-23 inside (0, 1)."""
     at = np.asarray(positions, np.uint64)[..., None]
@@ -43,17 +49,24 @@ def uniforms(
     )
     words = philox(counter, (seed, stream))
     words = words.reshape(*words.shape[:-2], -1)[..., :count]
-    return ((words >> np.uint32(9)).astype(np.float32) + np.float32(0.5)) * np.float32(2.0**-23)
+    grid = (words >> np.uint32(9)).astype(np.float32) + np.float32(0.5)
+    return np.asarray(grid * np.float32(2.0**-23))
 
 
 def normals(
-    positions: ArrayLike, count: int, *, seed: int = 0, stream: int = 0, site: int = 0, step: int = 0
+    positions: ArrayLike,
+    count: int,
+    *,
+    seed: int = 0,
+    stream: int = 0,
+    site: int = 0,
+    step: int = 0,
 ) -> FloatArray:
     """[..., count] Gaussian numbers for each position: uniforms 2i and 2i + 1 make 2i and 2i + 1
     (Box and Muller, 1958)."""
     even = count + count % 2
     u = uniforms(positions, even, seed=seed, stream=stream, site=site, step=step)
-    return box_muller(u)[..., :count]
+    return np.asarray(box_muller(u)[..., :count])
 
 
 def box_muller(u: FloatArray) -> FloatArray:
@@ -74,13 +87,16 @@ def log(x: FloatArray) -> FloatArray:
     square = m * m
     p = _polynomial(
         m,
-        (7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1)
-        + (-1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1),
+        (
+            *(7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1),
+            *(1.4249322787e-1, -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1),
+            3.3333331174e-1,
+        ),
     )
     y = m * (square * p)
     y = y + np.float32(-2.12194440e-4) * exponent
     y = y - np.float32(0.5) * square
-    return (m + y) + np.float32(0.693359375) * exponent
+    return np.asarray((m + y) + np.float32(0.693359375) * exponent)
 
 
 def _cos_sin_turns(u: FloatArray) -> tuple[FloatArray, FloatArray]:

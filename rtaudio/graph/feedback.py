@@ -51,9 +51,7 @@ class Embedding(Layer):
     outputs: int
 
     def __post_init__(self) -> None:
-        check_range(
-            self, levels=(self.levels, 1, 1 << 16), outputs=(self.outputs, 1, MAX_CHANNELS)
-        )
+        check_range(self, levels=(self.levels, 1, 1 << 16), outputs=(self.outputs, 1, MAX_CHANNELS))
 
     def out_channels(self, channels: int) -> int:
         check_channels(self, channels, 1)

@@ -150,8 +150,12 @@ class _Check:
         x = self.noise.standard_normal((length, self.width)) * 0.1
         return x.astype(np.float32)
 
-    def open(self, lanes: int = 1, **options: int) -> Stream:
-        return self.model.stream(self.rate, lanes * self.width, **options)
+    def open(
+        self, lanes: int = 1, *, max_ticks: int | None = None, block_samples: int | None = None
+    ) -> Stream:
+        return self.model.stream(
+            self.rate, lanes * self.width, max_ticks=max_ticks, block_samples=block_samples
+        )
 
     def run(self, x: FloatArray, splits: list[int], stream: Stream | None = None) -> FloatArray:
         """x through push calls of `splits` frames, repeated as needed, and flush."""

@@ -92,9 +92,11 @@ class Feedback final : public Layer {
   }
   void load(float* state, std::int64_t position, int,
             std::span<const std::span<const float>> in) const override {
-    for (int i = 0; i < width_; ++i) state[i] = std::clamp(in[0][static_cast<std::size_t>(i)], -1e6f, 1e6f);
+    for (int i = 0; i < width_; ++i)
+      state[i] = std::clamp(in[0][static_cast<std::size_t>(i)], -1e6f, 1e6f);
     for (int i = 0; i < 4; ++i) {
-      state[width_ + i] = std::floor(std::clamp(in[1][static_cast<std::size_t>(i)], 0.0f, 65535.0f));
+      state[width_ + i] =
+          std::floor(std::clamp(in[1][static_cast<std::size_t>(i)], 0.0f, 65535.0f));
     }
     body_.load(state + fixed_floats(), steps(position), in.subspan(2));
   }
@@ -149,7 +151,8 @@ class Embedding final : public Layer {
     for (int t = 0; t < call.num_frames; ++t) {
       // NaN compares false and is code 0, like whatever lies outside.
       const float value = call.inputs[0][t] + 0.5f;
-      const int code = value >= 0.0f && value < static_cast<float>(levels_) ? static_cast<int>(value) : 0;
+      const int code =
+          value >= 0.0f && value < static_cast<float>(levels_) ? static_cast<int>(value) : 0;
       std::copy_n(columns_.data() + code * row, row, call.output + t * row);
     }
   }

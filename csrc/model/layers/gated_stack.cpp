@@ -161,8 +161,7 @@ class Stack final : public Layer {
   // [2 * gate, channels, kernel] with each half padded to whole vectors.
   PackedWeights pack_conv(const LayerContext& context, const std::string& path) const {
     const float* weight = context.tensor(path + ".conv.weight", {2 * gate_, channels_, kernel_});
-    const float* bias =
-        conditioned_ ? nullptr : context.tensor(path + ".conv.bias", {2 * gate_});
+    const float* bias = conditioned_ ? nullptr : context.tensor(path + ".conv.bias", {2 * gate_});
     const int half = padded(gate_);
     const std::size_t depth =
         static_cast<std::size_t>(channels_) * static_cast<std::size_t>(kernel_);
