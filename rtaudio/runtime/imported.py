@@ -21,6 +21,8 @@ from rtaudio.models.importers import (
     read_onnx,
 )
 
+CHECKPOINTS = (".pth", ".pt", ".ckpt")
+
 
 def cache_folder() -> Path:
     """RTAUDIO_CACHE, or the system's folder for caches."""
@@ -85,8 +87,18 @@ def import_files(importer: Importer, paths: Sequence[Path]) -> Imported:
 
 
 def import_any(paths: Sequence[Path]) -> Imported:
-    """The network that these files hold: ONNX files, or one .nam file. Raises ModelFileError where
-    none is known."""
+    """The network that these files hold: ONNX files, one .nam file, or a checkpoint of torch and
+    its hparams. Raises ModelFileError where none is known."""
+    checkpoint = next((path for path in paths if path.suffix.lower() in CHECKPOINTS), None)
+    if checkpoint is not None:
+        others = [path for path in paths if path != checkpoint]
+        if len(others) != 1:
+            raise ModelFileError(
+                f"{checkpoint} needs the JSON file of its hparams beside it; name both."
+            )
+        from rtaudio.runtime.checkpoint import read_r9y9
+
+        return read_r9y9(checkpoint, others[0])
     if paths[0].suffix.lower() == ".nam":
         if len(paths) > 1:
             raise ModelFileError(f"{paths[0]} is a whole network; import {paths[1]} by itself.")

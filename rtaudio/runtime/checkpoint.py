@@ -1,0 +1,74 @@
+"""Checkpoints of torch, read without running what they hold."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from rtaudio.errors import ModelFileError, RtaudioError
+from rtaudio.graph.strict import parse_json, quote
+from rtaudio.models.importers import Imported, digest
+from rtaudio.models.importers.r9y9 import convert_r9y9
+
+MAX_BYTES = 4 << 30
+MAX_JSON_BYTES = 1 << 20
+
+
+def read_checkpoint(path: Path) -> dict[str, NDArray[Any]]:
+    """The tensors of a checkpoint's `state_dict`. Raises ModelFileError for a file that is none or
+    that holds code, which is never run (weights_only)."""
+    if importlib.util.find_spec("torch") is None:
+        raise RtaudioError(f"{path} is read by torch; pip install 'rtaudio[torch]'.")
+    import torch
+
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ModelFileError(f"{path} is larger than {MAX_BYTES >> 30} GiB.")
+        data = torch.load(path, map_location="cpu", weights_only=True, mmap=False)
+    except FileNotFoundError:
+        raise ModelFileError(f"there is no checkpoint {path}; check the name.") from None
+    except ModelFileError:
+        raise
+    except Exception as error:  # whatever torch and pickle raise for a file of another kind
+        reason = quote(error).split(". ")[0]
+        raise ModelFileError(
+            f"{path} is no checkpoint of plain tensors ({type(error).__name__}: {reason}); it is "
+            "not run, whatever it holds."
+        ) from None
+    state = data.get("state_dict", data) if isinstance(data, dict) else None
+    if not isinstance(state, dict):
+        raise ModelFileError(f"{path} holds no state_dict.")
+    found = {str(n): t for n, t in state.items() if isinstance(t, torch.Tensor)}
+    return {n: t.detach().to(torch.float64).numpy() for n, t in found.items()}
+
+
+def read_hparams(path: Path) -> dict[str, Any]:
+    """A JSON object. Raises ModelFileError where it is none."""
+    try:
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise ModelFileError(f"{path} is too large for hparams.")
+        content = parse_json(path.read_bytes())
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ModelFileError(f"{path} cannot be read: {reason}.") from None
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{path} is no JSON of hparams ({error!s:.100}).") from None
+    if not isinstance(content, dict):
+        raise ModelFileError(f"{path} holds no hparams: it is no JSON object.")
+    return content
+
+
+def read_r9y9(checkpoint: Path, hparams: Path) -> Imported:
+    """A checkpoint of r9y9/wavenet_vocoder with its hparams (JSON). Raises ModelFileError."""
+    try:
+        imported = convert_r9y9(read_checkpoint(checkpoint), read_hparams(hparams), checkpoint.stem)
+    except ModelFileError as error:
+        where = (
+            "" if str(checkpoint) in str(error) or str(hparams) in str(error) else f"{checkpoint}: "
+        )
+        raise ModelFileError(f"{where}{error}") from error
+    about = {"imported_from": checkpoint.name, "imported_sha256": digest(checkpoint)}
+    return Imported(imported.graph, imported.tensors, {**imported.metadata, **about})
