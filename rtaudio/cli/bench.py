@@ -15,7 +15,8 @@ from rtaudio.cli.main import UsageError
 
 DESCRIPTION = """\
 Measure speed. KIND is denoise (time per block from Python, beside other denoisers in
-the same run), vad (the same for voice activity), or startup (time and memory of import
+the same run), vad (the same for voice activity), wavenet (time per sample, beside the
+same network in torch, NumPy and onnxruntime), or startup (time and memory of import
 and load).
 """
 USAGE = "%(prog)s [options] KIND"
@@ -26,26 +27,28 @@ examples:
   rtaudio bench denoise --json result.json
   rtaudio bench denoise -m dtln --peers dtln       the same network in its own runtime
   rtaudio bench vad --peers all
+  rtaudio bench wavenet -m nv --precision int8 --peers all
 
 The floor is what the multiply-adds, or one read of the weights, would take at the
 measured peak of one thread, whichever is slower (NumPy's BLAS: a 512 x 512 product,
 and matrix-vector products with a matrix of as many bytes as the weights have).
 """
 
-KINDS = ("denoise", "vad", "startup")
-DEFAULT_MODELS = {"denoise": "rt-tcn", "vad": "silero-vad"}
+KINDS = ("denoise", "vad", "wavenet", "startup")
+DEFAULT_MODELS = {"denoise": "rt-tcn", "vad": "silero-vad", "wavenet": "nv"}
 LEVELS = ("v2", "v3", "v4", "v4x", "neon")
 PEER_NAMES = {
     "denoise": ("rnnoise", "dtln", "gtcrn", "dfn3"),
     "vad": ("silero-vad",),
+    "wavenet": ("numpy", "onnxruntime", "torch", "torch-compile", "torch-naive"),
     "startup": (),
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("kind", choices=KINDS, metavar="KIND", help="denoise, vad or startup")
-    add("-m", "--model", metavar="MODEL", help="name or file (default: rt-tcn, silero-vad)")
+    add("kind", choices=KINDS, metavar="KIND", help=", ".join(KINDS))
+    add("-m", "--model", metavar="MODEL", help="name or file (default: rt-tcn, silero-vad, nv)")
     add_precision(parser)
     add("--isa", choices=LEVELS, metavar="LEVEL", help="v3, v4...; default: the best here")
     add("--threads", type=positive, default=1, metavar="N", help="1: a stream runs on one thread")
@@ -53,21 +56,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--device", choices=("cpu",), default="cpu", help="cpu (the only one so far)")
     add("--block-samples", type=positive, metavar="N", help="default: one hop, 10 ms")
     add("--sample-rate", type=positive, metavar="HZ", help="default: 48000, or the model's")
-    add("--seconds", type=positive, default=60, metavar="S", help="audio for each (default: 60)")
-    add("--peers", metavar="LIST", help="rnnoise,dtln,gtcrn,dfn3,silero-vad or all")
+    add(
+        "--seconds",
+        type=positive,
+        metavar="S",
+        help="audio for each (default: 60); wavenet: time for each (default: 3)",
+    )
+    add("--peers", metavar="LIST", help="names of a kind's peers, or all")
     add("--json", metavar="FILE", help="also write the result as JSON; - for stdout only")
 
 
 def run(args: argparse.Namespace) -> int:
     if args.threads != 1:
         raise UsageError(f"--threads {args.threads}: a stream runs on one thread; give 1")
-    if args.lanes != 1:
+    if args.lanes != 1 and args.kind != "wavenet":
         raise UsageError(f"--lanes {args.lanes}: batches of streams are to come; give 1")
     names = _peer_names(args.kind, args.peers)
     if args.isa is not None:
         # Read once, when the native module is first used.
         os.environ["RTAUDIO_CPU_ISA"] = args.isa
-    result = _startup(args) if args.kind == "startup" else _denoise(args, names)
+    runs = {"startup": _startup, "wavenet": _wavenet}
+    result = runs.get(args.kind, _denoise)(args, names)
     text = json.dumps(result, indent=2) + "\n"
     if args.json == "-":
         print(text, end="")
@@ -94,11 +103,33 @@ def _peer_names(kind: str, text: str | None) -> list[str]:
     return names
 
 
-def _startup(args: argparse.Namespace) -> dict[str, Any]:
+def _startup(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
     import rtaudio
     from rtaudio.bench.startup import run_startup
 
     return run_startup(args.model or rtaudio.DEFAULT_DENOISER)
+
+
+def _wavenet(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
+    from rtaudio import _native
+    from rtaudio.bench.wavenet import run_wavenet
+    from rtaudio.bench.wavenet_nets import load_network
+
+    network = load_network(
+        args.model or DEFAULT_MODELS[args.kind], args.precision, args.block_samples
+    )
+    result, notes = run_wavenet(
+        network,
+        block_samples=args.block_samples,
+        lanes=args.lanes,
+        seconds=float(args.seconds or 3),
+        level=_native.cpu_level(),
+        peers=names,
+        on_progress=_progress(),
+    )
+    for note in notes:
+        print(f"rtaudio bench: left out: {note}", file=sys.stderr)
+    return result
 
 
 def _denoise(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
@@ -124,7 +155,7 @@ def _denoise(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
         model,
         sample_rate=rate,
         block_samples=args.block_samples,
-        seconds=float(args.seconds),
+        seconds=float(args.seconds or 60),
         level=_native.cpu_level(),
         peers=[each for each in loaded if not isinstance(each, str)],
         on_progress=_progress(),
@@ -157,6 +188,8 @@ def _lines(result: dict[str, Any]) -> list[str]:
             f"  heavy imports      {heavy}",
             where,
         ]
+    if result["kind"] == "wavenet":
+        return [*_wavenet_lines(result), f"{where}; one thread"]
     head = f"{'':<10} {'rate':>6} {'block':>6} {'RTF':>8}  {'p50 / p99 / p99.9 us':<24} latency"
     rows = [head, _row(result["model"], result)]
     rows += [_row(name, peer) for name, peer in result["peers"].items()]
@@ -174,6 +207,35 @@ def _lines(result: dict[str, Any]) -> list[str]:
         f"({peak['gmacs']:.0f} GMAC/s, weights read at {peak['weight_gbytes_per_second']:.0f} GB/s;"
         f" reached: {result['gmacs']:.1f} GMAC/s at level {result['isa']})",
         f"{where}; one thread",
+    ]
+
+
+def _wavenet_lines(result: dict[str, Any]) -> list[str]:
+    """One line an engine, the fastest first, and how far from the floor ours is."""
+    engines = {result["model"]: result, **result["peers"]}
+    head = (
+        f"{'':<20} {'us/sample':>10} {'samples/s':>10} {'RTF':>8} {'p99.9/p50':>10} {'ours is':>9}"
+    )
+    rows = [head]
+    for name, each in sorted(engines.items(), key=lambda item: item[1]["us_per_sample"]):
+        tail = each["us_per_block"]["p999"] / each["us_per_block"]["p50"]
+        ratio = each["us_per_sample"] / result["us_per_sample"]
+        faster = "" if each is result else f"{ratio:.1f}x"
+        rows.append(
+            f"{name:<20} {each['us_per_sample']:>10.3f} {each['samples_per_second']:>10,.0f} "
+            f"{each['rtf']:>8.4f} {tail:>10.2f} {faster:>9}"
+        )
+    part, peak = 100 * result["floor_us"] / result["us_per_sample"], result["peak"]
+    error = result["error"]
+    about = "" if error is None else f", error of the parameters against float64 {error:.2g}"
+    return [
+        *rows,
+        "",
+        f"{result['precision']}, {result['lanes']} lane(s), blocks of {result['block_samples']} "
+        f"samples, level {result['isa']}{about}",
+        f"floor {result['floor_us']:.3f} us a sample ({part:.0f} % reached): "
+        f"{peak['gmacs']:.0f} GMAC/s, weights read at {peak['weight_gbytes_per_second']:.0f} GB/s; "
+        f"reached {result['gmacs']:.1f} GMAC/s",
     ]
 
 

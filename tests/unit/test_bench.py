@@ -35,6 +35,49 @@ def test_denoise(tmp_path, capsys, model_path):
     assert result["floor_us"] < times["p50"]
 
 
+def test_wavenet(tmp_path, capsys):
+    path = tmp_path / "result.json"
+    arguments = ["bench", "wavenet", "-m", "small", "--seconds", 1, "--peers", "numpy,torch"]
+    assert main([str(each) for each in [*arguments, "--json", path]]) == 0
+    told = capsys.readouterr()
+    assert "us/sample" in told.out
+    assert "another network" not in told.err  # peers compute ours
+    result = json.loads(path.read_text())
+    assert set(result) >= KEYS
+    assert result["peers"].keys() <= {"numpy queue", "torch queue"}
+    assert "numpy queue" in result["peers"]
+    assert result["error"] < 1e-6 and result["block_samples"] == 64
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "torch-naive"])
+@pytest.mark.parametrize("model", ["small", "r9y9"])
+def test_wavenet_peers_compute_our_network(model, name):
+    import numpy as np
+
+    from rtaudio.bench.wavenet_nets import load_network
+    from rtaudio.bench.wavenet_peers import NumpyQueue, Weights, make_peer
+
+    network = load_network(model, "fp32", None)
+    weights = Weights.of(network.config, dict(network.model.tensors), np.float32)
+    peer = make_peer(name, weights)
+    if isinstance(peer, str):
+        assert "pip install" in peer
+        return
+    reference = NumpyQueue(weights)
+    for value in (3.0, 0.0, 1.0):
+        np.testing.assert_allclose(
+            peer.parameters(value), reference.parameters(value), rtol=0, atol=1e-5
+        )
+    peer.step()
+
+
+def test_wavenet_of_a_file_and_of_blocks(tmp_path, capsys):
+    assert main(["bench", "wavenet", "-m", "nam-standard", "--seconds", "1", "--lanes", "2"]) == 0
+    assert "2 lane(s)" in capsys.readouterr().out
+    assert main(["bench", "wavenet", "-m", str(tmp_path / "none.nam")]) == 1
+    assert "none.nam" in capsys.readouterr().err
+
+
 def test_wrong_calls(capsys, model_path):
     for arguments, words in (
         (["denoise", "--threads", "2"], "one thread"),
