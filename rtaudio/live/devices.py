@@ -61,14 +61,15 @@ def list_devices() -> list[Device]:
 
 def _defaults(apis: Any) -> tuple[int, int]:
     """The default devices of the first API that has both, in the order of preference."""
-    ranked = sorted(apis, key=lambda api: _rank(api["name"]))
+    ranked = sorted(apis, key=lambda api: rank(api["name"]))
     for api in ranked:
         if api["default_input_device"] >= 0 and api["default_output_device"] >= 0:
             return api["default_input_device"], api["default_output_device"]
     return -1, -1
 
 
-def _rank(api: str) -> int:
+def rank(api: str) -> int:
+    """The lower, the better: of one card's entries under several host APIs."""
     return PREFERRED_APIS.index(api) if api in PREFERRED_APIS else len(PREFERRED_APIS)
 
 
@@ -85,7 +86,7 @@ def find_device(wanted: str | int | None, kind: Kind) -> Device:
         raise DeviceError(f"there is no {kind} device on this machine; plug one in and try again.")
     if wanted is None or wanted == "":
         defaults = [d for d in usable if getattr(d, f"is_default_{kind}")]
-        return (defaults or sorted(usable, key=lambda d: _rank(d.host_api)))[0]
+        return (defaults or sorted(usable, key=lambda d: rank(d.host_api)))[0]
     if isinstance(wanted, int) or wanted.isdigit():
         for device in usable:
             if device.index == int(wanted):
@@ -103,8 +104,8 @@ def _by_name(wanted: str, usable: list[Device], kind: Kind) -> Device:
     matches = exact or [d for d in usable if key in f"{d.name}, {d.host_api}".casefold()]
     if not matches:
         raise DeviceError(f"no {kind} device is called {wanted!r}; there are: {_names(usable)}.")
-    best = min(_rank(d.host_api) for d in matches)
-    matches = [d for d in matches if _rank(d.host_api) == best]
+    best = min(rank(d.host_api) for d in matches)
+    matches = [d for d in matches if rank(d.host_api) == best]
     if len(matches) > 1:
         raise DeviceError(
             f"{wanted!r} fits several {kind} devices: {_names(matches)}; give a number or more of "
@@ -129,11 +130,29 @@ def check_rate(input_device: Device, output_device: Device, sample_rate: int) ->
         _check(device, check, sample_rate)
 
 
+def api_settings(device: Device, module: Any) -> Any:
+    """What the host API is to be told. WASAPI runs at the rate of the system's mixer alone, unless
+    it may convert: a microphone and a speaker often have different ones there."""
+    if device.host_api != "Windows WASAPI":
+        return None
+    try:
+        return module.WasapiSettings(auto_convert=True)
+    except TypeError:  # sounddevice before 0.4.7
+        return None
+
+
 def _check(device: Device, check: Callable[..., None], sample_rate: int) -> None:
+    module = sounddevice()
+    settings = api_settings(device, module)
     try:
         with silent_stderr():
-            check(device=device.index, samplerate=sample_rate, dtype="float32")
-    except (sounddevice().PortAudioError, ValueError) as error:
+            check(
+                device=device.index,
+                samplerate=sample_rate,
+                dtype="float32",
+                extra_settings=settings,
+            )
+    except (module.PortAudioError, ValueError) as error:
         raise DeviceError(
             f"device {device.name!r} does not run at {sample_rate} Hz ({explain(error)}); its "
             f"own rate is {device.sample_rate} Hz: --samplerate {device.sample_rate}."

@@ -6,7 +6,7 @@ from typing import Any
 
 from rtaudio import _native
 from rtaudio.errors import DeviceError
-from rtaudio.live.devices import Device
+from rtaudio.live.devices import Device, api_settings
 from rtaudio.live.portaudio import (
     explain,
     leave_portaudio_alone,
@@ -47,6 +47,7 @@ class DeviceStream:
                     channels=channels,
                     dtype="float32",
                     latency=latency,
+                    extra_settings=tuple(api_settings(device, module) for device in devices),
                     callback=ffi.cast("PaStreamCallback*", _native.live_callback_address()),
                     userdata=ffi.cast("void*", engine.user_data),
                     clip_off=True,

@@ -6,27 +6,34 @@ program left behind is found again, used again and removed in the end.
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from rtaudio.errors import DeviceError
 
 Kind = Literal["mic", "speaker"]
-ALSA_DEVICE = "pulse"  # how PortAudio reaches the sound server
 PACTL_SECONDS = 10.0
-FORMAT = ("rate=48000", "format=float32le")
+SAMPLE_RATE = 48_000
+FORMAT = (f"rate={SAMPLE_RATE}", "format=float32le")
+OWNER = "rtaudio.owner"
+PREFIX = "rtaudio_"  # of all names that are ours
 
 
 @dataclass(frozen=True, kw_only=True)
 class Module:
-    """What is loaded, and the argument that it is known by."""
+    """What is loaded, the argument that it is known by, and the name that people see."""
 
     name: str
     key: str
     arguments: tuple[str, ...]
+    properties: str
+    description: str
 
 
 # What we play into the sink "rtaudio_mic_feed" comes out of the source "rtaudio_mic". Some programs
@@ -36,26 +43,25 @@ MODULES: dict[Kind, tuple[Module, ...]] = {
         Module(
             name="module-null-sink",
             key="sink_name=rtaudio_mic_feed",
-            arguments=(
-                "channel_map=mono",
-                *FORMAT,
-                "sink_properties=device.description=rtaudio-mic-feed",
-            ),
+            arguments=("channel_map=mono", *FORMAT),
+            properties="sink_properties",
+            description="rtaudio-mic-feed",
         ),
         Module(
             name="module-remap-source",
             key="source_name=rtaudio_mic",
-            arguments=(
-                "master=rtaudio_mic_feed.monitor",
-                "source_properties=device.description=rtaudio-mic",
-            ),
+            arguments=("master=rtaudio_mic_feed.monitor",),
+            properties="source_properties",
+            description="rtaudio-mic",
         ),
     ),
     "speaker": (
         Module(
             name="module-null-sink",
             key="sink_name=rtaudio_speaker",
-            arguments=(*FORMAT, "sink_properties=device.description=rtaudio-speaker"),
+            arguments=FORMAT,
+            properties="sink_properties",
+            description="rtaudio-speaker",
         ),
     ),
 }
@@ -65,69 +71,135 @@ ADVICE: dict[Kind, str] = {
 }
 
 
-def environment(kind: Kind) -> dict[str, str]:
-    """What makes the sound server connect our own stream to the device."""
-    if kind == "mic":
-        return {"PULSE_SINK": "rtaudio_mic_feed"}
-    return {"PULSE_SOURCE": "rtaudio_speaker.monitor"}
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What is there of a device. `numbers`: of its modules; `owner`: the program that will remove
+    it, "" where it stays until `stop`."""
+
+    numbers: tuple[str, ...]
+    whole: bool
+    owner: str
+
+    @property
+    def owner_pid(self) -> int | None:
+        """The process that uses it; None where there is none, or it has crashed."""
+        pid = self.owner.partition("-")[0]
+        return int(pid) if self.owner and self.owner == _identity(pid) else None
+
+    @property
+    def is_left_behind(self) -> bool:
+        return bool(self.numbers) and (
+            not self.whole or (self.owner != "" and self.owner_pid is None)
+        )
 
 
-def loaded(kind: Kind) -> dict[str, str]:
-    """The keys of its modules that are there, with the server's numbers of them."""
-    found: dict[str, str] = {}
+def _identity(pid: str) -> str:
+    """A process by its number and its time of birth: numbers are used again. "" if it has ended."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (OSError, ValueError):
+        return ""
+    return f"{pid}-{stat.rpartition(')')[2].split()[19]}"
+
+
+def look(kind: Kind) -> Found:
+    """Raises DeviceError without a sound server."""
+    numbers, owner = [], ""
     for line in _pactl("list", "short", "modules").splitlines():
         number, _, rest = line.partition("\t")
-        words = rest.split()
         for module in MODULES[kind]:
-            if module.key in words:
-                found[module.key] = number
-    return found
+            if module.key in rest.split():
+                numbers.append(number)
+                marked = re.search(rf"{re.escape(OWNER)}=([0-9]+-[0-9]+)", rest)
+                owner = marked[1] if marked else owner
+    return Found(numbers=tuple(numbers), whole=len(numbers) == len(MODULES[kind]), owner=owner)
 
 
-def is_complete(kind: Kind) -> bool:
-    return len(loaded(kind)) == len(MODULES[kind])
+def start(kind: Kind, *, for_this_process: bool = False) -> bool:
+    """Makes the device. False where it was there already; what a crash left behind is replaced.
 
-
-def start(kind: Kind) -> bool:
-    """Makes the device. False where it was there already; half of one is replaced.
-
-    Raises DeviceError without a sound server, or where it refuses.
+    `for_this_process`: it is known to be left behind when this process has ended. Raises
+    DeviceError without a sound server, or where it refuses.
     """
-    if is_complete(kind):
+    found = look(kind)
+    if found.whole and not found.is_left_behind:
         return False
-    stop(kind)
+    _unload(found)
+    owner = f" {OWNER}={_identity(str(os.getpid()))}" if for_this_process else ""
     try:
         for module in MODULES[kind]:
-            _pactl("load-module", module.name, module.key, *module.arguments)
+            properties = f"{module.properties}='device.description={module.description}{owner}'"
+            _pactl("load-module", module.name, module.key, *module.arguments, properties)
     except DeviceError:
-        stop(kind)
+        _unload(look(kind))
         raise
     return True
 
 
 def stop(kind: Kind) -> bool:
     """Removes the device, or what is left of it. False where there was nothing."""
-    found = loaded(kind)
-    for module in reversed(MODULES[kind]):
-        if module.key in found:
-            _pactl("unload-module", found[module.key])
-    return bool(found)
+    found = look(kind)
+    _unload(found)
+    return bool(found.numbers)
+
+
+def _unload(found: Found) -> None:
+    for number in reversed(found.numbers):
+        _pactl("unload-module", number)
+
+
+def unload_unwaited(numbers: tuple[str, ...]) -> subprocess.Popen[bytes] | None:
+    """Removes modules by a program that outlives this one: a sound server may take its time."""
+    if not numbers:
+        return None
+    lines = "; ".join(f"pactl unload-module {int(number)}" for number in reversed(numbers))
+    nowhere = subprocess.DEVNULL
+    return subprocess.Popen(
+        ["sh", "-c", lines], stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
+    )
 
 
 def server() -> str:
     """The sound server's name. Raises DeviceError where there is none."""
+    return _info("Server Name") or "unknown"
+
+
+def real_default(side: Literal["Source", "Sink"]) -> str:
+    """The user's microphone or speaker: the server's default, or the first other one where that is
+    a virtual device of ours (who chooses it for all programs chooses it for us too).
+
+    Raises DeviceError where there is no other.
+    """
+    default = _info(f"Default {side}")
+    if default and not default.startswith(PREFIX):
+        return default
+    names = [
+        line.split("\t")[1]
+        for line in _pactl("list", "short", f"{side.lower()}s").splitlines()
+        if "\t" in line
+    ]
+    names = [name for name in names if not name.startswith(PREFIX)]
+    # What a speaker plays is no microphone, but better than nothing.
+    names.sort(key=lambda name: name.endswith(".monitor"))
+    if not names:
+        what = "microphone" if side == "Source" else "speaker"
+        raise DeviceError(f"there is no {what} beside rtaudio's own; plug one in and try again.")
+    return names[0]
+
+
+def _info(key: str) -> str:
     for line in _pactl("info").splitlines():
-        if line.startswith("Server Name:"):
-            return line.partition(":")[2].strip()
-    return "unknown"
+        name, _, value = line.partition(":")
+        if name == key:
+            return value.strip()
+    return ""
 
 
 def _pactl(*arguments: str) -> str:
     if sys.platform != "linux":
-        other = "BlackHole" if sys.platform == "darwin" else "VB-Cable"
         raise DeviceError(
-            f"this system has no virtual devices of its own; install {other} and give its name "
-            "to rtaudio live -o."
+            "rtaudio makes virtual devices with PulseAudio and PipeWire alone; here `rtaudio live "
+            "--virtual-mic` uses a virtual cable that is installed."
         )
     if shutil.which("pactl") is None:
         raise DeviceError(
@@ -141,7 +213,7 @@ def _pactl(*arguments: str) -> str:
             text=True,
             timeout=PACTL_SECONDS,
             check=False,
-            env=_plain_environment(),
+            env=os.environ | {"LC_ALL": "C"},  # "Server Name:" in every language
         )
     except subprocess.TimeoutExpired as error:
         raise DeviceError(
@@ -155,9 +227,3 @@ def _pactl(*arguments: str) -> str:
             "PulseAudio or PipeWire running for this user."
         )
     return done.stdout
-
-
-def _plain_environment() -> dict[str, str]:
-    import os
-
-    return os.environ | {"LC_ALL": "C"}  # "Server Name:" in every language

@@ -152,7 +152,7 @@ def test_the_duration_ends_it_and_records(serve, command, tmp_path):
 
 @pytest.fixture
 def pulse(tmp_path: Path) -> Iterator[Pulse]:
-    missing = what_pulse_lacks()
+    missing = what_pulse_lacks(*Pulse.tools)
     if missing:
         pytest.skip(missing)
     home = tmp_path / "home"

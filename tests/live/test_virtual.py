@@ -1,4 +1,5 @@
-"""The virtual microphone on a real PulseAudio: made, found again, repaired, removed."""
+"""The virtual microphone on a real PulseAudio and a real PipeWire: made, found again, repaired,
+removed."""
 
 from __future__ import annotations
 
@@ -7,58 +8,88 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from rtaudio.cli.main import main
 
-from .test_faults import ON_PULSE, PATIENCE_SECONDS, check_end, flows
+from .pulse import PipeWire, Pulse, what_is_missing
+from .test_faults import PATIENCE_SECONDS, check_end, flows
 from .test_faults import command as command
-from .test_faults import pulse as pulse
+
+LATENCY = ("--latency", "0.05")
+
+
+@pytest.fixture(params=[Pulse, PipeWire], ids=["pulseaudio", "pipewire"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pulse]:
+    missing = what_is_missing(*request.param.tools)
+    if missing:
+        pytest.skip(missing)
+    home = tmp_path / "home"
+    home.mkdir()
+    server = request.param(home)
+    yield server
+    server.stop()
 
 
 @pytest.fixture
-def call(pulse, capsys, monkeypatch):
+def call(server, capsys, monkeypatch):
     """Runs `rtaudio virtual-mic` against the private server: exit code and what it said."""
-    for name, value in pulse.environment.items():
+    for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
 
-    def run(*arguments: str) -> tuple[int, str]:
-        code = main(["virtual-mic", *arguments])
+    def run(*arguments: str, what: str = "virtual-mic") -> tuple[int, str]:
+        code = main([what, *arguments])
         return code, capsys.readouterr().out
 
     return run
 
 
-def sources(pulse) -> str:
-    return pulse.pactl("list", "short", "sources")
+def listed(server, what: str) -> dict[str, str]:
+    """Of sinks or sources: number by name."""
+    lines = server.pactl("list", "short", what).splitlines()
+    return {line.split("\t")[1]: line.split("\t")[0] for line in lines}
 
 
-def players(pulse) -> list[str]:
-    return pulse.pactl("list", "short", "sink-inputs").splitlines()
+def modules(server) -> str:
+    """Those of rtaudio: others come and go by themselves."""
+    lines = server.pactl("list", "short", "modules").splitlines()
+    return "\n".join(line for line in lines if "rtaudio" in line)
 
 
-def test_it_is_made_once_found_repaired_and_removed(pulse, call):
-    before = pulse.pactl("list", "short", "modules")
+def wait_for(condition) -> None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < until, "it never came to pass"
+        time.sleep(0.2)
+
+
+def test_it_is_made_once_found_repaired_and_removed(server, call):
     assert call("status") == (1, "it is not there\n")
     code, out = call("start")
     assert code == 0
     assert out.startswith("made: choose the microphone 'rtaudio-mic'")
-    assert "rtaudio_mic\t" in sources(pulse)
-    modules = pulse.pactl("list", "short", "modules")
+    assert "rtaudio_mic" in listed(server, "sources")
+    before = modules(server)
     code, out = call("start")
     assert code == 0
     assert out.startswith("it was there already")
-    assert pulse.pactl("list", "short", "modules") == modules
+    assert modules(server) == before
     assert call("status")[0] == 0
     # A crash in between left half of it.
-    pulse.pactl("unload-module", "module-remap-source")
-    assert call("status") == (1, "half of it is there; start repairs it\n")
+    number = next(line.split()[0] for line in before.splitlines() if "remap" in line)
+    server.pactl("unload-module", number)
+    assert call("status") == (1, "a crash has left it behind; start repairs it, stop removes it\n")
     assert call("start")[1].startswith("made")
-    assert "rtaudio_mic\t" in sources(pulse)
+    assert "rtaudio_mic" in listed(server, "sources")
     assert call("stop") == (0, "removed\n")
     assert call("stop") == (0, "there was nothing to remove\n")
-    assert pulse.pactl("list", "short", "modules") == before
+    assert modules(server) == ""
+    assert call("start", what="virtual-speaker")[0] == 0
+    assert "rtaudio_speaker" in listed(server, "sinks")
+    assert call("stop", what="virtual-speaker") == (0, "removed\n")
 
 
 def test_without_a_sound_server_it_is_a_sentence(tmp_path):
@@ -74,21 +105,60 @@ def test_without_a_sound_server_it_is_a_sentence(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_live_makes_it_plays_into_it_and_removes_it(pulse, command):
-    before = pulse.pactl("list", "short", "modules")
-    live = command(pulse.environment, "denoise", *ON_PULSE[:2], "--virtual-mic", *ON_PULSE[4:])
+def test_live_makes_it_plays_into_it_and_removes_it(server, call, command):
+    # Somebody has made our microphone the one of all programs: we must not hear ourselves.
+    assert call("start")[0] == 0
+    server.pactl("set-default-source", "rtaudio_mic")
+    assert call("stop")[0] == 0
+    live = command(server.environment, "denoise", "--virtual-mic", *LATENCY)
     live.stats_when(flows)
-    feed = next(
-        line.split()[0]
-        for line in pulse.pactl("list", "short", "sinks").splitlines()
-        if "rtaudio_mic_feed" in line
-    )
-    until = time.monotonic() + PATIENCE_SECONDS  # on a busy machine it may be reconnecting
-    while [line.split()[1] for line in players(pulse)] != [feed]:
-        assert time.monotonic() < until
-        time.sleep(0.2)
+    server.pactl("set-default-source", "rtaudio_mic")
+    feed = listed(server, "sinks")["rtaudio_mic_feed"]
+
+    def players() -> list[str]:
+        lines = server.pactl("list", "short", "sink-inputs").splitlines()
+        return [line.split("\t")[1] for line in lines if "remap" not in line]
+
+    wait_for(lambda: players() == [feed])  # on a busy machine it may be reconnecting
+    code, out = call("status")
+    assert code == 0
+    assert f"while rtaudio live (process {live.process.pid}) runs" in out
     live.process.send_signal(signal.SIGINT)
     code, err, _ = live.finish()
     check_end(code, err, 130)
     assert "choose the microphone 'rtaudio-mic'" in err
-    assert pulse.pactl("list", "short", "modules") == before
+    wait_for(lambda: modules(server) == "")
+
+
+def test_what_a_killed_live_leaves_is_replaced_and_removed(server, call, command):
+    killed = command(server.environment, "wire", "--virtual-speaker", *LATENCY)
+    killed.stats_when(flows)
+    killed.process.kill()
+    killed.process.wait()
+    assert call("status", what="virtual-speaker")[0] == 1
+    left = modules(server)
+    assert left
+    live = command(server.environment, "wire", "--virtual-speaker", *LATENCY)
+    live.stats_when(flows)
+    assert modules(server)
+    assert modules(server) != left
+    live.process.send_signal(signal.SIGTERM)
+    code, err, _ = live.finish()
+    check_end(code, err, 130)
+    wait_for(lambda: modules(server) == "")
+
+
+def test_control_c_when_the_sound_server_hangs(server, command):
+    live = command(server.environment, "wire", "--virtual-mic", *LATENCY)
+    live.stats_when(flows)
+    os.killpg(server.process.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        live.process.send_signal(signal.SIGINT)
+        code, err, _ = live.finish()
+        print(f"ended after {time.monotonic() - began:.2f} s")
+    finally:
+        os.killpg(server.process.pid, signal.SIGCONT)
+    check_end(code, err, 130)
+    # The server does what it was asked when it goes on.
+    wait_for(lambda: modules(server) == "")
