@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "live/model_processor.h"
+#include "live/player.h"
 #include "live/port_audio.h"
 #include "python/bindings.h"
 
@@ -29,7 +30,7 @@ std::unique_ptr<Engine> make_engine(const std::optional<std::shared_ptr<Model>>&
                                     int model_rate, int sample_rate, int block, int input_channels,
                                     int output_channels, int lanes, const std::string& placement,
                                     double ramp_frames, const std::vector<float>& controls,
-                                    int record_seconds) {
+                                    int record_seconds, std::optional<std::vector<float>> signal) {
   EngineConfig config{
       sample_rate,   block, input_channels, output_channels, lanes, 0, parse_placement(placement),
       record_seconds};
@@ -40,6 +41,8 @@ std::unique_ptr<Engine> make_engine(const std::optional<std::shared_ptr<Model>>&
         (std::int64_t{(*model)->input().frames} * sample_rate + model_rate - 1) / model_rate);
     processor = std::make_unique<ModelProcessor>(
         *model, lanes, block, ModelRates{sample_rate, model_rate}, ramp_frames, controls);
+  } else if (signal.has_value()) {
+    processor = std::make_unique<Player>(std::move(*signal), lanes);
   }
   const py::gil_scoped_release release;
   return std::make_unique<Engine>(config, std::move(processor));
@@ -154,8 +157,10 @@ void bind_live(py::module_& module) {
            py::arg("sample_rate"), py::arg("block"), py::arg("input_channels"),
            py::arg("output_channels"), py::arg("lanes"), py::arg("placement"),
            py::arg("ramp_frames"), py::arg("controls"), py::arg("record_seconds"),
-           "`model` None: a wire. `placement`: auto, inline or worker. ValueError, with a "
-           "sentence, for numbers that do not go together.")
+           py::arg("signal") = py::none(),
+           "`model` None: a wire, or a `signal` that is played once instead of the input. "
+           "`placement`: auto, inline or worker. ValueError, with a sentence, for numbers that do "
+           "not go together.")
       .def_property_readonly(
           "user_data", [](Engine& e) { return reinterpret_cast<std::uintptr_t>(&e); },
           "Address for PortAudio's userdata; valid while this object lives.")

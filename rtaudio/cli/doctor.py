@@ -11,11 +11,21 @@ import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rtaudio.cli.doctor_live import real_time_rights, sound_card, sound_server
+from rtaudio.cli.doctor_live import has_sound, real_time_rights, sound_card, sound_server
+from rtaudio.cli.doctor_sound import glitch_test, loopback_test
 from rtaudio.cli.finding import Finding
 
 DESCRIPTION = "say what works on this machine and what to do about the rest"
-EPILOG = "exit code: 0 when files can be denoised here, 1 when something needed is broken"
+EPILOG = """\
+examples:
+  rtaudio doctor                        listens for 5 s to find glitches; plays nothing
+  rtaudio doctor --quick                without listening
+  rtaudio doctor --loopback usb usb     plays noise, and measures when it comes back:
+                                        by a cable, or the microphone at the speaker
+
+exit codes: 0 files can be denoised here, 1 something needed is broken, 2 a wrong call,
+3 no device of that name
+"""
 
 # What an absent package would add; rtaudio works without them.
 OPTIONAL_PACKAGES = {
@@ -26,11 +36,18 @@ OPTIONAL_PACKAGES = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command has no arguments of its own."""
+    sound = parser.add_mutually_exclusive_group()
+    sound.add_argument("--loopback", nargs=2, metavar=("IN", "OUT"), help="devices: measure the "
+        "round trip from OUT back to IN")  # fmt: skip
+    sound.add_argument("--quick", action="store_true", help="leave out the glitch test")
 
 
 def run(args: argparse.Namespace) -> int:
     findings = [finding for examine in EXAMINATIONS for finding in examine()]
+    if args.loopback is not None:
+        findings += loopback_test(tuple(args.loopback))
+    elif not args.quick and has_sound(findings):
+        findings += glitch_test()
     width = max(len(finding.topic) for finding in findings)
     for finding in findings:
         mark = "x" if finding.broken else "!" if finding.advice else " "

@@ -10,21 +10,25 @@ from rtaudio.cli.finding import Finding
 from rtaudio.errors import DeviceError
 
 LEAST_PRIORITY = 70  # what the engine asks for
+SOUND = "sound"
+MOST_SAID = 6  # lines of the drivers
 
 
 def sound_card() -> Iterator[Finding]:
     from rtaudio.live.devices import list_devices
-    from rtaudio.live.portaudio import sounddevice
+    from rtaudio.live.portaudio import refresh, sounddevice
 
+    said: list[str] = []
     try:
         module = sounddevice()
+        refresh(said)
         devices = list_devices()
     except DeviceError as error:
-        yield Finding(topic="sound", text="not usable", advice=f"{error} Files work without it.")
+        yield Finding(topic=SOUND, text="not usable", advice=f"{error} Files work without it.")
         return
     except Exception as error:  # PortAudio's own failures
         yield Finding(
-            topic="sound",
+            topic=SOUND,
             text=" ".join(str(error).split()),
             advice="PortAudio fails here: restart the sound server. Files work without it.",
         )
@@ -34,7 +38,7 @@ def sound_card() -> Iterator[Finding]:
     outputs = sum(device.output_channels > 0 for device in devices)
     missing = [kind for kind, count in (("input", inputs), ("output", outputs)) if not count]
     yield Finding(
-        topic="sound",
+        topic=SOUND,
         text=f"{version}; {inputs} inputs, {outputs} outputs",
         advice=f"There is no sound {' or '.join(missing)} device here, so live sound cannot start. "
         "Files work without one."
@@ -43,6 +47,14 @@ def sound_card() -> Iterator[Finding]:
     )
     apis = ", ".join(sorted({device.host_api for device in devices})) or "none has a device"
     yield Finding(topic="host APIs", text=apis)
+    # Each program that uses sound here gets these lines; the last ones mostly say what matters.
+    for line in list(dict.fromkeys(said))[-MOST_SAID:]:
+        yield Finding(topic="drivers say", text=line)
+
+
+def has_sound(findings: list[Finding]) -> bool:
+    """Whether there is something to listen to and something to play on."""
+    return any(finding.topic == SOUND and not finding.advice for finding in findings)
 
 
 def sound_server() -> Iterator[Finding]:

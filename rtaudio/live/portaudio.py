@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,11 +17,15 @@ NO_SOUND = (
     "(rtaudio denoise), and `rtaudio doctor` says what is missing"
 )
 _stderr_lock = threading.Lock()
+MOST_NOISE = 64 * 1024  # bytes that are kept of what drivers print
 
 
 @contextlib.contextmanager
-def silent_stderr() -> Iterator[None]:
-    """Hide what ALSA and JACK print to the terminal, past Python, while PortAudio is at work."""
+def silent_stderr(kept: list[str] | None = None) -> Iterator[None]:
+    """Keep what ALSA and JACK print past Python from the terminal, while PortAudio is at work.
+
+    `kept` gets the lines, for a report.
+    """
     with _stderr_lock:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             sys.stderr.flush()
@@ -29,14 +34,17 @@ def silent_stderr() -> Iterator[None]:
         except OSError:  # closed: nothing can be printed
             yield
             return
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(nowhere, 2)
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            os.close(nowhere)
+        with tempfile.TemporaryFile() if kept is not None else open(os.devnull, "wb") as noise:  # noqa: PTH123
+            try:
+                os.dup2(noise.fileno(), 2)
+                yield
+            finally:
+                os.dup2(saved, 2)
+                os.close(saved)
+                if kept is not None:
+                    noise.seek(0)
+                    text = noise.read(MOST_NOISE).decode(errors="replace")
+                    kept.extend(line.strip() for line in text.splitlines() if line.strip())
 
 
 def sounddevice() -> Any:
@@ -88,9 +96,12 @@ def leave_portaudio_alone() -> None:
         atexit.unregister(handler)
 
 
-def refresh() -> None:
-    """Look for devices again. Only while no stream is open: PortAudio's list is made once."""
+def refresh(kept: list[str] | None = None) -> None:
+    """Look for devices again. Only while no stream is open: PortAudio's list is made once.
+
+    `kept` gets what the drivers print meanwhile.
+    """
     module = sounddevice()
-    with silent_stderr():
+    with silent_stderr(kept):
         module._terminate()
         module._initialize()

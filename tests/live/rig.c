@@ -4,6 +4,8 @@
 // rig counter FRAMES            plays a sample counter; prints what came back of it as JSON
 // rig file IN.raw OUT.raw       plays float32 samples and keeps what comes back, from the first
 //                               played frame on, as many frames and one second more
+// rig cable FRAMES [AT]         plays what it hears, so many frames later, until it is killed; AT
+//                               frames after the first sound it loses one sample
 //
 // It waits until both of its ports are connected. Its own clock, a thread of the highest priority
 // that sleeps a millisecond at a time, proves stalls of the whole machine: "stall_ms" is the longest.
@@ -30,6 +32,11 @@ static int64_t played;          // frames since the first
 static float* input_samples;    // null: the counter
 static float* output_samples;   // null: the counter
 static int64_t output_capacity;
+
+static float* cable;            // a ring of what was heard; null: no cable
+static int64_t cable_size;
+static int64_t cable_delay;
+static int64_t cable_loss = -1;
 
 static int64_t first_at = -1;   // frame at which the first sample came back
 static int64_t last_value;
@@ -61,12 +68,29 @@ static void look_at(float sample, int64_t frame) {
   last_value = value;
 }
 
+static void through_cable(const float* in, float* out, int64_t frames) {
+  static int64_t heard = 0;
+  for (int64_t i = 0; i < frames; ++i, ++heard) {
+    cable[heard % cable_size] = in[i];
+    if (heard >= cable_delay) out[i] = cable[(heard - cable_delay) % cable_size];
+    played += played > 0 || in[i] != 0.0f;
+    if (played == cable_loss) {
+      --cable_delay;
+      cable_loss = -1;
+    }
+  }
+}
+
 static int process(jack_nframes_t frames, void* unused) {
   (void)unused;
   const float* in = jack_port_get_buffer(in_port, frames);
   float* out = jack_port_get_buffer(out_port, frames);
   memset(out, 0, frames * sizeof(float));
   if (!jack_port_connected(in_port) || !jack_port_connected(out_port)) return 0;
+  if (cable != NULL) {
+    through_cable(in, out, frames);
+    return 0;
+  }
   for (jack_nframes_t i = 0; i < frames; ++i) {
     if (lead_left > 0) {
       --lead_left;
@@ -131,8 +155,13 @@ int main(int argc, char** argv) {
       return fail("cannot read the input");
     }
     fclose(file);
+  } else if (argc >= 3 && strcmp(argv[1], "cable") == 0) {
+    cable_delay = atoll(argv[2]);
+    cable_size = cable_delay + 1;
+    cable = calloc((size_t)cable_size, sizeof(float));
+    if (argc > 3) cable_loss = atoll(argv[3]);
   } else {
-    return fail("usage: rig counter FRAMES | rig file IN OUT");
+    return fail("usage: rig counter FRAMES | rig file IN OUT | rig cable FRAMES [AT]");
   }
   jack_client_t* client = jack_client_open("rig", JackNoStartServer | JackUseExactName, NULL);
   if (client == NULL) return fail("no JACK server, or another rig runs");
