@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from rtaudio.io import CancelledError
 
     model = rtaudio.load(args.model or rtaudio.DEFAULT_DENOISER)
-    check_makes_audio(model)
+    check_makes_audio(model, f"-m {model.name}")
     recording = Path(args.input) if args.input else shipped_recording()
     with catch_interrupts() as interrupt:
         try:

@@ -60,6 +60,20 @@ def positive(text: str) -> int:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("-m", "--model", metavar="MODEL", help="name, or .safetensors file (default: rt-tcn)")
+    add(
+        "-a",
+        "--atten-lim-db",
+        type=attenuation_limit,
+        metavar="DB",
+        help="remove no more than DB decibels of noise; 0 changes nothing (default: no limit)",
+    )
+    add_file_arguments(parser)
+
+
+def add_file_arguments(parser: argparse.ArgumentParser) -> None:
+    """What any model over files takes."""
     formats = ("u8", "s16le", "s24le", "s32le", "f32le", "f64le")
     add = parser.add_argument
     add("inputs", nargs="*", metavar="IN", help="recordings, folders, or - for a pipe (stdin)")
@@ -68,15 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-r", "--recursive", action="store_true", help="also the folders below")
     add("-j", "--jobs", type=positive, default=1, metavar="N", help="recordings at a time")
     add("--overwrite", action="store_true", help="do finished ones again")
-    add("-m", "--model", metavar="MODEL", help="name, .safetensors or .nam file (default: rt-tcn)")
     add_precision(parser)
-    add(
-        "-a",
-        "--atten-lim-db",
-        type=attenuation_limit,
-        metavar="DB",
-        help="remove no more than DB decibels of noise; 0 changes nothing (default: no limit)",
-    )
     add(
         "--compensate-delay",
         action=argparse.BooleanOptionalAction,
@@ -101,13 +107,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def check_makes_audio(model: Model) -> None:
-    """Raises UsageError for a model that is no denoiser: a detector, for example."""
+def check_makes_audio(model: Model, named: str) -> None:
+    """Raises UsageError for a detector, for example. `named`: how the user named it."""
     if not model.makes_audio:
         port = model.graph.output
         raise UsageError(
-            f"-m {model.name}: this model gives no audio but {port.name} ({port.unit}); "
-            "use it from Python, or name a denoiser (`rtaudio models` lists them)"
+            f"{named}: this model gives no audio but {port.name} ({port.unit}); "
+            "use it from Python, or name another (`rtaudio models` lists them)"
         )
 
 
@@ -125,25 +131,32 @@ def check_limit(model: Model, decibels: float | None) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    import rtaudio
+
+    name = args.model or rtaudio.DEFAULT_DENOISER
+    label = DENOISED if name == rtaudio.DEFAULT_DENOISER else Path(name).stem
+    return run_over_files(args, who="rtaudio denoise", name=name, label=label, named=f"-m {name}")
+
+
+def run_over_files(args: argparse.Namespace, *, who: str, name: str, label: str, named: str) -> int:
+    """The model `name` over `args.inputs`; `label` marks the names of outputs."""
     if not args.inputs:
         raise UsageError("name a recording, a folder, or - for a pipe")
     import rtaudio
 
-    name = args.model or rtaudio.DEFAULT_DENOISER
     jobs = plan_jobs(
         args.inputs,
         output=args.output,
         directory=args.directory,
         recursive=args.recursive,
         overwrite=args.overwrite,
-        label=DENOISED if name == rtaudio.DEFAULT_DENOISER else Path(name).stem,
+        label=label,
     )
     _check_call(args, jobs)
     # Before any recording is looked at, so that a missing model is told where all would be skipped.
     model = rtaudio.load(name, precision=args.precision)
-    check_makes_audio(model)
+    check_makes_audio(model, named)
     check_limit(model, args.atten_lim_db)
-    who = "rtaudio denoise"
     with (
         catch_interrupts() as interrupt,
         Reporter(who, quiet=args.quiet, num_files=len(jobs)) as report,
@@ -258,7 +271,7 @@ def _total_line(
     from rtaudio.io.formats import format_duration
 
     audio = sum(result.seconds for result in results)
-    parts = [f"{len(results)} denoised"]
+    parts = [f"{len(results)} done"]
     for count, what in ((skipped, "skipped"), (failed, "failed"), (left_out, "not tried")):
         if count:
             parts.append(f"{count} {what}")

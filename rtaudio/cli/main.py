@@ -17,9 +17,11 @@ DONE, FAILED, USAGE, NO_DEVICE, DEVICE_LOST, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 COMMANDS = {
     "denoise": "remove noise from recordings, or from a pipe as it arrives",
-    "live": "a clean microphone: from an input device to an output device",
+    "process": "run any other model over recordings: amp.nam, your network",
+    "live": "a clean microphone, or any model between two devices",
     "devices": "list the sound devices",
     "virtual-mic": "a microphone that call programs can choose",
+    "virtual-speaker": "a speaker that call programs can choose",
     "demo": "denoise a shipped recording and make a page to listen to it",
     "info": "describe an audio file or a model",
     "import": "make a model of the ONNX files of another package's network",
@@ -35,7 +37,8 @@ examples:
   rtaudio demo                            hear what it does
   rtaudio denoise talk.wav                writes talk.denoised.wav
   rtaudio denoise recordings -d clean     a whole folder
-  rtaudio live                            the microphone, live
+  rtaudio process amp.nam guitar.wav      a guitar amplifier
+  rtaudio live --virtual-mic              a clean microphone for calls
   rtaudio info talk.wav
 
 `rtaudio COMMAND --help` tells more. Exit codes: 0 done, 1 a processing error,
@@ -102,7 +105,7 @@ def _run(arguments: list[str]) -> int:
         allow_abbrev=False,
     )
     module.add_arguments(parser)
-    code: int = module.run(parser.parse_args(arguments[1:]))
+    code: int = module.run(parser.parse_intermixed_args(arguments[1:]))
     return code
 
 

@@ -228,7 +228,7 @@ def test_a_bad_file_among_good_ones(tmp_path, call):
     code, err = call("denoise", tmp_path, "-d", out)
     assert code == 1
     assert "b.wav is not an audio file" in err
-    assert "2 denoised, 1 failed" in err
+    assert "2 done, 1 failed" in err
     assert sorted(each.name for each in out.iterdir()) == ["a.wav", "c.wav"]
     code, err = call("denoise", tmp_path, "-d", tmp_path / "strict", "--strict")
     assert code == 1

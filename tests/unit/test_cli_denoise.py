@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 import rtaudio
-from rtaudio.cli.main import main
+from rtaudio.cli.main import COMMANDS, main
 from rtaudio.cli.progress import Reporter
 
 from .audio_files import speechlike, wav_bytes, write
@@ -266,7 +266,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path, model_path):
 
 def test_help_fits_80_columns(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    for command in ("denoise", "info", "verify", "bench", "demo", "doctor"):
+    for command in COMMANDS:
         assert main([command, "--help"]) == 0
         assert max(map(len, capsys.readouterr().out.splitlines())) <= 88, command
     assert main(["--help"]) == 0

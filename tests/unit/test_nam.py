@@ -54,7 +54,14 @@ def test_it_works_in_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[
     soundfile.write(audio, X, 48_000)
     assert main(["info", str(amp)]) == 0
     assert "Test amp" in capsys.readouterr().out
-    assert main(["denoise", str(audio), "-m", str(amp), "-o", str(tmp_path / "out.wav")]) == 0
+    played = tmp_path / "out.wav"
+    assert main(["process", str(amp), "-o", str(played), str(audio)]) == 0
+    x, y = (soundfile.read(path, dtype="float32")[0] for path in (audio, played))
+    np.testing.assert_allclose(y, rtaudio.load(amp)(x), atol=2**-15)
+    assert main(["process", str(amp), str(audio)]) == 0
+    assert (tmp_path / "guitar.my amp.wav").exists()
+    assert main(["process", str(amp)]) == 2
+    assert "name a recording" in capsys.readouterr().err
     assert main(["import", str(amp), "-o", str(tmp_path / "amp.safetensors")]) == 0
     copy = rtaudio.load(tmp_path / "amp.safetensors")
     np.testing.assert_array_equal(copy(X), rtaudio.load(amp)(X))
