@@ -21,6 +21,9 @@ class Interrupt:
     def set(self) -> None:
         self._event.set()
 
+    def wait(self) -> None:
+        self._event.wait()
+
 
 @contextmanager
 def catch_interrupts() -> Iterator[Interrupt]:

@@ -40,11 +40,15 @@ class Keys:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """The terminal is as it was."""
         if self._fd >= 0:
             import termios
 
             with contextlib.suppress(termios.error, OSError):
-                termios.tcsetattr(self._fd, termios.TCSADRAIN, self._saved)
+                termios.tcsetattr(self._fd, termios.TCSANOW, self._saved)
 
     def pressed(self, seconds: float) -> str:
         """Waits at most so long for a key; "" where there was none."""

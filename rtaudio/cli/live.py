@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import math
 import os
 import sys
-import time
+from collections import deque
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
-from rtaudio.cli.denoise import attenuation_limit, positive
-from rtaudio.cli.interrupt import Interrupt, catch_interrupts
+from rtaudio.cli.denoise import attenuation_limit, check_limit
+from rtaudio.cli.interrupt import catch_interrupts
 from rtaudio.cli.keys import Keys
 from rtaudio.cli.live_status import Display
-from rtaudio.cli.main import DEVICE_LOST, DONE, INTERRUPTED, fail
+from rtaudio.cli.live_watch import StatsWriter, Watch, amount, ending_in_time
+from rtaudio.cli.main import DEVICE_LOST, DONE, FAILED, INTERRUPTED, UsageError, fail
+from rtaudio.cli.terminal import own_stderr
 
 if TYPE_CHECKING:
     from rtaudio.live import Event, Live
+    from rtaudio.live.route import Route
 
 DESCRIPTION = """\
 Run a model between a microphone and a speaker, as long as you like. The sound runs in
@@ -37,9 +39,23 @@ keys: space compares with the untouched sound, + and - change the amount, m mute
 r resets, q quits. exit codes: 0 done, 1 an error, 2 a wrong call, 3 no such device,
 4 the device is lost for good, 130 interrupted
 """
-AMOUNT_STEP_DB = 3.0
-MOST_DB = 60.0  # from here on: no limit
-POLL_SECONDS = 0.1
+LEAST_RATE, MOST_RATE = 1_000, 768_000
+LEAST_BLOCK, MOST_BLOCK = 16, 65_536
+
+
+def block_size(text: str) -> int:
+    return _whole(text, LEAST_BLOCK, MOST_BLOCK, "frames of a block")
+
+
+def sample_rate(text: str) -> int:
+    return _whole(text, LEAST_RATE, MOST_RATE, "Hz")
+
+
+def _whole(text: str, least: int, most: int, what: str) -> int:
+    value = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+    if not least <= value <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {least} to {most} {what}")
+    return value
 
 
 def latency(text: str) -> str | float:
@@ -71,9 +87,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-i", "--input-device", metavar="DEV", help="number or part of a name (rtaudio devices)")
     add("-o", "--output-device", metavar="DEV", help="likewise")
     add("-l", "--list-devices", action="store_true", help="list the devices and end")
-    add("--blocksize", type=positive, metavar="N", help="frames of a block (default: the model's)")
+    add(
+        "--blocksize", type=block_size, metavar="N", help="frames of a block (default: the model's)"
+    )
     add("--latency", type=latency, default="low", help="low (default), high or seconds")
-    add("--samplerate", type=positive, metavar="HZ", help="default: the input device's own")
+    add("--samplerate", type=sample_rate, metavar="HZ", help="default: the input device's own")
     add("-c", "--channels", type=int, choices=(1, 2), default=1, help="1 (default): the mean of "
         "the input's; 2: stereo")  # fmt: skip
     add("-a", "--atten-lim-db", type=attenuation_limit, metavar="DB",
@@ -98,31 +116,26 @@ def run(args: argparse.Namespace) -> int:
         from rtaudio.cli.devices import run as list_them
 
         return list_them(argparse.Namespace(json=False))
-    with _stats_file(args.stats_json) as stats_file, _virtual_device(args):
-        return _play(args, stats_file)
+    with _stats_file(args.stats_json) as stats_file, _route(args) as route:
+        return _play(args, stats_file, route)
 
 
 @contextlib.contextmanager
-def _virtual_device(args: argparse.Namespace) -> Iterator[None]:
-    """Makes the device that was asked for, and removes it unless it was there before."""
+def _route(args: argparse.Namespace) -> Iterator[Route | None]:
+    """The virtual device that was asked for, gone again in the end unless it was there before."""
     if not (args.virtual_mic or args.virtual_speaker):
-        yield
+        yield None
         return
-    from rtaudio.live import virtual
+    from rtaudio.live.route import open_route
 
-    kind: virtual.Kind = "mic" if args.virtual_mic else "speaker"
-    made = virtual.start(kind)
-    try:
+    with open_route(
+        "mic" if args.virtual_mic else "speaker", args.input_device, args.output_device
+    ) as route:
         # PortAudio reads it when the stream opens.
-        os.environ.update(virtual.environment(kind))
-        args.input_device = args.input_device or virtual.ALSA_DEVICE
-        args.output_device = args.output_device or virtual.ALSA_DEVICE
-        if not args.quiet:
-            print(virtual.ADVICE[kind], file=sys.stderr)
-        yield
-    finally:
-        if made:
-            virtual.stop(kind)
+        os.environ.update(route.environment)
+        args.input_device, args.output_device = route.input_device, route.output_device
+        args.samplerate = args.samplerate or route.sample_rate
+        yield route
 
 
 @contextlib.contextmanager
@@ -132,15 +145,26 @@ def _stats_file(name: str | None) -> Iterator[IO[str] | None]:
     elif name == "-":
         yield sys.stdout
     else:
-        with open(name, "w", encoding="utf-8") as file:  # noqa: PTH123 (the user's words)
+        file = open(name, "w", encoding="utf-8")  # noqa: PTH123, SIM115 (the user's words)
+        try:
             yield file
+        finally:
+            with contextlib.suppress(OSError):  # a full disk has been told
+                file.close()
 
 
-def _play(args: argparse.Namespace, stats_file: IO[str] | None) -> int:
+def _make_live(args: argparse.Namespace, events: list[Event]) -> Live:
+    import rtaudio
     from rtaudio.live import Live, LiveConfig
-    from rtaudio.runtime.registry import DEFAULT_DENOISER
 
-    model = {"denoise": DEFAULT_DENOISER, "wire": None}.get(args.what, args.what)
+    name = {"denoise": rtaudio.DEFAULT_DENOISER, "wire": None}.get(args.what, args.what)
+    model = None if name is None else rtaudio.load(name)
+    if model is not None and not model.makes_audio:
+        port = model.graph.output
+        raise UsageError(f"{args.what}: this model gives no audio but {port.name} ({port.unit}); "
+                         "use it from Python")  # fmt: skip
+    if model is not None:
+        check_limit(model, args.atten_lim_db)
     config = LiveConfig(
         input_device=args.input_device,
         output_device=args.output_device,
@@ -153,32 +177,53 @@ def _play(args: argparse.Namespace, stats_file: IO[str] | None) -> int:
         placement=args.placement,
         allow_feedback=args.allow_feedback,
     )
-    events: list[Event] = []
     live = Live(model, config, on_event=events.append)
     live.bypass = args.bypass
+    return live
+
+
+def _play(args: argparse.Namespace, stats_file: IO[str] | None, route: Route | None) -> int:
+    events: list[Event] = []
+    live = _make_live(args, events)
     # Until the sound runs, Ctrl-C ends a sound server's silence at once.
-    with Keys() as keys, live, catch_interrupts() as interrupt:
+    with own_stderr() as (terminal, said), Keys() as keys, live, catch_interrupts() as interrupt:
         title = f"{args.what}  {live.sample_rate / 1000:g} kHz"
-        with Display(title, _amount(live), quiet=args.quiet, keys=keys.open) as display:
+        display = Display(terminal, title, amount(live), quiet=args.quiet, keys=keys.open)
+
+        def put_back() -> None:
+            keys.close()
+            if route is not None:
+                route.leave()
+
+        with display, ending_in_time(interrupt, put_back, terminal):
             if not args.quiet:
-                for line in _introduction(live):
+                for line in _introduction(live, route):
                     display.say(line)
-            ended = _watch(live, display, keys, interrupt, args, stats_file, events)
-        last = live.stats()
-    if not args.quiet:
-        for path in live.recordings:
-            print(f"recorded {path}", file=sys.stderr)
-    who = "rtaudio live"
-    if ended == DEVICE_LOST:
-        return fail(who, live.reason_lost, DEVICE_LOST)
-    if interrupt():
-        heard = f"after {last.seconds:.1f} s of sound, {last.glitches} glitches"
-        return fail(who, f"ended {heard}", INTERRUPTED)
-    return ended
+            watch = Watch(
+                live=live,
+                display=display,
+                keys=keys,
+                interrupt=interrupt,
+                args=args,
+                write_stats=StatsWriter(stats_file, args.stats_json or ""),
+                events=events,
+                repair=None if route is None else route.repair,
+            )
+            ended = watch.run()
+            last = live.stats()
+            live.stop()
+    return _farewell(args, live, ended, last, said)
 
 
-def _introduction(live: Live) -> Iterator[str]:
+def _introduction(live: Live, route: Route | None) -> Iterator[str]:
+    if route is not None:
+        yield route.advice
     yield f"{live.input.name} > {live.output.name}, {live.sample_rate} Hz, blocks of {live.block}"
+    if live.input.name == live.output.name and route is None and not live.config.allow_feedback:
+        yield (
+            "if it whistles, the microphone hears the speaker: use headphones "
+            "(--allow-feedback leaves this line out)"
+        )
     if live.model is not None and live.warm_up_share > 0.0:
         where = "a thread of its own" if live.placement == "worker" else "the audio callback"
         yield (
@@ -187,60 +232,19 @@ def _introduction(live: Live) -> Iterator[str]:
         )
 
 
-def _watch(
-    live: Live,
-    display: Display,
-    keys: Keys,
-    interrupt: Interrupt,
-    args: argparse.Namespace,
-    stats_file: IO[str] | None,
-    events: list[Event],
-) -> int:
-    """Until the user, the time or the device ends it."""
-    began = time.monotonic()
-    shown = written = -math.inf
-    while not interrupt():
-        for key in keys.pressed(min(POLL_SECONDS, display.period_seconds)):
-            if key == "q":
-                return DONE
-            _obey(key, live, display)
-        while events:
-            display.say(f"rtaudio live: {events.pop(0).text}")
-        now = time.monotonic()
-        ended = args.duration is not None and now - began >= args.duration
-        if now - shown >= display.period_seconds - 0.01 or ended:
-            stats = live.stats()
-            display.show(stats)
-            shown = now
-            if stats_file is not None and (now - written >= 0.99 or ended):
-                stats_file.write(json.dumps(stats.as_json()) + "\n")
-                stats_file.flush()
-                written = now
-        if live.state == "lost":
-            return DEVICE_LOST
-        if ended:
-            return DONE
-    return INTERRUPTED
-
-
-def _obey(key: str, live: Live, display: Display) -> None:
-    if key == " ":
-        live.bypass = not live.bypass
-    elif key == "m":
-        live.mute = not live.mute
-    elif key == "r":
-        live.reset()
-    elif key in "+=-" and live.has_attenuation_limit:
-        now = min(MOST_DB, live.attenuation_limit_db if live.attenuation_limit_db is not None
-                  else MOST_DB)  # fmt: skip
-        step = -AMOUNT_STEP_DB if key == "-" else AMOUNT_STEP_DB
-        value = max(0.0, now + step)
-        live.attenuation_limit_db = math.inf if value >= MOST_DB else value
-        display.amount = _amount(live)
-
-
-def _amount(live: Live) -> str:
-    if not live.has_attenuation_limit:
-        return ""
-    limit = live.attenuation_limit_db
-    return "no limit" if limit is None or not limit < MOST_DB else f"{limit:g} dB"
+def _farewell(args: argparse.Namespace, live: Live, ended: int, last: Any, said: deque[str]) -> int:
+    who = "rtaudio live"
+    if os.environ.get("RTAUDIO_DEBUG", "") not in ("", "0"):
+        for line in said:
+            print(f"driver: {line}", file=sys.stderr)
+    if not args.quiet:
+        for path in live.recordings:
+            print(f"recorded {path}", file=sys.stderr)
+    if ended == DEVICE_LOST:
+        return fail(who, live.reason_lost, DEVICE_LOST)
+    if ended == INTERRUPTED:
+        heard = f"after {last.seconds:.1f} s of sound, {last.glitches} glitches"
+        return fail(who, f"ended {heard}", INTERRUPTED)
+    if live.recording_error:
+        return fail(who, live.recording_error, FAILED)
+    return DONE

@@ -3,37 +3,50 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
+from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
+from rtaudio.cli.main import visible
 from rtaudio.cli.progress import fancy
+from rtaudio.cli.terminal import Screen
 
 if TYPE_CHECKING:
-    from rich.live import Live as Screen
     from rich.text import Text
 
     from rtaudio.live import Stats
 
 LOWEST_DB = -60.0
 HOLD_SECONDS = 1.5
-NARROW, WIDE = 72, 96
-KEYS = "space A/B   + - amount   m mute   r reset   q quit"
+WIDE = 56  # from here on the peak stands beside its bar in full
+LONGEST_BAR = 60
+HIGH_LOAD = 0.7
+PARTS_MS = 1.0  # a change of the latency that is worth another line
+KEYS = ("space A/B", "+ - amount", "m mute", "r reset", "q quit")
 
 
 def status_line(stats: Stats) -> str:
     """One plain line: for logs and pipes."""
     parts = [
         f"{stats.seconds:8.1f} s",
-        stats.state + (", bypass" if stats.bypass else "") + (", mute" if stats.mute else ""),
-        f"in {stats.input_rms_db:6.1f} dB",
-        f"out {stats.output_rms_db:6.1f} dB",
+        state_of(stats),
+        f"in {stats.input_rms_db:6.1f} dB peak {stats.input_peak_db:6.1f}",
+        f"out {stats.output_rms_db:6.1f} dB peak {stats.output_peak_db:6.1f}",
+        f"reduction {stats.reduction_db:.0f} dB",
         f"load {100 * stats.load_p50:.1f}/{100 * stats.load_p99:.1f} %",
         f"latency {stats.total_latency_ms:.1f} ms",
         f"glitches {stats.glitches}",
     ]
     return "  ".join(parts)
+
+
+def state_of(stats: Stats) -> str:
+    return ", ".join([stats.state] + ["bypass"] * stats.bypass + ["mute"] * stats.mute)
+
+
+def latency_parts(latency_ms: Mapping[str, float]) -> list[str]:
+    return [f"{name} {value:.1f}" for name, value in latency_ms.items() if value >= 0.05]
 
 
 class PeakHold:
@@ -49,27 +62,22 @@ class PeakHold:
 
 
 class Display:
-    """Shows Stats on stderr, ten times a second where that is a terminal."""
+    """Shows Stats on `file`, ten times a second where that is a terminal."""
 
-    def __init__(self, title: str, amount: str, *, quiet: bool, keys: bool) -> None:
+    def __init__(self, file: TextIO, title: str, amount: str, *, quiet: bool, keys: bool) -> None:
+        self._file = file
         self._title = title
         self.amount = amount
         self._keys = keys
         self._quiet = quiet
-        self._fancy = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not quiet
-        self._screen: Screen | None = None
+        fancy_terminal = file.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self._screen = Screen(file) if fancy_terminal and not quiet else None
         self._holds = {"in": PeakHold(), "out": PeakHold()}
         self._glitches = (0, 0.0)  # how many, and when the last one was seen
-        self.period_seconds = 0.1 if self._fancy else 1.0
+        self._told_latency = 0.0
+        self.period_seconds = 0.1 if self._screen else 1.0
 
     def __enter__(self) -> Display:
-        if self._fancy:
-            from rich.console import Console
-            from rich.live import Live as Screen
-
-            console = Console(stderr=True, highlight=False)
-            self._screen = Screen(console=console, auto_refresh=False, transient=True)
-            self._screen.start()
         return self
 
     def __exit__(
@@ -78,23 +86,30 @@ class Display:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """The terminal is as it was."""
         if self._screen is not None:
-            self._screen.stop()
+            self._screen.close()
             self._screen = None
 
     def say(self, line: str) -> None:
         """An event; it stays above the status."""
         if self._screen is not None:
-            self._screen.console.print(line, markup=False, soft_wrap=True)
+            self._screen.say(visible(line))
         else:
-            encoding = sys.stderr.encoding or "utf-8"
-            sys.stderr.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+            self._file.write(visible(line) + "\n")
+            self._file.flush()
 
     def show(self, stats: Stats) -> None:
         if self._screen is not None:
-            width = self._screen.console.width
-            self._screen.update(self._panel(stats, width, time.monotonic()), refresh=True)
+            self._screen.draw(self._panel(stats, self._screen.width, time.monotonic()))
         elif not self._quiet:
+            if abs(stats.total_latency_ms - self._told_latency) >= PARTS_MS:
+                self._told_latency = stats.total_latency_ms
+                parts = " + ".join(latency_parts(stats.latency_ms))
+                self.say(f"latency {stats.total_latency_ms:.1f} ms = {parts}")
             self.say(status_line(stats))
 
     def _panel(self, stats: Stats, width: int, now: float) -> Text:
@@ -102,49 +117,67 @@ class Display:
 
         if stats.glitches > self._glitches[0]:
             self._glitches = (stats.glitches, now)
-        text = Text(no_wrap=True, overflow="ellipsis", end="")
         color = {"running": "green", "overload": "yellow"}.get(stats.state, "red")
-        state = [stats.state] + ["bypass"] * stats.bypass + ["mute"] * stats.mute
-        text.append(fancy("● ", "* "), color)
-        text.append(", ".join(state), f"bold {color}")
         minutes, seconds = divmod(int(stats.seconds), 60)
-        text.append(f"  {self._title}  {minutes}:{seconds:02d}\n")
-        bar = max(10, min(50, width - 28))
-        self._append_level(text, "in", stats.input_rms_db, stats.input_peak_db, bar, now)
-        self._append_level(text, "out", stats.output_rms_db, stats.output_peak_db, bar, now)
-        reduction = f"-{stats.reduction_db:.0f} dB" if stats.reduction_db >= 0.5 else "0 dB"
-        text.append(f"reduction {reduction:>7}")
-        text.append(f"   amount {self.amount}   " if self.amount else "   ")
+        state = Text.assemble((fancy("● ", "* "), color), (state_of(stats), f"bold {color}"))
         load = f"load {100 * stats.load_p50:.1f} % p99 {100 * stats.load_p99:.1f} %"
-        text.append(load, "yellow" if stats.load_p99 > 0.7 else "")
-        text.append("   " if width >= WIDE else "\n")
         since = f", last {now - self._glitches[1]:.0f} s ago" if stats.glitches else ""
-        text.append(f"glitches {stats.glitches}{since}\n", "red" if stats.glitches else "")
-        parts = fancy(" + ", " + ").join(
-            f"{name} {value:.1f}" for name, value in stats.latency_ms.items() if value >= 0.05
-        )
-        text.append(f"latency {stats.total_latency_ms:.1f} ms")
-        text.append(f" = {parts}\n" if parts and width >= NARROW else "\n", "dim")
-        if self._keys:
-            text.append(KEYS if width >= NARROW else "space A/B + - m r q", "dim")
-        return text
+        reduction = f"-{stats.reduction_db:.0f} dB" if stats.reduction_db >= 0.5 else "0 dB"
+        figures = [
+            *([] if stats.mute else [Text(f"reduction {reduction:<6}")]),
+            *([Text(f"amount {self.amount}")] if self.amount else []),
+            Text(load, "yellow" if stats.load_p99 > HIGH_LOAD else ""),
+            Text(f"glitches {stats.glitches}{since}", "red" if stats.glitches else ""),
+        ]
+        parts = [Text(f"latency {stats.total_latency_ms:.1f} ms")]
+        signs = ["=", *["+"] * len(stats.latency_ms)]
+        parts += [
+            Text(f"{sign} {part}", "dim")
+            for sign, part in zip(signs, latency_parts(stats.latency_ms), strict=False)
+        ]
+        rows = [
+            *_flow([state, Text(self._title), Text(f"{minutes}:{seconds:02d}")], width, "  "),
+            self._level("in", stats.input_rms_db, stats.input_peak_db, width, now),
+            self._level("out", stats.output_rms_db, stats.output_peak_db, width, now),
+            *_flow(figures, width, "   "),
+            *_flow(parts, width, " "),
+            *_flow([Text(key, "dim") for key in KEYS] if self._keys else [], width, "   "),
+        ]
+        return Text("\n").join(rows)
 
-    def _append_level(
-        self, text: Text, name: str, rms: float, peak: float, width: int, now: float
-    ) -> None:
-        def cell(level: float) -> int:
-            return round(width * (min(0.0, max(LOWEST_DB, level)) - LOWEST_DB) / -LOWEST_DB)
+    def _level(self, name: str, rms: float, peak: float, width: int, now: float) -> Text:
+        from rich.text import Text
 
         held = self._holds[name](peak, now)
-        full, mark = cell(rms), min(width - 1, cell(held))
+        clipped = held >= -0.1
+        rms, held = max(-99.0, rms), max(-99.0, held)
+        full = f" {rms:5.1f} dB  peak {held:5.1f} "
+        numbers = full if width >= WIDE else f" {rms:3.0f} dB "
+        length = max(4, min(LONGEST_BAR, width - 4 - len(numbers) - 4))
+
+        def cell(value: float) -> int:
+            return round(length * (min(0.0, max(LOWEST_DB, value)) - LOWEST_DB) / -LOWEST_DB)
+
+        level, mark = cell(rms), min(length - 1, cell(held))
         block, empty, tick = fancy("█", "#"), fancy("·", "."), fancy("│", "|")
-        text.append(f"{name:<4}")
-        for i in range(width):
+        text = Text(f"{name:<4}")
+        for i in range(length):
             color = "red" if i >= cell(-3.0) else "yellow" if i >= cell(-12.0) else "green"
             if i == mark and held > LOWEST_DB:
                 text.append(tick, f"bold {color}")
             else:
-                text.append(block if i < full else empty, color if i < full else "dim")
-        clipped = "  clip" if held >= -0.1 else ""
-        text.append(f" {max(-99.0, rms):6.1f} dB peak {max(-99.0, held):6.1f}")
-        text.append(f"{clipped}\n", "bold red")
+                text.append(block if i < level else empty, color if i < level else "dim")
+        text.append(numbers)
+        text.append("clip" if clipped else "", "bold red")
+        return text
+
+
+def _flow(items: Iterable[Text], width: int, space: str) -> list[Text]:
+    """Side by side as far as there is room, then on the next row."""
+    rows: list[Text] = []
+    for item in items:
+        if rows and rows[-1].cell_len + len(space) + item.cell_len <= width:
+            rows[-1].append(space).append_text(item)
+        else:
+            rows.append(item)
+    return rows

@@ -250,6 +250,11 @@ class Live:
         return [] if self._recorder is None else self._recorder.paths
 
     @property
+    def recording_error(self) -> str:
+        """Why the recording ended early, as a sentence; empty where it did not."""
+        return "" if self._recorder is None else self._recorder.error
+
+    @property
     def latency_ms(self) -> dict[str, float]:
         """From microphone to speaker, by parts. Those of the device are what its driver says."""
         parts = {}

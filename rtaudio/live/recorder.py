@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -13,6 +14,8 @@ from rtaudio.errors import RtaudioError
 
 QUEUE_SECONDS = 10
 PERIOD_SECONDS = 0.1
+STOP_SECONDS = 1.0
+FULL_BYTES = 1 << 20
 
 
 class Recorder:
@@ -53,9 +56,11 @@ class Recorder:
         return [Path(file.name) for file in self._files]
 
     def stop(self) -> None:
-        """What was heard so far is in the files then."""
+        """What was heard so far is in the files then, unless the disk does not answer."""
         self._stop.set()
-        self._thread.join()
+        self._thread.join(STOP_SECONDS)
+        if self._thread.is_alive():
+            self.error = "the recording ends early: the disk does not answer"
 
     def _run(self) -> None:
         try:
@@ -63,9 +68,17 @@ class Recorder:
                 self._drain()
             self._drain()
         except Exception as error:
-            self.error = f"recording stopped: {error}"
+            self.error = f"the recording ends early: {self._reason(error)}"
         finally:
             self._close()
+
+    def _reason(self, error: Exception) -> str:
+        # libsndfile tells a full disk as a short write, without a word.
+        with contextlib.suppress(OSError):
+            folder = Path(self._files[0].name).parent
+            if shutil.disk_usage(folder).free < FULL_BYTES:
+                return f"the disk of {folder} is full"
+        return " ".join(str(error).split()).rstrip(".") or "the files cannot be written"
 
     def _drain(self) -> None:
         while (blocks := self._engine.take_recording(64)) is not None:

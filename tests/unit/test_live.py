@@ -11,10 +11,9 @@ import pytest
 
 from rtaudio import _native
 from rtaudio.cli import doctor_live
-from rtaudio.cli.live_status import Display, PeakHold, status_line
 from rtaudio.cli.main import main
 from rtaudio.errors import DeviceError
-from rtaudio.live import Device, Stats, devices
+from rtaudio.live import Device, devices
 from rtaudio.live.config import looks_like_feedback
 from rtaudio.live.portaudio import with_deadline
 from rtaudio.live.stats import decibels, percentile
@@ -96,7 +95,12 @@ def test_commands_without_a_sound_card(machine, capsys, what):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--blocksize", "0"], "'0' is not a whole number"),
+        (["--blocksize", "3"], "'3' is not 16 to 65536 frames of a block"),
+        (["--samplerate", "1"], "'1' is not 1000 to 768000 Hz"),
+        (["-a", "-500"], "'-500' is not a number of decibels, 0 or more"),
+        (["-a", "500"], "-a 500: rt-tcn takes 0 to 120 dB; inf is no limit"),
+        (["--latency", "11"], "'11' is not low, high or up to 10 seconds"),
+        (["--virtual-mic", "--virtual-speaker"], "not allowed with"),
         (["--latency", "soon"], "'soon' is not low, high"),
         (["--duration", "-1"], "not a number of seconds"),
         (["-a", "loud"], "not a number of decibels"),
@@ -266,57 +270,6 @@ def test_percentiles_of_loads():
     assert 0.0 < percentile(snapshot["load_counts"], 0.5) <= percentile(snapshot["load_counts"], 1)
     assert snapshot["input_peak"] == snapshot["output_peak"] == 0.5
     assert math.isclose(snapshot["input_squares"], float((x.astype(np.float64) ** 2).sum()))
-
-
-def stats(**changes: object) -> Stats:
-    values: dict[str, object] = {
-        "state": "running",
-        "seconds": 61.0,
-        "input_peak_db": -3.0,
-        "input_rms_db": -20.0,
-        "output_peak_db": -9.0,
-        "output_rms_db": -32.0,
-        "load_p50": 0.01,
-        "load_p99": 0.04,
-        "load_worst": 0.1,
-        "latency_ms": {"input buffer": 5.0, "model": 10.0, "worker": 0.0, "output buffer": 5.0},
-        "bypass": False,
-        "mute": False,
-        "placement": "inline",
-        "glitches": 0,
-        "counts": {},
-    }
-    return Stats(**(values | changes))  # type: ignore[arg-type]
-
-
-def test_the_plain_line_says_it_all():
-    line = status_line(stats(bypass=True, glitches=2))
-    for part in ("61.0 s", "running, bypass", "in  -20.0 dB", "out  -32.0 dB", "latency 20.0 ms"):
-        assert part in line
-    assert "glitches 2" in line
-
-
-@pytest.mark.parametrize("width", [40, 80, 140])
-def test_the_status_fits_its_terminal(width):
-    display = Display("denoise", "12 dB", quiet=False, keys=True)
-    text = display._panel(stats(glitches=3, state="overload"), width, 100.0).plain
-    lines = text.splitlines()
-    assert max(map(len, lines)) <= max(width, 64)
-    assert "overload" in lines[0]
-    assert "reduction  -12 dB" in text
-    assert "amount 12 dB" in text
-    assert "glitches 3, last 0 s ago" in text
-    assert "latency 20.0 ms" in text
-    if width >= 80:
-        assert "input buffer 5.0 + model 10.0 + output buffer 5.0" in text
-
-
-def test_peaks_are_held_for_a_while():
-    hold = PeakHold()
-    assert hold(-10.0, 0.0) == -10.0
-    assert hold(-30.0, 1.0) == -10.0
-    assert hold(-30.0, 1.6) == -30.0
-    assert hold(-5.0, 1.7) == -5.0
 
 
 def test_decibels_have_a_floor():
