@@ -89,6 +89,11 @@ class Stream:
         index: typing.SupportsInt | typing.SupportsIndex,
         value: typing.SupportsFloat | typing.SupportsIndex,
     ) -> None: ...
+    def set_noise(
+        self,
+        seed: typing.SupportsInt | typing.SupportsIndex,
+        streams: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+    ) -> None: ...
     @property
     def delay(self) -> int: ...
     @property
@@ -114,9 +119,10 @@ class LiveEngine:
         ramp_frames: typing.SupportsFloat | typing.SupportsIndex,
         controls: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         record_seconds: typing.SupportsInt | typing.SupportsIndex,
+        signal: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] | None = None,
     ) -> None:
         """
-        `model` None: a wire. `placement`: auto, inline or worker. ValueError, with a sentence, for numbers that do not go together.
+        `model` None: a wire, or a `signal` that is played once instead of the input. `placement`: auto, inline or worker. ValueError, with a sentence, for numbers that do not go together.
         """
     def process(
         self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32]
