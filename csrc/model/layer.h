@@ -30,6 +30,7 @@ struct Call {
   float* state;
   float* scratch;
   const float* control;  // one value a frame, null where the layer has no control port
+  bool whole = false;    // the call brings the whole signal, and nothing follows
 };
 
 // A piece of a layer's state in canonical form: [channels][frames], oldest frame first.
@@ -49,13 +50,22 @@ class Layer {
  public:
   virtual ~Layer() = default;
 
-  // Floats of state and scratch for calls of up to `max_frames` input frames.
+  // Floats of state for calls of up to `max_frames` input frames, and of scratch for a call or a
+  // batch of calls of up to `frames` in all.
   virtual std::size_t state_floats(int /*max_frames*/) const { return 0; }
-  virtual std::size_t scratch_floats(int /*max_frames*/) const { return 0; }
+  virtual std::size_t scratch_floats(int /*frames*/) const { return 0; }
   // Start values of a state that is all zeros already.
   virtual void reset(float* /*state*/) const noexcept {}
   virtual void configure(float* /*state*/, const LaneSettings& /*settings*/) const noexcept {}
   virtual void process(const Call& call) const noexcept RTA_NONBLOCKING = 0;
+
+  // True where a frame out follows from its frame in alone, in one lane as in another: frames of
+  // several lanes, which lie one after the other, are then one call's.
+  virtual bool stateless() const { return false; }
+  // As many frames of each of several lanes: to read the weights once for all of them.
+  virtual void process_lanes(std::span<const Call> calls) const noexcept RTA_NONBLOCKING {
+    for (const Call& call : calls) process(call);
+  }
 
   // Valid frames out for valid frames in.
   virtual std::int64_t out_length(std::int64_t length) const { return length; }
@@ -125,6 +135,7 @@ std::unique_ptr<Layer> make_gated_stack(const LayerContext& context);
 std::unique_ptr<Layer> make_conditioned_stack(const LayerContext& context);
 std::unique_ptr<Layer> make_feedback(const LayerContext& context);
 std::unique_ptr<Layer> make_recurrent(const LayerContext& context);
+std::unique_ptr<Layer> make_bidirectional(const LayerContext& context);
 std::unique_ptr<Layer> make_band_recurrent(const LayerContext& context);
 std::unique_ptr<Layer> make_pointwise(const LayerContext& context);
 std::unique_ptr<Layer> make_spectral(const LayerContext& context);

@@ -11,6 +11,9 @@ namespace rtaudio {
 namespace {
 
 constexpr int kMaxLanes = 1 << 14;
+// The most frames that go through a matrix together: enough to be bound by arithmetic and not by
+// reads of the weights, few enough that a batch's signals stay in the cache.
+constexpr int kBatchLanes = 16;
 constexpr std::int64_t kLongAgo = std::int64_t{1} << 40;  // ticks after which no ramp moves
 
 std::size_t aligned(std::size_t floats) { return (floats + 15) / 16 * 16; }
@@ -48,7 +51,8 @@ Session::Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, d
       kernels_(&select_kernels()),
       lanes_(lanes),
       max_ticks_(max_ticks),
-      ramp_frames_(std::max(ramp_frames, 1.0)) {
+      ramp_frames_(std::max(ramp_frames, 1.0)),
+      batch_ticks_(std::max(max_ticks, std::min(lanes, kBatchLanes))) {
   if (lanes < 1 || lanes > kMaxLanes) {
     throw std::invalid_argument("a session of " + std::to_string(lanes) +
                                 " lanes is not possible; ask for 1 to " +
@@ -67,7 +71,8 @@ Session::Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, d
   std::size_t floats = 0;
   for (const BufferSpec& b : model_->buffers()) {
     buffer_offsets_.push_back(floats);
-    const auto frames = static_cast<std::size_t>(b.frames) * static_cast<std::size_t>(max_ticks);
+    const auto frames =
+        static_cast<std::size_t>(b.frames) * static_cast<std::size_t>(batch_ticks_);
     const std::size_t buffer = frames * static_cast<std::size_t>(row_floats(b.channels)) + 16;
     floats = checked_sum(floats, buffer, max_floats);
   }
@@ -77,13 +82,14 @@ Session::Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, d
   for (const Model::Operation& op : model_->operations()) {
     state_offsets_.push_back(lane_floats_);
     const std::int64_t frames =
-        std::int64_t{model_->buffers()[static_cast<std::size_t>(op.inputs[0])].frames} * max_ticks;
+        std::int64_t{model_->buffers()[static_cast<std::size_t>(op.inputs[0])].frames} *
+        batch_ticks_;
     if (frames > 1 << 26) {
       throw std::length_error("a call of " + std::to_string(frames) +
                               " frames is too long; ask for fewer ticks");
     }
     lane_floats_ = checked_sum(lane_floats_, op.layer->state_floats(max_frames(op)), max_floats);
-    scratch = std::max(scratch, op.layer->scratch_floats(max_frames(op)));
+    scratch = std::max(scratch, op.layer->scratch_floats(static_cast<int>(frames)));
     most_inputs = std::max(most_inputs, op.inputs.size());
     most_frames = std::max(most_frames, max_frames(op));
   }
@@ -93,7 +99,10 @@ Session::Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, d
   state_ = make_aligned_floats(lane_floats_ * static_cast<std::size_t>(lanes) + 16);
   scratch_ = make_aligned_floats(scratch);
   if (model_->num_controls() > 0) control_values_.resize(static_cast<std::size_t>(most_frames));
-  inputs_.resize(std::max<std::size_t>(most_inputs, 1));
+  const auto batch = static_cast<std::size_t>(std::min(lanes, kBatchLanes));
+  inputs_.resize(batch * std::max<std::size_t>(most_inputs, 1));
+  batch_.resize(batch);
+  calls_.reserve(batch);
   lanes_state_.resize(static_cast<std::size_t>(lanes));
   for (int lane = 0; lane < lanes; ++lane) reset(lane);
 }
@@ -162,55 +171,98 @@ void Session::process(const float* input, std::ptrdiff_t input_step, float* outp
   const FlushDenormals guard;
   const BufferSpec& in = model_->input();
   const BufferSpec& out = model_->output();
-  float* source =
-      buffers_.get() + buffer_offsets_[static_cast<std::size_t>(model_->input_buffer())];
-  const float* result =
-      buffers_.get() + buffer_offsets_[static_cast<std::size_t>(model_->output_buffer())];
-  for (int lane = 0; lane < lanes_; ++lane) {
-    Lane& l = lanes_state_[static_cast<std::size_t>(lane)];
-    if (l.held) continue;
-    copy_rows(input + lane * input_step, in.channels, source, row_floats(in.channels), in.channels,
-              num_ticks * in.frames);
-    for (std::size_t i = 0; i < state_offsets_.size(); ++i) {
-      run(lane, model_->operations()[i], i, num_ticks);
+  const int most = std::clamp(batch_ticks_ / std::max(num_ticks, 1), 1,
+                              static_cast<int>(batch_.size()));
+  for (int lane = 0; lane < lanes_;) {
+    int count = 0;
+    for (; lane < lanes_ && count < most; ++lane) {
+      if (lanes_state_[static_cast<std::size_t>(lane)].held) continue;
+      batch_[static_cast<std::size_t>(count++)] = lane;
     }
-    copy_rows(result, row_floats(out.channels), output + lane * output_step, out.channels,
-              out.channels, num_ticks * out.frames);
-    l.ticks += num_ticks;
+    const std::span<const int> batch(batch_.data(), static_cast<std::size_t>(count));
+    for (std::size_t slot = 0; slot < batch.size(); ++slot) {
+      copy_rows(input + batch[slot] * input_step, in.channels,
+                rows_of(model_->input_buffer(), slot, num_ticks), row_floats(in.channels),
+                in.channels, num_ticks * in.frames);
+    }
+    run_batch(batch, num_ticks);
+    for (std::size_t slot = 0; slot < batch.size(); ++slot) {
+      copy_rows(rows_of(model_->output_buffer(), slot, num_ticks), row_floats(out.channels),
+                output + batch[slot] * output_step, out.channels, out.channels,
+                num_ticks * out.frames);
+    }
   }
   for (Ramp& ramp : ramps_) ramp.ticks = std::min(ramp.ticks + num_ticks, kLongAgo);
 }
 
-void Session::run(int lane_index, const Model::Operation& op, std::size_t index,
+void Session::run_batch(std::span<const int> batch, int num_ticks) noexcept {
+  if (batch.empty()) return;
+  for (std::size_t i = 0; i < state_offsets_.size(); ++i) {
+    run(batch, model_->operations()[i], i, num_ticks);
+  }
+  for (const int lane : batch) lanes_state_[static_cast<std::size_t>(lane)].ticks += num_ticks;
+}
+
+float* Session::rows_of(int buffer, std::size_t slot, int num_ticks) noexcept {
+  const auto index = static_cast<std::size_t>(buffer);
+  const BufferSpec& b = model_->buffers()[index];
+  return buffers_.get() + buffer_offsets_[index] +
+         slot * static_cast<std::size_t>(num_ticks * b.frames) *
+             static_cast<std::size_t>(row_floats(b.channels));
+}
+
+void Session::run(std::span<const int> batch, const Model::Operation& op, std::size_t index,
                   int num_ticks) noexcept {
+  calls_.clear();
+  if (op.layer->stateless()) {
+    Call all = make_call(batch[0], 0, op, index, num_ticks);
+    all.num_frames *= static_cast<int>(batch.size());
+    all.valid_begin = 0;
+    all.valid_end = all.num_frames;
+    op.layer->process(all);
+    return;
+  }
+  for (std::size_t slot = 0; slot < batch.size(); ++slot) {
+    calls_.push_back(make_call(batch[slot], slot, op, index, num_ticks));
+  }
+  if (calls_.size() == 1) {
+    op.layer->process(calls_[0]);
+  } else {
+    op.layer->process_lanes(calls_);
+  }
+}
+
+Call Session::make_call(int lane_index, std::size_t slot, const Model::Operation& op,
+                        std::size_t index, int num_ticks) noexcept {
   const Lane& lane = lanes_state_[static_cast<std::size_t>(lane_index)];
-  const auto first = static_cast<std::size_t>(op.inputs[0]);
-  const BufferSpec& in = model_->buffers()[first];
+  const BufferSpec& in = model_->buffers()[static_cast<std::size_t>(op.inputs[0])];
   const int num_frames = in.frames * num_ticks;
   const std::int64_t position = lane.ticks * in.frames;
   std::int64_t shortest = INT64_MAX / 2;
+  const float** inputs = inputs_.data() + slot * op.inputs.size();
   for (std::size_t i = 0; i < op.inputs.size(); ++i) {
-    const auto buffer = static_cast<std::size_t>(op.inputs[i]);
-    inputs_[i] = buffers_.get() + buffer_offsets_[buffer];
-    if (lane.ended) shortest = std::min(shortest, lane.lengths[buffer]);
+    inputs[i] = rows_of(op.inputs[i], slot, num_ticks);
+    if (lane.ended) {
+      shortest = std::min(shortest, lane.lengths[static_cast<std::size_t>(op.inputs[i])]);
+    }
   }
   const auto clip = [num_frames](std::int64_t t) {
     return static_cast<int>(std::clamp<std::int64_t>(t, 0, num_frames));
   };
   const int begin = clip(in.delay - position);
   const int end = std::max(begin, clip(in.delay + shortest - position));
-  op.layer->process(
-      {*kernels_,
-       {inputs_.data(), op.inputs.size()},
-       buffers_.get() + buffer_offsets_[static_cast<std::size_t>(op.output)],
-       num_frames,
-       max_frames(op),
-       begin,
-       end,
-       position,
-       state_of(lane_index, index),
-       scratch_.get(),
-       op.control >= 0 ? control_values(op.control, num_frames, in.frames) : nullptr});
+  return {*kernels_,
+          {inputs, op.inputs.size()},
+          rows_of(op.output, slot, num_ticks),
+          num_frames,
+          max_frames(op),
+          begin,
+          end,
+          position,
+          state_of(lane_index, index),
+          scratch_.get(),
+          op.control >= 0 ? control_values(op.control, num_frames, in.frames) : nullptr,
+          whole_};
 }
 
 std::vector<Session::StateTensor> Session::save(int lane) const {

@@ -47,6 +47,8 @@ class Session {
 
   // The lane's signal has this many source frames; what comes later flushes.
   void end(int lane, std::int64_t source_length);
+  // The next call brings whole signals, whose ends are known: layers may look at all of them.
+  void expect_whole() noexcept { whole_ = true; }
   void reset(int lane) noexcept;
   // From the lane's next reset on.
   void set_lane(int lane, const LaneSettings& settings) noexcept {
@@ -77,8 +79,14 @@ class Session {
     LaneSettings settings;
   };
 
-  void run(int lane_index, const Model::Operation& op, std::size_t index,
+  // Some lanes through every operation: each reads its weights once for all of them.
+  void run_batch(std::span<const int> batch, int num_ticks) noexcept RTA_NONBLOCKING;
+  void run(std::span<const int> batch, const Model::Operation& op, std::size_t index,
            int num_ticks) noexcept RTA_NONBLOCKING;
+  Call make_call(int lane, std::size_t slot, const Model::Operation& op, std::size_t index,
+                 int num_ticks) noexcept RTA_NONBLOCKING;
+  // A buffer of the batch's lane `slot`; lanes lie one after the other.
+  float* rows_of(int buffer, std::size_t slot, int num_ticks) noexcept;
   // Values for `num_frames` frames of a buffer that holds `frames_per_tick`.
   const float* control_values(int index, int num_frames, int frames_per_tick) noexcept;
   float* state_of(int lane, std::size_t op) {
@@ -99,11 +107,15 @@ class Session {
   std::vector<std::size_t> buffer_offsets_;
   std::vector<std::size_t> state_offsets_;
   std::size_t lane_floats_ = 0;
-  AlignedFloats buffers_;  // one lane's signals, reused lane after lane
+  bool whole_ = false;
+  int batch_ticks_;        // ticks of all lanes of a batch together
+  AlignedFloats buffers_;  // one batch's signals, reused batch after batch
   AlignedFloats state_;
   AlignedFloats scratch_;
   std::vector<float> control_values_;
   std::vector<const float*> inputs_;
+  std::vector<int> batch_;
+  std::vector<Call> calls_;
 };
 
 }  // namespace rtaudio

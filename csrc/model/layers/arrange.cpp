@@ -24,6 +24,8 @@ class Gather final : public Layer {
     }
   }
 
+  bool stateless() const override { return true; }
+
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
     const std::ptrdiff_t row = row_floats(channels_), out_row = row_floats(out_channels_);
     for (int t = 0; t < call.num_frames; ++t) {

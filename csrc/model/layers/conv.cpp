@@ -63,6 +63,8 @@ class Conv final : public Layer {
     return window_.state_floats(max_frames);
   }
 
+  bool stateless() const override { return window_.pointwise(); }
+
   std::size_t scratch_floats(int max_frames) const override {
     if (groups_ == 1 || packed_.empty()) return 0;
     const int frames = max_frames / window_.stride() + 1;

@@ -19,6 +19,8 @@ class Join final : public Layer {
     }
   }
 
+  bool stateless() const override { return true; }
+
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
     const auto floats =
         static_cast<std::size_t>(call.num_frames) * static_cast<std::size_t>(row_floats(channels_));
@@ -52,6 +54,8 @@ class Concatenate final : public Layer {
     context.require(context.num_inputs() >= 1, "has no input");
     context.require_output(total);
   }
+
+  bool stateless() const override { return true; }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
     const std::ptrdiff_t out_row = row_floats(out_channels_);

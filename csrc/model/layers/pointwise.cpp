@@ -24,6 +24,8 @@ class Pointwise : public Layer {
                     "does not fit the frames of its buffers");
   }
 
+  bool stateless() const override { return true; }
+
  protected:
   std::ptrdiff_t row() const { return row_floats(channels_); }
   std::ptrdiff_t out_row() const { return row_floats(out_channels_); }
@@ -180,6 +182,8 @@ class Blend final : public Pointwise {
     context.require(channels_ % 2 == 0, "needs an even number of channels");
     context.require(context.spec().control >= 0, "has no control port");
   }
+
+  bool stateless() const override { return false; }  // a frame's control is of its time
 
   // The ramp: the value before this call and the one it moves to, a step a frame.
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {

@@ -157,6 +157,8 @@ class ComplexFrame final : public Layer {
                     "does not fit the frames of its buffers");
   }
 
+  bool stateless() const override { return true; }
+
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
     const std::ptrdiff_t row = row_floats((kind_ == Kind::gain ? 3 : 2) * bins_);
     const std::ptrdiff_t out_row = row_floats((kind_ == Kind::power ? 1 : 2) * bins_);
