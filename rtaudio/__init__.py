@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from rtaudio.runtime.latency import Latency
     from rtaudio.runtime.laws import Report, verify_streaming
     from rtaudio.runtime.model import Model, load
+    from rtaudio.runtime.pool import Pool
     from rtaudio.runtime.registry import DEFAULT_DENOISER
+    from rtaudio.runtime.session import Session
     from rtaudio.runtime.stream import Stream
 
 __version__ = "0.1.0"
@@ -39,9 +41,11 @@ __all__ = [
     "LiveConfig",
     "Model",
     "ModelFileError",
+    "Pool",
     "RateError",
     "Report",
     "RtaudioError",
+    "Session",
     "Stream",
     "StreamError",
     "load",
@@ -55,7 +59,9 @@ _HOMES = {
     "Live": "live.live",
     "LiveConfig": "live.config",
     "Model": "runtime.model",
+    "Pool": "runtime.pool",
     "Report": "runtime.laws",
+    "Session": "runtime.session",
     "Stream": "runtime.stream",
     "load": "runtime.model",
     "verify_streaming": "runtime.laws",

@@ -1,15 +1,14 @@
 #include "model/stream.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 #include <stdexcept>
+
+#include "model/samples.h"
 
 namespace rtaudio {
 namespace {
 
-// Squares of spectra stay finite below this.
-constexpr float kLargest = 1e15f;
 constexpr std::int64_t kMaxFloats = 1 << 30;                // 4 GiB
 constexpr std::int64_t kMaxFrames = std::int64_t{1} << 40;  // a saved stream's longest past
 
@@ -71,10 +70,9 @@ void Stream::take(const float* input, int num_frames) noexcept {
     float* to = in_.data() + (static_cast<std::ptrdiff_t>(lane) * capacity_ + pending_) * channels;
     for (int t = 0; t < num_frames; ++t) {
       for (int c = 0; c < channels; ++c) {
-        const float x = input[(static_cast<std::ptrdiff_t>(t) * lanes + lane) * channels + c];
-        const bool good = std::fabs(x) <= kLargest;  // false for NaN
-        num_bad_samples_ += !good;
-        to[t * channels + c] = good ? x : 0.0f;
+        to[t * channels + c] =
+            let_in(input[(static_cast<std::ptrdiff_t>(t) * lanes + lane) * channels + c],
+                   num_bad_samples_);
       }
     }
   }

@@ -2,16 +2,18 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <new>
 #include <stdexcept>
 
 #include "model/model.h"
 #include "model/stream.h"
+#include "model/whole.h"
 #include "python/bindings.h"
+#include "python/checks.h"
 #include "python/saved_state.h"
 
 namespace py = pybind11;
@@ -19,7 +21,6 @@ namespace py = pybind11;
 namespace rtaudio {
 namespace {
 
-using Array = py::array_t<float, py::array::c_style>;
 constexpr const char* kPrecisionNames[] = {"fp32", "bf16", "bf16dot", "int8"};
 using BufferTuple = std::tuple<int, int, int>;
 using OperationTuple =
@@ -77,34 +78,19 @@ Array make_frames(std::int64_t frames, int width, bool flat) {
               : Array(std::vector<py::ssize_t>{frames, width});
 }
 
-// Raised in Python as rtaudio.errors.StreamError.
-struct StreamMisuse : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-// While it lives, its stream is in use: a call of another thread is refused rather than let at
-// state that changes under it. Declared before the GIL is released, so it ends with the GIL held.
-class InUse {
- public:
-  explicit InUse(std::atomic<bool>& flag) : flag_(flag) {
-    if (flag_.exchange(true)) {
-      throw StreamMisuse(
-          "another thread is using this stream; give every thread a stream of its own, or lock");
-    }
+Array model_run_whole(const std::shared_ptr<Model>& model, const py::array& x,
+                      const std::vector<float>& controls) {
+  const std::int64_t frames = check_frames(x, model->input().channels, "the input");
+  const Array input = contiguous(x);
+  std::vector<float> y;
+  {
+    const py::gil_scoped_release release;
+    y = run_whole(model, input.data(), frames, controls);
   }
-  ~InUse() { flag_ = false; }
-  InUse(const InUse&) = delete;
-  InUse& operator=(const InUse&) = delete;
-
- private:
-  std::atomic<bool>& flag_;
-};
-
-// x in C order: itself, or a copy.
-Array contiguous(const py::array& x) {
-  Array input = Array::ensure(x);
-  if (!input) throw std::bad_alloc();
-  return input;
+  const int width = model->output().channels;
+  Array output = make_frames(static_cast<std::int64_t>(y.size()) / width, width, false);
+  std::copy(y.begin(), y.end(), output.mutable_data());
+  return output;
 }
 
 class PyStream {
@@ -277,7 +263,9 @@ void bind_model(py::module_& module) {
            "fp32 and notes input_ranges while it runs, which int8 needs.")
       .def_property_readonly("input_ranges",
                              [](const Model& m) { return m.precision().input_ranges; })
-      .def("output_length", &Model::output_length, py::arg("source_length"));
+      .def("output_length", &Model::output_length, py::arg("source_length"))
+      .def("run_whole", &model_run_whole, py::arg("x"), py::arg("controls"),
+           "The answer to a whole signal (frames, channels), looked at as one.");
 
   py::register_local_exception_translator([](std::exception_ptr thrown) {
     try {

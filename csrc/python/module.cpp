@@ -3,6 +3,7 @@
 PYBIND11_MODULE(_native, module) {
   module.doc() = "The native engine of rtaudio.";
   rtaudio::bind_model(module);
+  rtaudio::bind_session(module);
   rtaudio::bind_live(module);
   rtaudio::bind_system(module);
 }

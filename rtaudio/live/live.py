@@ -17,8 +17,8 @@ from rtaudio.live.recorder import QUEUE_SECONDS, Recorder
 from rtaudio.live.stats import Looks, Stats, counts_of, glitches_of
 from rtaudio.live.stream import DeviceStream
 from rtaudio.live.supervisor import Event, Supervisor
+from rtaudio.runtime.controls import CONTROL_RAMP_SECONDS
 from rtaudio.runtime.model import Model, load
-from rtaudio.runtime.stream import CONTROL_RAMP_SECONDS
 
 ATTENUATION = "attenuation_limit_db"
 BLOCK_SECONDS = 0.010  # of a wire; a model's block is its hop

@@ -19,6 +19,7 @@ from rtaudio.graph.graph import Graph
 from rtaudio.graph.layer import FloatArray
 from rtaudio.graph.program import lower
 from rtaudio.models.family import find_family
+from rtaudio.runtime.controls import Controls
 from rtaudio.runtime.latency import Latency
 from rtaudio.runtime.native import build_native, check_precision
 from rtaudio.runtime.registry import open_model
@@ -97,6 +98,12 @@ class Model:
     def output_ratio(self) -> Fraction:
         """Frames out per frame in: 1 for a denoiser, 1/512 for a detector with chunks of 512."""
         return self._file.graph.plan.output.rate
+
+    @property
+    def exact(self) -> bool:
+        """True where a stream gives the bits of a call. False: the model has a layer that looks at
+        the whole signal (BidirectionalRNN); a call is exact then, and streams come near it."""
+        return self._file.graph.plan.exact
 
     @property
     def makes_audio(self) -> bool:
@@ -182,13 +189,11 @@ class Model:
         (None: as suits it). `seed`, `stream_numbers`: of the noise that a model draws
         (`Stream.reset`).
         """
-        controls: dict[str, float] = {}
-        if attenuation_limit_db is not None:
-            controls["attenuation_limit_db"] = attenuation_limit_db
         rate = self._rate(sample_rate)
         block = 0 if block_samples is None else block_samples
         if max_ticks is None:
             max_ticks = max(STREAM_TICKS, STREAM_FRAMES // self.graph_at(rate).plan.block)
+        controls = _controls(attenuation_limit_db)
         return Stream(self, rate, channels, controls, block, max_ticks, seed, stream_numbers)
 
     def __call__(
@@ -217,19 +222,37 @@ class Model:
             import soxr
 
             wide = np.ascontiguousarray(soxr.resample(wide, rate, native_rate), np.float32)
-        with self.stream(
-            native_rate,
-            wide.shape[1],
-            attenuation_limit_db=attenuation_limit_db,
-            max_ticks=max(OFFLINE_TICKS, OFFLINE_FRAMES // self.graph_at(native_rate).plan.block),
-        ) as stream:
+        controls = _controls(attenuation_limit_db)
+        plan = self.graph_at(native_rate).plan
+        if plan.exact:
+            ticks = max(OFFLINE_TICKS, OFFLINE_FRAMES // plan.block)
+            stream = Stream(self, native_rate, wide.shape[1], controls, 0, ticks)
             y = np.concatenate([stream.push(wide), stream.flush()])
+        else:
+            y = self._run_whole(wide, native_rate, controls)
         if not self.makes_audio:
             return y[:, 0] if x.ndim == 1 and y.shape[1] == 1 else y
         if native_rate != rate:
             y = np.asarray(soxr.resample(y, native_rate, rate), np.float32)
         y = _fit(y, x.shape[0], 0 if compensate_delay else self._delay_at(rate, native_rate))
         return y[:, 0] if x.ndim == 1 else y
+
+    def _run_whole(self, x: FloatArray, rate: int, controls: Mapping[str, float]) -> FloatArray:
+        """For inexact streams: each lane's signal in one pass, as the definition has it."""
+        graph = self.graph_at(rate)
+        width = graph.input.channels
+        if x.shape[1] % width:
+            raise RtaudioError(f"{x.shape[1]} channels are no multiple of the model's {width}.")
+        values = Controls(self.name, graph, controls).for_kernel()
+        native = self.native(rate)
+        try:
+            lanes = [
+                native.run_whole(np.ascontiguousarray(x[:, i : i + width]), values)
+                for i in range(0, x.shape[1], width)
+            ]
+        except (ValueError, MemoryError) as error:
+            raise RtaudioError(f"{error}.") from error
+        return np.concatenate(lanes, axis=1)
 
     def _rate(self, sample_rate: int | None) -> int:
         if sample_rate is None:
@@ -281,6 +304,12 @@ def load(name_or_path: str | os.PathLike[str], *, precision: str = "fp32") -> Mo
         return Model(file, path.stem, precision)
     except RtaudioError as error:
         raise ModelFileError(f"{path}: {error}") from error
+
+
+def _controls(attenuation_limit_db: float | None) -> dict[str, float]:
+    if attenuation_limit_db is None:
+        return {}
+    return {"attenuation_limit_db": attenuation_limit_db}
 
 
 def _as_audio(x: NDArray[Any]) -> FloatArray:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import operator
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -13,14 +11,13 @@ from numpy.typing import NDArray
 
 from rtaudio import _native
 from rtaudio.errors import RtaudioError, StreamError
-from rtaudio.graph.graph import ControlPort
 from rtaudio.graph.layer import FloatArray
 from rtaudio.graph.strict import quote
+from rtaudio.runtime.controls import CONTROL_RAMP_SECONDS, Controls, array, whole, word
 
 if TYPE_CHECKING:
     from rtaudio.runtime.model import Model
 
-CONTROL_RAMP_SECONDS = 0.005
 MAX_LANES = 1024
 
 
@@ -46,9 +43,9 @@ class Stream:
     ) -> None:
         graph = model.graph_at(sample_rate)
         width = graph.input.channels
-        channels = _whole("channels", channels)
-        block_samples = _whole("block_samples", block_samples)
-        max_ticks = _whole("max_ticks", max_ticks)
+        channels = whole("channels", channels)
+        block_samples = whole("block_samples", block_samples)
+        max_ticks = whole("max_ticks", max_ticks)
         if channels % width or not width <= channels <= MAX_LANES * width:
             raise RtaudioError(
                 f"a stream of {channels} channels is not possible; ask for 1 to "
@@ -57,10 +54,7 @@ class Stream:
         if block_samples < 0:
             raise RtaudioError(f"block_samples is {block_samples}; it must be positive or None.")
         self._model = model
-        self._ports = {c.name: (i, c) for i, c in enumerate(graph.controls)}
-        self._values = {c.name: c.default for c in graph.controls}
-        for name, value in controls.items():
-            self._values[name] = self._port(name)[1].clamp(_number(name, value))
+        self._controls = Controls(model.name, graph, controls)
         self.sample_rate = sample_rate
         self.channels = channels
         self._flat = False
@@ -71,7 +65,7 @@ class Stream:
                 channels // width,
                 max_ticks,
                 CONTROL_RAMP_SECONDS * sample_rate,
-                [port.to_kernel(self._values[n]) for n, (_, port) in self._ports.items()],
+                self._controls.for_kernel(),
                 block_samples,
             )
         except MemoryError:
@@ -90,7 +84,7 @@ class Stream:
         Raises TypeError or ValueError for another type or shape, StreamError after flush() and
         where another thread is at work on this stream.
         """
-        answer = self._native.push(_array(x))
+        answer = self._native.push(array(x))
         self._flat = x.ndim == 1
         return answer
 
@@ -100,7 +94,7 @@ class Stream:
 
     def process(self, x: FloatArray) -> FloatArray:
         """As many frames out as in, `latency_samples` late. Raises what push does."""
-        return self._native.process(_array(x))
+        return self._native.process(array(x))
 
     def callback(
         self, indata: FloatArray, outdata: FloatArray, frames: int, time: Any, status: Any
@@ -123,13 +117,13 @@ class Stream:
         """
         old_seed, numbers = self._noise
         if stream_numbers is not None:
-            numbers = tuple(_word("a stream number", n) for n in stream_numbers)
+            numbers = tuple(word("a stream number", n) for n in stream_numbers)
         if len(numbers) != len(self._noise[1]):
             raise RtaudioError(
                 f"there are {len(numbers)} stream numbers for {len(self._noise[1])} lanes; give "
                 "one a lane."
             )
-        self._noise = (old_seed if seed is None else _word("the seed", seed), numbers)
+        self._noise = (old_seed if seed is None else word("the seed", seed), numbers)
         self._native.set_noise(*self._noise)
 
     def set_control(self, name: str, value: float) -> None:
@@ -138,9 +132,7 @@ class Stream:
 
         Any thread may call it, also while another one is in push() or process().
         """
-        index, port = self._port(name)
-        self._values[name] = port.clamp(_number(name, value))
-        self._native.set_control(index, port.to_kernel(self._values[name]))
+        self._native.set_control(*self._controls.set(name, value))
 
     @property
     def latency_samples(self) -> int:
@@ -157,7 +149,7 @@ class Stream:
         """All memory as arrays, fp32 [channel, time], oldest first; may be saved by numpy.savez."""
         state = self._native.save()
         state["model"] = np.frombuffer(bytes.fromhex(self._model.fingerprint()), np.uint8)
-        state["controls"] = np.array([self._values[n] for n in self._ports], np.float64)
+        state["controls"] = np.array(list(self._controls.values.values()), np.float64)
         return state
 
     def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -185,14 +177,16 @@ class Stream:
             self._native.load(arrays)
         except (ValueError, TypeError) as error:
             raise StreamError(f"{error}.") from error
-        self._values = dict(zip(self._ports, map(float, controls), strict=True))
+        names = list(self._controls.values)
+        self._controls.values = dict(zip(names, map(float, controls), strict=True))
 
     def _check_controls(self, values: NDArray[Any], ramps: NDArray[Any]) -> None:
         """Raises StreamError unless both lie within the ports' ranges."""
-        count = len(self._ports)
+        ports = self._controls.ports
+        count = len(ports)
         if values.shape != (count,) or ramps.shape != (count, 3):
             raise StreamError("the saved state is not one of this model: its controls differ.")
-        for (_, port), value, ramp in zip(self._ports.values(), values, ramps, strict=True):
+        for port, value, ramp in zip(ports, values, ramps, strict=True):
             ends = sorted((port.to_kernel(port.low), port.to_kernel(port.high)))
             slack = 1e-6 * max(abs(end) for end in ends)  # float32
             inside = all(ends[0] - slack <= v <= ends[1] + slack for v in ramp[:2])
@@ -200,14 +194,6 @@ class Stream:
                 raise StreamError(
                     f"control {port.name!r} is out of its range in the saved state; save it anew."
                 )
-
-    def _port(self, name: str) -> tuple[int, ControlPort]:
-        if name not in self._ports:
-            known = ", ".join(self._ports) or "none"
-            raise RtaudioError(
-                f"model {self._model.name!r} has no control {name!r}; it has: {known}."
-            )
-        return self._ports[name]
 
     def __enter__(self) -> Stream:
         return self
@@ -219,41 +205,6 @@ class Stream:
         trace: TracebackType | None,
     ) -> None:
         """Nothing to release; the state goes with the object."""
-
-
-def _whole(name: str, value: Any) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise RtaudioError(f"{name} is {value!r:.60}; it must be a whole number.") from None
-    if abs(number) >= 1 << 31:
-        raise RtaudioError(f"{name} is {number}; no stream is that large.")
-    return number
-
-
-def _word(name: str, value: Any) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise RtaudioError(f"{name} is {value!r:.60}; it must be a whole number.") from None
-    if not 0 <= number < 1 << 32:
-        raise RtaudioError(f"{name} is {number}; it must be 0 to {(1 << 32) - 1}.")
-    return number
-
-
-def _number(name: str, value: Any) -> float:
-    try:
-        return float(value)
-    except OverflowError:  # an int beyond every float
-        return math.inf if value > 0 else -math.inf
-    except (TypeError, ValueError):
-        raise RtaudioError(f"{name} is {value!r:.60}; it must be a number.") from None
-
-
-def _array(x: Any) -> FloatArray:
-    if not isinstance(x, np.ndarray):
-        raise TypeError(f"the input is {type(x).__name__}; give a numpy array of float32")
-    return x
 
 
 def _is_plain(name: Any, value: Any) -> bool:
