@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,13 +50,14 @@ class Lane:
             if keep:
                 self.times.append(taken)
 
-    def quantiles_us(self) -> dict[str, float]:
-        points = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
-        times = np.array(self.times) * 1e6
-        return {name: round(float(np.quantile(times, q)), 3) for name, q in points.items()}
-
     def rtf(self) -> float:
         return float(np.mean(self.times)) * self.rate / self.size
+
+
+def quantiles_us(seconds: Iterable[float]) -> dict[str, float]:
+    points = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
+    times = np.array(list(seconds)) * 1e6
+    return {name: round(float(np.quantile(times, q)), 3) for name, q in points.items()}
 
 
 def test_signal(sample_rate: int, seconds: float) -> FloatArray:
@@ -148,7 +149,7 @@ def _result(
         "block_samples": ours.size,
         "sample_rate": ours.rate,
         "blocks": len(ours.times),
-        "us_per_block": ours.quantiles_us(),
+        "us_per_block": quantiles_us(ours.times),
         "us_per_sample": round(mean * 1e6 / ours.size, 5),
         "samples_per_second": round(ours.size / mean),
         "rtf": round(ours.rtf(), 6),
@@ -165,7 +166,7 @@ def _result(
         "peers": {
             lane.name: {
                 "rtf": round(lane.rtf(), 6),
-                "us_per_block": lane.quantiles_us(),
+                "us_per_block": quantiles_us(lane.times),
                 "block_samples": lane.size,
                 "sample_rate": lane.rate,
                 "latency_ms": round(1e3 * peer.latency_samples / peer.sample_rate, 3),

@@ -25,6 +25,7 @@ examples:
   rtaudio bench denoise                            48 kHz, 10 ms blocks
   rtaudio bench denoise --isa v3 --peers all
   rtaudio bench denoise --json result.json
+  rtaudio bench denoise --lanes 250                streams that one core carries
   rtaudio bench denoise -m dtln --peers dtln       the same network in its own runtime
   rtaudio bench vad --peers all
   rtaudio bench wavenet -m nv --precision int8 --peers all
@@ -52,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_precision(parser)
     add("--isa", choices=LEVELS, metavar="LEVEL", help="v3, v4...; default: the best here")
     add("--threads", type=positive, default=1, metavar="N", help="1: a stream runs on one thread")
-    add("--lanes", type=positive, default=1, metavar="N", help="1 (more lanes: to come)")
+    add("--lanes", type=positive, default=1, metavar="N", help="streams at once (denoise; default: 1)")
     add("--device", choices=("cpu",), default="cpu", help="cpu (the only one so far)")
     add("--block-samples", type=positive, metavar="N", help="default: one hop, 10 ms")
     add("--sample-rate", type=positive, metavar="HZ", help="default: 48000, or the model's")
@@ -69,8 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.threads != 1:
         raise UsageError(f"--threads {args.threads}: a stream runs on one thread; give 1")
-    if args.lanes != 1 and args.kind != "wavenet":
-        raise UsageError(f"--lanes {args.lanes}: batches of streams are to come; give 1")
+    refused = args.kind != "denoise" or args.peers or args.block_samples
+    if args.lanes != 1 and args.kind != "wavenet" and refused:
+        raise UsageError(
+            f"--lanes {args.lanes}: `denoise` runs many streams, without peers and by the model's "
+            "own blocks"
+        )
     names = _peer_names(args.kind, args.peers)
     if args.isa is not None:
         # Read once, when the native module is first used.
@@ -136,6 +141,7 @@ def _denoise(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
     import rtaudio
     from rtaudio import _native
     from rtaudio.bench.denoise import run_denoise
+    from rtaudio.bench.lanes import run_lanes
     from rtaudio.bench.peers import load_peer
 
     model = rtaudio.load(args.model or DEFAULT_MODELS[args.kind], precision=args.precision)
@@ -146,6 +152,15 @@ def _denoise(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
         raise UsageError(
             f"--sample-rate {rate}: {model.name} streams at rates it frames at, "
             f"such as {model.native_rate(rate)}"
+        )
+    if args.lanes != 1:
+        return run_lanes(
+            model,
+            lanes=args.lanes,
+            sample_rate=rate,
+            seconds=float(args.seconds or 60),
+            level=_native.cpu_level(),
+            on_progress=_progress(),
         )
     loaded = [load_peer(name) for name in names]
     for each in loaded:
@@ -190,6 +205,10 @@ def _lines(result: dict[str, Any]) -> list[str]:
         ]
     if result["kind"] == "wavenet":
         return [*_wavenet_lines(result), f"{where}; one thread"]
+    if result["kind"] == "lanes":
+        from rtaudio.bench.lanes import describe_lanes
+
+        return [*describe_lanes(result), f"{where}; one thread"]
     head = f"{'':<10} {'rate':>6} {'block':>6} {'RTF':>8}  {'p50 / p99 / p99.9 us':<24} latency"
     rows = [head, _row(result["model"], result)]
     rows += [_row(name, peer) for name, peer in result["peers"].items()]
