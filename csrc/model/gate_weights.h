@@ -10,15 +10,17 @@
 
 namespace rtaudio {
 
-// Tensors weight_ih [gates * hidden, inputs], weight_hh [gates * hidden, hidden], bias_ih, bias_hh.
+// Tensors weight_ih [gates * hidden, inputs], weight_hh [gates * hidden, hidden], bias_ih, bias_hh,
+// with `suffix` behind their names.
 class GateWeights {
  public:
-  GateWeights(const LayerContext& context, int gates, int inputs, int hidden)
+  GateWeights(const LayerContext& context, int gates, int inputs, int hidden,
+              const std::string& suffix = {})
       : inputs_(inputs),
         hidden_(hidden),
         stride_((hidden + 15) / 16 * 16),
-        wx_(pack(context, "ih", gates, inputs)),
-        uh_(pack(context, "hh", gates, hidden)) {}
+        wx_(pack(context, "ih" + suffix, gates, inputs)),
+        uh_(pack(context, "hh" + suffix, gates, hidden)) {}
 
   int inputs() const { return inputs_; }
   std::ptrdiff_t stride() const { return stride_; }

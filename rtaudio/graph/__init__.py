@@ -22,7 +22,7 @@ from rtaudio.graph.pointwise import (
     PReLU,
 )
 from rtaudio.graph.program import Program, lower
-from rtaudio.graph.recurrent import GRU, LSTM, RNN, MeanSubtract
+from rtaudio.graph.recurrent import GRU, LSTM, RNN, BidirectionalRNN, MeanSubtract
 from rtaudio.graph.resample import Pool, Unpool, Upsample
 from rtaudio.graph.serialize import graph_from_json, graph_to_json
 from rtaudio.graph.spectral import (
@@ -48,6 +48,7 @@ __all__ = [
     "BandScan",
     "BandUnfold",
     "BatchNorm",
+    "BidirectionalRNN",
     "Blend",
     "Channels",
     "ComplexCompress",

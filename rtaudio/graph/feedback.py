@@ -308,7 +308,7 @@ def _plan_body(layer: Feedback, condition: int) -> Plan:
         where = f"feedback: {node.path or node.layer.kind}"
         if isinstance(node.layer, Feedback):
             raise GraphError(f"{where} is a feedback too; one loop in another is not possible.")
-        if node.output.rate != 1 or node.output.delay:
+        if node.output.rate != 1 or node.output.delay or not node.layer.exact:
             raise GraphError(f"{where} changes the rate or looks ahead; the body must be causal.")
         if node.layer.kernel(node.inputs[0].channels).control:
             raise GraphError(f"{where} reads a control, which a body cannot.")

@@ -73,7 +73,16 @@ class Generated:
     factor: int = 1
 
 
-StreamingRule = Pointwise | Window | Overlap | Recurrent | Generated
+@dataclass(frozen=True)
+class Chunks:
+    """The definition looks at the whole signal. A stream answers `size` frames at a time, counted
+    from the signal's begin, once it has `lookahead` more, and looks no further: it is inexact."""
+
+    size: int
+    lookahead: int
+
+
+StreamingRule = Pointwise | Window | Overlap | Recurrent | Generated | Chunks
 
 
 @dataclass(frozen=True)
@@ -163,7 +172,12 @@ class Layer(Frozen):
             return rule.lookahead
         if isinstance(rule, Overlap):
             return -(-rule.crop // rule.stride)
-        return 0
+        return rule.size - 1 + rule.lookahead if isinstance(rule, Chunks) else 0
+
+    @property
+    def exact(self) -> bool:
+        """False where a stream only comes near the whole-sequence definition."""
+        return not isinstance(self.rule(), Chunks)
 
 
 @frozen

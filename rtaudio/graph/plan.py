@@ -19,6 +19,7 @@ from rtaudio.graph.frozen import frozen
 from rtaudio.graph.layer import (
     MAX_CHANNELS,
     MAX_FRAMES,
+    Chunks,
     Composite,
     Generated,
     Kernel,
@@ -99,6 +100,11 @@ class Plan:
 
     def frames_per_tick(self, signal: Signal) -> int:
         return int(signal.rate * self.block)
+
+    @property
+    def exact(self) -> bool:
+        """False where a layer's stream only comes near its definition (Chunks)."""
+        return all(node.layer.exact for node in self.nodes)
 
     @property
     def lookahead_samples(self) -> int:
@@ -220,6 +226,11 @@ class _Planner:
             future = future + rule.crop * step / rule.stride
         elif isinstance(rule, Generated):
             delay, past = signal.delay * rule.factor, None
+        elif isinstance(rule, Chunks):
+            # Chunks begin with the signal and end with a tick.
+            delay = -(-(signal.delay + rule.lookahead) // rule.size) * rule.size
+            past, future = None, future + (rule.size - 1 + rule.lookahead) * step
+            self.block = math.lcm(self.block, (rate / rule.size).denominator)
         elif isinstance(rule, Recurrent):
             past = None
         if delay > MAX_FRAMES:

@@ -14,7 +14,7 @@ from rtaudio.errors import GraphError
 from rtaudio.graph.composite import Fused, Merge, Residual, Serial
 from rtaudio.graph.feedback import Feedback
 from rtaudio.graph.graph import Graph
-from rtaudio.graph.layer import FloatArray, Layer, Overlap, Recurrent, Window, out_length
+from rtaudio.graph.layer import Chunks, FloatArray, Layer, Overlap, Recurrent, Window, out_length
 from rtaudio.graph.plan import join_path
 from rtaudio.nn import maps as _maps  # noqa: F401  (registers its functions)
 from rtaudio.nn import streams as _streams  # noqa: F401  (likewise)
@@ -143,7 +143,7 @@ def whole(layer: Layer, tensors: Tensors, x: Tensor, controls: Controls) -> Tens
         sums = function(layer, tensors, x)
         y = sums[:, :, rule.crop : rule.crop + out_length(rule, num_frames)]
         return y + tensors["bias"][:, None] if "bias" in tensors else y  # type: ignore[no-any-return]
-    if isinstance(rule, Recurrent):
+    if isinstance(rule, (Recurrent, Chunks)):
         return function(layer, tensors, x, None)[0]  # type: ignore[no-any-return]
     control = layer.kernel(x.shape[1]).control
     if control:

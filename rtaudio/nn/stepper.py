@@ -10,9 +10,9 @@ from torch import Tensor
 
 from rtaudio.graph.composite import Fused
 from rtaudio.graph.feedback import Feedback
-from rtaudio.graph.layer import Layer, Overlap, Recurrent, Window
+from rtaudio.graph.layer import Chunks, Layer, Overlap, Recurrent, Window
 from rtaudio.graph.plan import Delay, Join, Node, Plan, join_path, plan
-from rtaudio.nn.functions import FUNCTIONS
+from rtaudio.nn.functions import FUNCTIONS, Tensors
 from rtaudio.nn.net import Net, join
 
 _ENDLESS = 1 << 62
@@ -113,6 +113,8 @@ class Stepper:
                 )
                 y[:, :, low:high] = part
             return y
+        if isinstance(rule, Chunks):
+            return self._chunks(node, rule, tensors, x)
         control = layer.kernel(x.shape[1]).control
         extra = (self.controls[control],) if control else ()
         return function(layer, tensors, x, *extra)  # type: ignore[no-any-return]
@@ -126,6 +128,26 @@ class Stepper:
         loop = self.state.setdefault(key, Loop(self.net, layer, path, self.noise))
         y = x.new_zeros(x.shape[0], node.output.channels, x.shape[2] * hop)
         y[:, :, low * hop : high * hop] = loop.run(x[:, :, low:high])
+        return y
+
+    def _chunks(self, node: Node, rule: Chunks, tensors: Tensors, x: Tensor) -> Tensor:
+        key, signal = node.output.buffer, node.inputs[0]
+        kept = node.output.delay - signal.delay  # frame i of `joined` is answered by frame i of y
+        joined = torch.cat([self._kept(key, x, kept), x], dim=2)
+        state, self.state[key] = self.state.get(-key), joined[:, :, joined.shape[2] - kept :]
+        length = _ENDLESS if self.lengths is None else self.lengths[signal.buffer]
+        begin = signal.delay - self.seen.get(signal.buffer, 0) + kept
+        y = x.new_zeros(x.shape[0], node.output.channels, x.shape[2])
+        for chunk in range(0, x.shape[2], rule.size):
+            low = max(chunk, begin)
+            high = min(chunk + rule.size, begin + length)
+            known = min(chunk + rule.size + rule.lookahead, begin + length)
+            if high > low:
+                part = joined[:, :, low:known]
+                y[:, :, low:high], state = FUNCTIONS[node.layer.kind](
+                    node.layer, tensors, part, state, known - high
+                )
+        self.state[-key] = state
         return y
 
     def _kept(self, key: int, like: Tensor, frames: int) -> Tensor:

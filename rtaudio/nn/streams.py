@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from rtaudio.graph.cumulative import CumulativeNorm, WindowAttention
+from rtaudio.graph.layer import Layer
+from rtaudio.graph.recurrent import RNN, BidirectionalRNN
 from rtaudio.graph.resample import Pool, Unpool, Upsample
-from rtaudio.nn.functions import Tensors, meaning
+from rtaudio.nn.functions import FUNCTIONS, Tensors, meaning
 
 
 @meaning("upsample")
@@ -73,3 +77,17 @@ def window_attention(
     mask = ((age >= 0) & (age < layer.frames)).to(x.device)
     y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     return y.transpose(2, 3).flatten(1, 2), memory[:, :, max(0, kept - layer.frames + 1) :]
+
+
+@meaning("bidirectional_rnn")
+def bidirectional_rnn(
+    layer: BidirectionalRNN, t: Tensors, x: Tensor, state: Any, ahead: int = 0
+) -> tuple[Tensor, Any]:
+    """The last `ahead` frames of x are what the backward cell alone sees, before its answer."""
+    cell: Layer = RNN(hidden=layer.hidden) if layer.cell == "rnn" else layer
+    run = FUNCTIONS[layer.cell]
+    now = x.shape[2] - ahead
+    reverse = {n.removesuffix("_reverse"): v for n, v in t.items() if n.endswith("_reverse")}
+    forward, state = run(cell, t, x[:, :, :now], state)
+    backward, _ = run(cell, reverse, x.flip(2), None)
+    return torch.cat([forward, backward.flip(2)[:, :, :now]], 1), state

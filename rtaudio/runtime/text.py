@@ -45,6 +45,8 @@ def summary(graph: Graph) -> str:
         f"one tick {plan.block} samples, {graph.num_parameters} parameters, "
         f"{graph.macs_per_second / 1e6:.1f} MMAC/s"
     )
+    if not plan.exact:
+        lines.append("streams only come near a call on the whole signal: a layer looks at all of it")
     return "\n".join(lines)
 
 

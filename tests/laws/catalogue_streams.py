@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rtaudio.graph import (
     RNN,
+    BidirectionalRNN,
     Channels,
     Conv1d,
     CumulativeNorm,
@@ -23,6 +24,26 @@ LATE = Conv1d(outputs=6, kernel_size=3, lookahead_frames=2)
 STREAMS: dict[str, tuple[Layer, int]] = {
     "rnn": (RNN(hidden=7), 5),
     "rnn wide": (RNN(hidden=40, function="relu"), 20),
+    "bidirectional gru": (BidirectionalRNN(hidden=5, chunk=4, lookahead_frames=3), 3),
+    "bidirectional lstm wide": (
+        BidirectionalRNN(hidden=20, chunk=3, lookahead_frames=0, cell="lstm"),
+        18,
+    ),
+    "bidirectional rnn": (
+        BidirectionalRNN(hidden=12, chunk=1, lookahead_frames=6, cell="rnn"),
+        4,
+    ),
+    "bidirectional behind a delay": (
+        Serial(
+            layers=(
+                LATE,
+                BidirectionalRNN(hidden=4, chunk=5, lookahead_frames=2),
+                Conv1d(outputs=3, kernel_size=3, stride=2, lookahead_frames=1),
+                BidirectionalRNN(hidden=3, chunk=2, lookahead_frames=1, cell="lstm"),
+            )
+        ),
+        2,
+    ),
     "row convolution": (Conv1d(outputs=20, kernel_size=8, groups=20, lookahead_frames=7), 20),
     "upsample": (Upsample(factor=3), 5),
     "upsample wide": (Upsample(factor=2), 20),

@@ -11,6 +11,7 @@ from torch import Tensor, nn  # noqa: E402
 
 from rtaudio.graph import (  # noqa: E402
     RNN,
+    BidirectionalRNN,
     Conv1d,
     CumulativeNorm,
     Layer,
@@ -21,7 +22,8 @@ from rtaudio.graph import (  # noqa: E402
     WindowAttention,
 )
 from rtaudio.nn import Net  # noqa: E402
-from rtaudio.runtime.laws import graph_of  # noqa: E402
+from rtaudio.nn import stepper  # noqa: E402
+from rtaudio.runtime.laws import graph_of, verify_streaming  # noqa: E402
 from rtaudio.runtime.model import Model  # noqa: E402
 
 
@@ -54,6 +56,70 @@ def test_rnn(function: str) -> None:
     x = noise(5, 30)
     wanted = module(x.transpose(1, 2))[0].transpose(1, 2)
     agree(RNN(hidden=7, function=function), x, wanted, tensors)
+
+
+CELLS = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_call_on_a_bidirectional_layer_is_torchs(cell: str) -> None:
+    torch.manual_seed(1)
+    module = CELLS[cell](5, 7, batch_first=True, bidirectional=True)
+    tensors = {n.replace("_l0", ""): v.detach().numpy() for n, v in module.named_parameters()}
+    x = noise(5, 30)
+    with torch.no_grad():
+        wanted = module.double()(x.transpose(1, 2))[0].transpose(1, 2)
+        layer = BidirectionalRNN(hidden=7, chunk=4, lookahead_frames=2, cell=cell)
+        graph = graph_of(layer, 5)
+        assert (Net(graph, tensors).double()(x) - wanted).abs().max() < 1e-11
+    y = Model.from_graph(graph, tensors)(x[0].T.float().contiguous().numpy())
+    assert np.abs(y.T - wanted[0].numpy()).max() < 2e-5
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("chunk", "lookahead", "length"), [(4, 3, 30), (1, 0, 9), (6, 20, 41)])
+def test_a_bidirectional_stream_answers_by_chunks(
+    cell: str, chunk: int, lookahead: int, length: int
+) -> None:
+    """Chunk after chunk written out: the backward cell sees the chunk and `lookahead` frames."""
+    layer = BidirectionalRNN(hidden=6, chunk=chunk, lookahead_frames=lookahead, cell=cell)
+    graph = graph_of(layer, 3)
+    tensors = graph.initial_tensors(4)
+    net = Net(graph, tensors).double()
+    x = noise(3, length)
+    with torch.no_grad():
+        whole = net(x)[:, :6]
+        parts = [
+            net(x[:, :, t : t + chunk + lookahead])[:, 6:, :chunk]
+            for t in range(0, length, chunk)
+        ]
+    wanted = torch.cat([whole, torch.cat(parts, 2)], 1)
+    stepped = stepper.stream(net, x, [1, 3, 2], {})
+    assert (stepped - wanted).abs().max() < 1e-11
+    stream = Model.from_graph(graph, tensors).stream(channels=3)
+    y = np.concatenate([stream.push(x[0].T.float().contiguous().numpy()), stream.flush()])
+    assert np.abs(y.T - wanted[0].numpy()).max() < 2e-5
+
+
+def test_a_bidirectional_stream_is_declared_inexact_and_bounded() -> None:
+    errors = []
+    for lookahead in (0, 4, 60):
+        layer = BidirectionalRNN(hidden=6, chunk=2, lookahead_frames=lookahead, cell="rnn")
+        graph = graph_of(layer, 3)
+        tensors = dict(graph.initial_tensors(1))
+        tensors["weight_hh_reverse"] = 0.7 * np.linalg.qr(tensors["weight_hh_reverse"])[0]
+        model = Model.from_graph(graph, tensors)
+        report = verify_streaming(model)
+        law = next(law for law in report.laws if law.name == "a stream is near the whole")
+        assert report.ok
+        assert not model.exact
+        assert law.passed
+        assert "inexact" in law.detail
+        errors.append(float(law.detail.split("up to ")[1].split()[0]))
+    assert errors[0] > 1e-2
+    assert errors[0] > errors[1] > errors[2]
+    assert errors[2] < 1e-6
+    assert graph_of(RNN(hidden=2), 1).plan.exact
 
 
 def test_pooling_and_unpooling() -> None:

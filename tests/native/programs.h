@@ -249,7 +249,17 @@ inline ProgramSpec memory_program() {
   y = p.add("cumulative_norm", {y}, {20, 4, 0}, {{"per_channel", 1}},
             {{"scale", {20}}, {"bias", {20}}}, {{"eps", 1e-5}});
   y = p.add("upsample", {y}, {20, 12, 2}, {{"factor", 3}, {"linear", 1}, {"trim", 0}});
-  p.add("upsample", {y}, {20, 24, 4}, {{"factor", 2}, {"linear", 0}, {"trim", 0}});
+  y = p.add("upsample", {y}, {20, 24, 4}, {{"factor", 2}, {"linear", 0}, {"trim", 0}});
+  p.add("bidirectional_rnn", {y}, {10, 24, 8},
+        {{"cell", 0}, {"hidden", 5}, {"chunk", 4}, {"lookahead", 3}},
+        {{"weight_ih", {15, 20}},
+         {"weight_hh", {15, 5}},
+         {"bias_ih", {15}},
+         {"bias_hh", {15}},
+         {"weight_ih_reverse", {15, 20}},
+         {"weight_hh_reverse", {15, 5}},
+         {"bias_ih_reverse", {15}},
+         {"bias_hh_reverse", {15}}});
   return p.take();
 }
 
