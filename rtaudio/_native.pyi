@@ -14,6 +14,7 @@ __all__: list[str] = [
     "LiveEngine",
     "LiveResampler",
     "Model",
+    "Session",
     "Stream",
     "cpu_level",
     "live_callback_address",
@@ -61,6 +62,14 @@ class Model:
         ValueError, with a sentence, for a program that cannot run. Precision 'calibrate' is fp32 and notes input_ranges while it runs, which int8 needs.
         """
     def output_length(self, source_length: typing.SupportsInt | typing.SupportsIndex) -> int: ...
+    def run_whole(
+        self,
+        x: numpy.ndarray,
+        controls: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    ) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        The answer to a whole signal (frames, channels), looked at as one.
+        """
     @property
     def input_ranges(self) -> dict[str, list[float]]: ...
 
@@ -100,6 +109,35 @@ class Stream:
     def extra_delay(self) -> int: ...
     @property
     def num_bad_samples(self) -> int: ...
+
+class Session:
+    """
+    A model's state for many lanes, fed whole ticks; lanes are held, reset and ended one by one.
+    """
+    def __init__(
+        self,
+        model: Model,
+        lanes: typing.SupportsInt | typing.SupportsIndex,
+        max_ticks: typing.SupportsInt | typing.SupportsIndex,
+        ramp_frames: typing.SupportsFloat | typing.SupportsIndex,
+        controls: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    ) -> None: ...
+    def end(
+        self,
+        lane: typing.SupportsInt | typing.SupportsIndex,
+        num_frames: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def hold(self, mask: typing.Annotated[numpy.typing.ArrayLike, numpy.bool]) -> None: ...
+    def num_bad_samples(self, lane: typing.SupportsInt | typing.SupportsIndex) -> int: ...
+    def process(self, x: numpy.ndarray) -> numpy.typing.NDArray[numpy.float32]: ...
+    def reset(self, mask: typing.Annotated[numpy.typing.ArrayLike, numpy.bool]) -> None: ...
+    def set_control(
+        self,
+        index: typing.SupportsInt | typing.SupportsIndex,
+        value: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+    @property
+    def delay(self) -> int: ...
 
 class LiveEngine:
     """

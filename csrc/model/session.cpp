@@ -71,8 +71,7 @@ Session::Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, d
   std::size_t floats = 0;
   for (const BufferSpec& b : model_->buffers()) {
     buffer_offsets_.push_back(floats);
-    const auto frames =
-        static_cast<std::size_t>(b.frames) * static_cast<std::size_t>(batch_ticks_);
+    const auto frames = static_cast<std::size_t>(b.frames) * static_cast<std::size_t>(batch_ticks_);
     const std::size_t buffer = frames * static_cast<std::size_t>(row_floats(b.channels)) + 16;
     floats = checked_sum(floats, buffer, max_floats);
   }
@@ -171,8 +170,8 @@ void Session::process(const float* input, std::ptrdiff_t input_step, float* outp
   const FlushDenormals guard;
   const BufferSpec& in = model_->input();
   const BufferSpec& out = model_->output();
-  const int most = std::clamp(batch_ticks_ / std::max(num_ticks, 1), 1,
-                              static_cast<int>(batch_.size()));
+  const int most =
+      std::clamp(batch_ticks_ / std::max(num_ticks, 1), 1, static_cast<int>(batch_.size()));
   for (int lane = 0; lane < lanes_;) {
     int count = 0;
     for (; lane < lanes_ && count < most; ++lane) {

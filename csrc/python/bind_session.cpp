@@ -20,7 +20,8 @@ using LaneMask = py::array_t<bool, py::array::c_style>;
 
 std::size_t checked_floats(std::int64_t each, std::int64_t lanes) {
   if (each * lanes > std::int64_t{1} << 30) {
-    throw std::length_error("the input of all lanes is larger than 4 GiB; use fewer or fewer ticks");
+    throw std::length_error(
+        "the input of all lanes is larger than 4 GiB; use fewer or fewer ticks");
   }
   return static_cast<std::size_t>(each * lanes);
 }
@@ -94,7 +95,9 @@ class PySession {
   int output_frames() const { return session_.model().output().frames; }
 
  private:
-  int in_floats() const { return session_.model().input().frames * session_.model().input().channels; }
+  int in_floats() const {
+    return session_.model().input().frames * session_.model().input().channels;
+  }
 
   void check_lane(int lane) const {
     if (lane < 0 || lane >= session_.lanes()) {
@@ -130,12 +133,11 @@ class PySession {
         std::ptrdiff_t{output_frames()} * session_.model().output().channels;
     const std::ptrdiff_t in_step = std::ptrdiff_t{session_.max_ticks()} * in_floats();
     for (std::int64_t tick = 0; tick < num_ticks;) {
-      const int count = static_cast<int>(std::min<std::int64_t>(session_.max_ticks(),
-                                                                num_ticks - tick));
+      const int count =
+          static_cast<int>(std::min<std::int64_t>(session_.max_ticks(), num_ticks - tick));
       for (std::size_t lane = 0; lane < held_.size(); ++lane) {
         if (held_[lane]) continue;
-        const float* from =
-            x + (static_cast<std::int64_t>(lane) * num_ticks + tick) * in_floats();
+        const float* from = x + (static_cast<std::int64_t>(lane) * num_ticks + tick) * in_floats();
         float* to = in_.data() + static_cast<std::ptrdiff_t>(lane) * in_step;
         for (int i = 0; i < count * in_floats(); ++i) {
           to[i] = let_in(from[i], num_bad_samples_[lane]);

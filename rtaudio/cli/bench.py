@@ -53,7 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_precision(parser)
     add("--isa", choices=LEVELS, metavar="LEVEL", help="v3, v4...; default: the best here")
     add("--threads", type=positive, default=1, metavar="N", help="1: a stream runs on one thread")
-    add("--lanes", type=positive, default=1, metavar="N", help="streams at once (denoise; default: 1)")
+    add(
+        "--lanes",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="streams at once (denoise; default: 1)",
+    )
     add("--device", choices=("cpu",), default="cpu", help="cpu (the only one so far)")
     add("--block-samples", type=positive, metavar="N", help="default: one hop, 10 ms")
     add("--sample-rate", type=positive, metavar="HZ", help="default: 48000, or the model's")

@@ -43,14 +43,25 @@ def build_native(
 ) -> _native.Model:
     """The native model. int8 runs `calibration` (frames, channels), by default a shipped clip of
     noisy speech, through the fp32 model to find the range of every matrix's inputs."""
-    if precision != "int8":
-        return _make_native(program, tensors, precision, {})
+    ranges = {}
+    if precision == "int8":
+        ranges = input_ranges(program, tensors, graph, calibration)
+    return _make_native(program, tensors, precision, ranges)
+
+
+def input_ranges(
+    program: Program,
+    tensors: Mapping[str, FloatArray],
+    graph: Graph,
+    calibration: FloatArray | None = None,
+) -> dict[str, list[float]]:
+    """The largest |x| of each input of every matrix, by the matrix's name."""
     observer = _make_native(program, tensors, "calibrate", {})
     controls = [control.to_kernel(control.default) for control in graph.controls]
     stream = _native.Stream(observer, 1, _CALIBRATION_TICKS, 1.0, controls, 0)
     stream.push(calibration_signal(graph) if calibration is None else calibration)
     stream.flush()
-    return _make_native(program, tensors, "int8", observer.input_ranges)
+    return observer.input_ranges
 
 
 def calibration_signal(graph: Graph) -> FloatArray:
@@ -84,7 +95,7 @@ def _make_native(
     program: Program,
     tensors: Mapping[str, FloatArray],
     precision: str,
-    input_ranges: Mapping[str, list[float]],
+    ranges: Mapping[str, list[float]],
 ) -> _native.Model:
     try:
         return _native.Model(
@@ -106,7 +117,7 @@ def _make_native(
             len(program.controls),
             {n: np.ascontiguousarray(t, np.float32) for n, t in tensors.items()},
             precision,
-            dict(input_ranges),
+            dict(ranges),
         )
     except (ValueError, MemoryError) as error:
         raise ModelFileError(f"the engine cannot run this model: {error}.") from error

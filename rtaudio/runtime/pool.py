@@ -169,4 +169,3 @@ class PoolStream:
         self._num_given += len(output)
         if len(output):
             self._ready.append(output)
-

@@ -46,7 +46,9 @@ def summary(graph: Graph) -> str:
         f"{graph.macs_per_second / 1e6:.1f} MMAC/s"
     )
     if not plan.exact:
-        lines.append("streams only come near a call on the whole signal: a layer looks at all of it")
+        lines.append(
+            "streams only come near a call on the whole signal: a layer looks at all of it"
+        )
     return "\n".join(lines)
 
 

@@ -31,6 +31,7 @@ from rtaudio.graph import (
     Serial,
 )
 from rtaudio.graph.pointwise import FUNCTIONS
+from rtaudio.runtime.laws import graph_of
 
 from .catalogue_feedback import FEEDBACK
 from .catalogue_maps import MAPS
@@ -214,3 +215,8 @@ EXAMPLES: dict[str, tuple[Layer, int]] = {
         for name in FUNCTIONS
     },
 }
+
+
+def has_matrix(layer: Layer, channels: int) -> bool:
+    """True where a precision changes something: the layer has a trained matrix."""
+    return any(len(spec.shape) > 1 for spec in graph_of(layer, channels).tensor_specs.values())

@@ -1,19 +1,18 @@
-"""Precisions keep every law, give the same bits on every level and stay near fp32."""
+"""Precisions keep every law and stay near fp32 (levels are compared in test_levels.py)."""
 
 from __future__ import annotations
-
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
-from rtaudio import RtaudioError, _native, load
+from rtaudio import RtaudioError, load
 from rtaudio.graph import GRU, LSTM, Conv1d, GatedStack, Layer, Linear
+from rtaudio.graph.layer import FloatArray
 from rtaudio.runtime.laws import fp32_error_db, graph_of, verify_streaming
 from rtaudio.runtime.model import Model
 from rtaudio.runtime.native import LEAST_DB
+
+from .catalogue import EXAMPLES, has_matrix
 
 PRECISIONS = ("bf16", "bf16dot", "int8")
 LAYERS: dict[str, Layer] = {
@@ -50,35 +49,28 @@ def test_the_shipped_model_keeps_the_laws_and_its_bound(precision: str) -> None:
     assert f"{precision} near fp32" in {law.name for law in report.laws if law.passed}
 
 
-DIGESTS = """
-from rtaudio import load
-from rtaudio.runtime.laws import reference_digest
-from tests.laws.test_precisions import LAYERS, PRECISIONS, model_of
-
-for precision in PRECISIONS:
-    print(precision, reference_digest(load("rt-tcn", precision=precision)))
-    for name in LAYERS:
-        print(precision, name, reference_digest(model_of(name, precision)))
-"""
+def answer(model: Model, x: FloatArray, splits: list[int], lanes: int = 1) -> FloatArray:
+    """x in every lane, through pushes of `splits` frames and the rest, and flush."""
+    stream = model.stream(channels=lanes * x.shape[1])
+    at = np.cumsum(splits)
+    parts = np.split(np.tile(x, lanes), at)
+    return np.concatenate([*(stream.push(np.ascontiguousarray(p)) for p in parts), stream.flush()])
 
 
-def test_all_levels_but_v2_give_the_same_bits() -> None:
-    levels = [level for level in _native.supported_cpu_levels() if level != "v2"]
-    if len(levels) < 2:
-        pytest.skip(f"this processor runs only {', '.join(levels) or 'v2'}")
-    outputs = {
-        level: subprocess.run(
-            [sys.executable, "-c", DIGESTS],
-            env={**os.environ, "RTAUDIO_CPU_ISA": level},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for level in levels
-    }
-    assert len(outputs[levels[0]].splitlines()) == len(PRECISIONS) * (1 + len(LAYERS))
-    for level in levels[1:]:
-        assert outputs[level] == outputs[levels[0]], f"{level} differs from {levels[0]}"
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("name", [n for n, example in EXAMPLES.items() if has_matrix(*example)])
+def test_no_split_and_no_lane_changes_a_bit(name: str, precision: str) -> None:
+    layer, channels = EXAMPLES[name]
+    graph = graph_of(layer, channels)
+    model = Model.from_graph(graph, graph.initial_tensors(1), name, precision)
+    block, width = graph.plan.block, graph.output.channels
+    x = np.random.default_rng(0).standard_normal((23 * block + 2, channels)).astype(np.float32)
+    whole = answer(model, x, [])
+    for splits in ([1] * block, [block] * 5, [7, 3 * block + 1, 2 * block]):
+        np.testing.assert_array_equal(answer(model, x, splits), whole)
+    together = answer(model, x, [block, 2 * block], lanes=3)
+    for lane in range(3):
+        np.testing.assert_array_equal(together[:, lane * width : (lane + 1) * width], whole)
 
 
 def test_state_moves_between_precisions() -> None:

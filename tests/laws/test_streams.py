@@ -21,8 +21,7 @@ from rtaudio.graph import (  # noqa: E402
     Upsample,
     WindowAttention,
 )
-from rtaudio.nn import Net  # noqa: E402
-from rtaudio.nn import stepper  # noqa: E402
+from rtaudio.nn import Net, stepper  # noqa: E402
 from rtaudio.runtime.laws import graph_of, verify_streaming  # noqa: E402
 from rtaudio.runtime.model import Model  # noqa: E402
 
@@ -90,8 +89,7 @@ def test_a_bidirectional_stream_answers_by_chunks(
     with torch.no_grad():
         whole = net(x)[:, :6]
         parts = [
-            net(x[:, :, t : t + chunk + lookahead])[:, 6:, :chunk]
-            for t in range(0, length, chunk)
+            net(x[:, :, t : t + chunk + lookahead])[:, 6:, :chunk] for t in range(0, length, chunk)
         ]
     wanted = torch.cat([whole, torch.cat(parts, 2)], 1)
     stepped = stepper.stream(net, x, [1, 3, 2], {})

@@ -1,5 +1,6 @@
-// Runs a program that tests/neon_digest.py wrote down, for levels that Python cannot reach here:
-// run_program PROGRAM FLOATS OUTPUT. FLOATS holds the tensors one after another, then the input.
+// Runs programs that tests/neon_digest.py wrote down, for levels that Python cannot reach here:
+// run_program PROGRAMS FLOATS OUTPUT. FLOATS holds each one's tensors one after another, then its
+// input; OUTPUT gets their answers one after another.
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -70,9 +71,18 @@ ProgramSpec read_program(std::istream& in, std::istream& floats) {
   return program;
 }
 
-int run(const char* program_path, const char* floats_path, const char* output_path) {
-  std::ifstream text(program_path), floats(floats_path, std::ios::binary);
-  const auto model = std::make_shared<const Model>(read_program(text, floats));
+Precision read_precision(std::istream& in) {
+  Precision precision{static_cast<WeightFormat>(next<int>(in)), false, {}};
+  for (int n = next<int>(in); n > 0; --n) {
+    const auto name = next<std::string>(in);
+    precision.input_ranges[name] = next_list<float>(in);
+  }
+  return precision;
+}
+
+void run_one(std::istream& text, std::istream& floats, std::ostream& output) {
+  const ProgramSpec program = read_program(text, floats);
+  const auto model = std::make_shared<const Model>(program, read_precision(text));
   const auto controls = next_list<float>(text);
   const auto num_frames = next<std::int64_t>(text);
   const auto max_ticks = next<int>(text);
@@ -85,10 +95,14 @@ int run(const char* program_path, const char* floats_path, const char* output_pa
   std::vector<float> tail(static_cast<std::size_t>(stream.flush_size() * stream.output_width()));
   stream.flush(tail.data());
   y.insert(y.end(), tail.begin(), tail.end());
-  std::ofstream(output_path, std::ios::binary)
-      .write(reinterpret_cast<const char*>(y.data()),
-             static_cast<std::streamsize>(y.size() * sizeof(float)));
-  return 0;
+  output.write(reinterpret_cast<const char*>(y.data()),
+               static_cast<std::streamsize>(y.size() * sizeof(float)));
+}
+
+void run(const char* programs, const char* floats_path, const char* output_path) {
+  std::ifstream text(programs), floats(floats_path, std::ios::binary);
+  std::ofstream output(output_path, std::ios::binary);
+  for (int n = next<int>(text); n > 0; --n) run_one(text, floats, output);
 }
 
 }  // namespace
@@ -96,8 +110,9 @@ int run(const char* program_path, const char* floats_path, const char* output_pa
 
 int main(int argc, char** argv) {
   try {
-    if (argc != 4) throw std::runtime_error("usage: run_program PROGRAM FLOATS OUTPUT");
-    return rtaudio::run(argv[1], argv[2], argv[3]);
+    if (argc != 4) throw std::runtime_error("usage: run_program PROGRAMS FLOATS OUTPUT");
+    rtaudio::run(argv[1], argv[2], argv[3]);
+    return 0;
   } catch (const std::exception& error) {
     std::cerr << "run_program: " << error.what() << "\n";
     return 1;

@@ -51,7 +51,7 @@ def test_streams_that_come_and_go_give_the_bits_of_streams_alone() -> None:
                 stream.push(x[:size])
                 active[index] = (stream, x[size:], got)
         pool.run()
-        for index, (stream, x, got) in list(active.items()):
+        for index, (stream, _, got) in list(active.items()):
             got.append(stream.pull())
             if stream.done:
                 stream.close()

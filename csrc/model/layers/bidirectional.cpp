@@ -45,9 +45,9 @@ class Bidirectional final : public Layer {
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
     float& ended = call.state[2 * row()];
     const int kept = ring_.history();
-    const float* rows = ring_.append(call.state + 2 * row() + 16, call.max_frames, call.position,
-                                     call.inputs[0], call.num_frames, call.valid_begin,
-                                     call.valid_end);
+    const float* rows =
+        ring_.append(call.state + 2 * row() + 16, call.max_frames, call.position, call.inputs[0],
+                     call.num_frames, call.valid_begin, call.valid_end);
     const int missing = call.num_frames - call.valid_end +
                         (call.valid_begin < call.valid_end ? 0 : static_cast<int>(ended));
     ended = static_cast<float>(std::min(missing, kept));
@@ -121,8 +121,8 @@ class Bidirectional final : public Layer {
   void project(const Call& call, const GateWeights& weights, const float* rows, int begin,
                int count) const noexcept {
     const Rows x{rows + std::ptrdiff_t{begin} * ring_.row(), ring_.row(), 0, 1, weights.inputs()};
-    call.kernels.matmul(weights.wx(), x, call.scratch,
-                        static_cast<std::ptrdiff_t>(gate_floats()), count);
+    call.kernels.matmul(weights.wx(), x, call.scratch, static_cast<std::ptrdiff_t>(gate_floats()),
+                        count);
   }
 
   // One frame of a projected piece; c lies one row after h.
