@@ -1,10 +1,12 @@
 // WaveNet's stack of gated dilated convolutions as one fused operation.
 #include <algorithm>
+#include <array>
 #include <new>
 #include <vector>
 
 #include "cpu/pack.h"
 #include "model/layer.h"
+#include "model/layers/gated_lanes.h"
 #include "model/ring.h"
 
 namespace rtaudio {
@@ -46,50 +48,46 @@ class Stack final : public Layer {
     return floats;
   }
 
-  std::size_t scratch_floats(int max_frames) const override {
-    return table_offset() + layers_.size() * sizeof(GatedLayer) / sizeof(float) + 16 +
-           static_cast<std::size_t>(max_frames) * static_cast<std::size_t>(padded(channels_)) +
-           (conditioned_ ? layers_.size() * bias_floats() : 0);
+  // Of the kernel, of tables for as many lanes as go through it together, of padded input.
+  std::size_t scratch_floats(int frames) const override {
+    return table_offset() +
+           static_cast<std::size_t>(std::min(frames, kGatedRows)) * table_floats() +
+           static_cast<std::size_t>(frames) * static_cast<std::size_t>(padded(channels_));
   }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
-    // The kernel's table of layers with this stream's rings, built in scratch.
-    auto* table = reinterpret_cast<GatedLayer*>(call.scratch + table_offset());
-    float* state = call.state;
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
-      new (table + i) GatedLayer{layers_[i].conv.view(), layers_[i].out.view(), layers_[i].dilation,
-                                 state, rings_[i].frames(ring_frames(i, call.max_frames))};
-      state += ring_floats(i, call.max_frames);
-    }
-    const float* rows = call.inputs[0];
-    const std::ptrdiff_t in_row = input_row();
-    float* biases = reinterpret_cast<float*>(table + layers_.size());
-    if (in_row != padded(channels_)) {
-      float* wide = biases + (conditioned_ ? layers_.size() * bias_floats() : 0);
-      for (int t = 0; t < call.num_frames; ++t) {
-        std::copy_n(rows + t * in_row, channels_, wide + t * padded(channels_));
-      }
-      rows = wide;
-    }
-    rings_[0].append(call.state, call.max_frames, call.position, rows, call.num_frames,
-                     call.valid_begin, call.valid_end);
-    const GatedStack stack{table,
-                           static_cast<int>(layers_.size()),
-                           kernel_,
-                           channels_,
-                           gate_,
-                           skip_,
-                           padded(channels_)};
+    float* const table = call.scratch + table_offset();
+    const GatedStack stack = begin(call, table);
     if (!conditioned_) {
       call.kernels.gated_stack(stack, call.position, call.num_frames, call.valid_begin,
                                call.valid_end, call.output, row_floats(skip_), call.scratch);
       return;
     }
     for (int t = 0; t < call.num_frames; ++t) {
-      start_from(call.inputs[0] + t * in_row + channels_, table, biases);
+      start_from(call.inputs[0] + t * input_row() + channels_, reinterpret_cast<GatedLayer*>(table),
+                 table + layer_floats());
       call.kernels.gated_stack(stack, call.position + t, 1, call.valid_begin - t,
                                call.valid_end - t, call.output + t * row_floats(skip_),
                                row_floats(skip_), call.scratch);
+    }
+  }
+
+  void process_lanes(std::span<const Call> calls) const noexcept RTA_NONBLOCKING override {
+    if (conditioned_) {  // each lane's sums start from its own condition
+      Layer::process_lanes(calls);
+      return;
+    }
+    std::array<GatedLane, kGatedRows> lanes;
+    for (std::size_t first = 0; first < calls.size(); first += lanes.size()) {
+      const auto batch = calls.subspan(first, std::min(lanes.size(), calls.size() - first));
+      float* table = batch[0].scratch + table_offset();
+      for (std::size_t i = 0; i < batch.size(); ++i, table += table_floats()) {
+        const Call& call = batch[i];
+        lanes[i] = {begin(call, table), call.position, call.valid_begin, call.valid_end,
+                    call.output};
+      }
+      gated_lanes(batch[0].kernels, {lanes.data(), batch.size()}, batch[0].num_frames,
+                  row_floats(skip_), batch[0].scratch);
     }
   }
 
@@ -130,6 +128,42 @@ class Stack final : public Layer {
     int dilation;
   };
 
+  // Takes a call's rows in and builds the kernel's table of layers, with this stream's rings; room
+  // for a frame's biases and for the rows, padded, is behind it.
+  GatedStack begin(const Call& call, float* floats) const noexcept {
+    auto* table = reinterpret_cast<GatedLayer*>(floats);
+    float* state = call.state;
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      new (table + i) GatedLayer{layers_[i].conv.view(), layers_[i].out.view(), layers_[i].dilation,
+                                 state, rings_[i].frames(ring_frames(i, call.max_frames))};
+      state += ring_floats(i, call.max_frames);
+    }
+    const float* rows = call.inputs[0];
+    const std::ptrdiff_t in_row = input_row();
+    if (in_row != padded(channels_)) {
+      float* wide = floats + table_floats();
+      for (int t = 0; t < call.num_frames; ++t) {
+        std::copy_n(rows + t * in_row, channels_, wide + t * padded(channels_));
+      }
+      rows = wide;
+    }
+    rings_[0].append(call.state, call.max_frames, call.position, rows, call.num_frames,
+                     call.valid_begin, call.valid_end);
+    return {table,
+            static_cast<int>(layers_.size()),
+            kernel_,
+            channels_,
+            gate_,
+            skip_,
+            padded(channels_)};
+  }
+  std::size_t layer_floats() const {
+    return (layers_.size() * sizeof(GatedLayer) / sizeof(float) + 31) / 16 * 16;
+  }
+  std::size_t table_floats() const {
+    return layer_floats() + (conditioned_ ? layers_.size() * bias_floats() : 0);
+  }
+
   // The first layer's ring takes a whole call, the others a tile.
   static int ring_frames(std::size_t layer, int max_frames) {
     return layer == 0 ? max_frames : std::min(max_frames, kTileFrames);
@@ -155,7 +189,12 @@ class Stack final : public Layer {
       table[i].conv.bias = padded_bias;
     }
   }
-  std::size_t table_offset() const { return gated_stack_scratch_floats(channels_, gate_, skip_); }
+  std::size_t table_offset() const {
+    const std::size_t floats =
+        std::max(gated_stack_scratch_floats(channels_, gate_, skip_),
+                 gated_lanes_scratch_floats(kernel_, channels_, gate_, skip_));
+    return (floats + 15) / 16 * 16;
+  }
   static int padded(int channels) { return (channels + 15) / 16 * 16; }
 
   // [2 * gate, channels, kernel] with each half padded to whole vectors.
