@@ -50,6 +50,10 @@ class Live:
                 f"{self.input.name!r} would hear {self.output.name!r} and whistle; use headphones "
                 "and --allow-feedback, or another output."
             )
+        if self.config.channels > self.input.input_channels:
+            raise DeviceError(
+                f"{self.input.name!r} has one channel, so it gives no stereo; leave channels at 1."
+            )
         self.sample_rate = self.config.sample_rate or self.input.sample_rate
         check_rate(self.input, self.output, self.sample_rate)
         # A model that frames at the device's rate needs no resampler.

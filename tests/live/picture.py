@@ -27,8 +27,8 @@ from rtaudio.demo.run import shipped_recording
 
 from .jack import Server, compile_rig, what_is_missing
 
-COLUMNS, ROWS, SECONDS = 100, 12, 9.0
-RATE, PERIOD = 48_000, 128
+COLUMNS, ROWS, SECONDS = 100, 12, 6.0
+RATE, PERIOD = 48_000, 480
 SVG = Path(__file__).parents[2] / "docs" / "live.svg"
 # The viewer's own fonts: a picture that fetches others from elsewhere tells them who looks at it.
 FORMAT = re.sub(r"@font-face {{.*?}}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)

@@ -114,6 +114,12 @@ def test_wrong_calls_are_sentences(capsys, options, words):
     assert err.count("\n") == 1
 
 
+def test_stereo_of_a_mono_microphone_is_refused(machine, capsys):
+    machine(device(0, "rig"))
+    assert main(["live", "wire", "--channels", "2"]) == 3
+    assert "'rig' has one channel" in capsys.readouterr().err
+
+
 def test_a_model_that_is_not_there_is_said_before_devices_are_opened(machine, capsys):
     machine(device(0, "rig"))
     assert main(["live", "no-such-model"]) == 1
