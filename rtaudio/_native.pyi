@@ -15,11 +15,13 @@ __all__: list[str] = [
     "LiveResampler",
     "Model",
     "Session",
+    "SpeakerQueue",
     "Stream",
     "cpu_level",
     "live_callback_address",
     "live_load_classes",
     "query_cuda",
+    "speaker_callback_address",
     "supported_cpu_levels",
 ]
 
@@ -224,6 +226,58 @@ class LiveResampler:
         In samples of the input.
         """
 
+class SpeakerQueue:
+    """
+    What PortAudio calls to play speech that comes in bursts.
+    """
+    def __init__(
+        self,
+        *,
+        sample_rate: typing.SupportsInt | typing.SupportsIndex,
+        channels: typing.SupportsInt | typing.SupportsIndex,
+        prebuffer: typing.SupportsInt | typing.SupportsIndex,
+        capacity: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Pre-buffer and capacity in samples. ValueError, with a sentence.
+        """
+    def cancel(self) -> None:
+        """
+        What was written is faded out and dropped.
+        """
+    def finish(self) -> None:
+        """
+        What was written is all for now.
+        """
+    def process(
+        self, frames: typing.SupportsInt | typing.SupportsIndex
+    ) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        What the callback does, without a device.
+        """
+    def write(self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32]) -> int:
+        """
+        Takes as much of (frames,) as fits; how many.
+        """
+    @property
+    def late_calls(self) -> int: ...
+    @property
+    def num_frames(self) -> int:
+        """
+        Frames of the device so far: a heartbeat.
+        """
+    @property
+    def played(self) -> int: ...
+    @property
+    def queued(self) -> int: ...
+    @property
+    def underflows(self) -> int: ...
+    @property
+    def user_data(self) -> int:
+        """
+        Address for PortAudio's userdata; valid while this object lives.
+        """
+
 class CudaDevice:
     """
     One CUDA device.
@@ -273,6 +327,11 @@ def live_load_classes() -> list[float]:
 def query_cuda() -> CudaReport:
     """
     Ask the CUDA runtime which devices there are.
+    """
+
+def speaker_callback_address() -> int:
+    """
+    Address of the function for PortAudio's callback.
     """
 
 def supported_cpu_levels() -> list[str]:

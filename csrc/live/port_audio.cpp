@@ -11,4 +11,14 @@ extern "C" int rtaudio_port_audio_callback(const void* input, void* output, unsi
   return 0;
 }
 
+extern "C" int rtaudio_speaker_callback(const void*, void* output, unsigned long frames,
+                                        const PortAudioTimes*, unsigned long flags,
+                                        void* user_data) noexcept {
+  constexpr unsigned long kOutputUnderflow = 4;
+  static_cast<SpeakerQueue*>(user_data)->process(static_cast<float*>(output),
+                                                 static_cast<std::int64_t>(frames),
+                                                 (flags & kOutputUnderflow) != 0);
+  return 0;
+}
+
 }  // namespace rtaudio

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "live/engine.h"
+#include "live/speaker_queue.h"
 
 namespace rtaudio {
 
@@ -16,5 +17,10 @@ struct PortAudioTimes {
 extern "C" int rtaudio_port_audio_callback(const void* input, void* output, unsigned long frames,
                                            const PortAudioTimes* times, unsigned long flags,
                                            void* user_data) noexcept RTA_NONBLOCKING;
+
+// The same for a stream without input; `user_data` is a SpeakerQueue.
+extern "C" int rtaudio_speaker_callback(const void* input, void* output, unsigned long frames,
+                                        const PortAudioTimes* times, unsigned long flags,
+                                        void* user_data) noexcept RTA_NONBLOCKING;
 
 }  // namespace rtaudio

@@ -20,35 +20,41 @@ OPEN_SECONDS = 5.0
 
 
 class DeviceStream:
-    """Opens at once; start() starts the sound. The engine must outlive close()."""
+    """Opens at once; start() starts the sound. The engine must outlive close().
+
+    A LiveEngine has an input and an output device, a SpeakerQueue an output alone.
+    """
 
     def __init__(
         self,
-        engine: _native.LiveEngine,
-        devices: tuple[Device, Device],
+        engine: _native.LiveEngine | _native.SpeakerQueue,
+        devices: tuple[Device, ...],
         *,
         sample_rate: int,
         block: int,
-        channels: tuple[int, int],
+        channels: tuple[int, ...],
         latency: str | float,
     ) -> None:
         module = sounddevice()
         self._engine = engine  # PortAudio has its address
+        duplex = isinstance(engine, _native.LiveEngine)
+        address = _native.live_callback_address() if duplex else _native.speaker_callback_address()
+        settings = tuple(api_settings(device, module) for device in devices)
         ffi = module._ffi
         outcome: list[Any] = []
 
         def open_it() -> None:
             try:
                 stream = module._StreamBase(
-                    kind="duplex",
+                    kind="duplex" if duplex else "output",
                     samplerate=sample_rate,
                     blocksize=block,
-                    device=tuple(device.index for device in devices),
-                    channels=channels,
+                    device=tuple(d.index for d in devices) if duplex else devices[0].index,
+                    channels=channels if duplex else channels[0],
                     dtype="float32",
                     latency=latency,
-                    extra_settings=tuple(api_settings(device, module) for device in devices),
-                    callback=ffi.cast("PaStreamCallback*", _native.live_callback_address()),
+                    extra_settings=settings if duplex else settings[0],
+                    callback=ffi.cast("PaStreamCallback*", address),
                     userdata=ffi.cast("void*", engine.user_data),
                     clip_off=True,
                     dither_off=True,
@@ -103,6 +109,15 @@ class DeviceStream:
             return None
         return parts[0], parts[1]
 
+    @property
+    def output_seconds(self) -> float:
+        """Latency of the output buffer, of a SpeakerQueue's stream; 0 if the driver does not say."""
+        try:
+            seconds = float(self._stream.latency)
+        except Exception:
+            return 0.0
+        return seconds if 0.0 <= seconds <= MAX_LATENCY_SECONDS else 0.0
+
     def close(self, seconds: float) -> bool:
         """False where PortAudio did not return in time; the stream is then left alone for good."""
         stream = self._stream
@@ -123,6 +138,5 @@ class DeviceStream:
 _abandoned: list[DeviceStream] = []
 
 
-def _names(devices: tuple[Device, Device]) -> str:
-    names = [f"{device.name!r}" for device in devices]
-    return names[0] if names[0] == names[1] else f"{names[0]} with {names[1]}"
+def _names(devices: tuple[Device, ...]) -> str:
+    return " with ".join(dict.fromkeys(f"{device.name!r}" for device in devices))
