@@ -1,7 +1,8 @@
 """rtaudio: neural audio models, block by block, exact, on a live signal.
 
 load(name_or_path) gives a Model; model(x, sample_rate) runs it over a whole signal;
-model.stream(...) runs it block by block with the very same output.
+model.stream(...) runs it block by block with the very same output. Vocoder turns mel frames into
+speech as they come, Speaker plays it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from rtaudio.lazy import lazy_attributes
 if TYPE_CHECKING:
     from rtaudio.live.config import LiveConfig
     from rtaudio.live.live import Live
+    from rtaudio.live.speaker import Speaker
     from rtaudio.runtime.latency import Latency
     from rtaudio.runtime.laws import Report, verify_streaming
     from rtaudio.runtime.model import Model, load
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from rtaudio.runtime.registry import DEFAULT_DENOISER
     from rtaudio.runtime.session import Session
     from rtaudio.runtime.stream import Stream
+    from rtaudio.runtime.vocoder import Vocoder
 
 __version__ = "0.1.0"
 __all__ = [
@@ -46,8 +49,10 @@ __all__ = [
     "Report",
     "RtaudioError",
     "Session",
+    "Speaker",
     "Stream",
     "StreamError",
+    "Vocoder",
     "load",
     "verify_streaming",
 ]
@@ -62,7 +67,9 @@ _HOMES = {
     "Pool": "runtime.pool",
     "Report": "runtime.laws",
     "Session": "runtime.session",
+    "Speaker": "live.speaker",
     "Stream": "runtime.stream",
+    "Vocoder": "runtime.vocoder",
     "load": "runtime.model",
     "verify_streaming": "runtime.laws",
 }

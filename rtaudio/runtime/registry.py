@@ -9,6 +9,7 @@ from rtaudio.errors import ModelFileError
 from rtaudio.graph.file import ModelFile, load_model_file
 
 DEFAULT_DENOISER = "rt-tcn"
+DEFAULT_VOCODER = "rt-wavenet"
 OWN_LICENSE = "Apache-2.0"
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 

@@ -1,0 +1,145 @@
+"""Vocoder: mel frames in, speech out, whatever the pieces."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import numpy as np
+import pytest
+
+import rtaudio
+from rtaudio.dsp.pqmf import CUTOFFS, pqmf_analysis, pqmf_synthesis
+from rtaudio.errors import MelError, RtaudioError
+from rtaudio.runtime.vocoder import Vocoder, to_int16
+
+from .vocoders import speech_like_mel, tiny_config, tiny_model
+
+HOP = 256
+
+
+@pytest.fixture
+def vocoder() -> Vocoder:
+    return Vocoder(tiny_model(), preset="hifigan22")
+
+
+def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+@pytest.mark.parametrize("split", [(1,), (2, 5, 1), (3, 0, 4), (23,)])
+def test_any_split_is_one_pass(vocoder, split):
+    mel = speech_like_mel(23)
+    whole = vocoder(mel)
+    assert whole.shape == (23 * HOP,)
+    assert np.abs(whole).max() > 1e-3
+    parts, at, i = [], 0, 0
+    while at < 23:
+        n = split[i % len(split)]
+        parts.append(vocoder.push(mel[:, at : at + n]))
+        at, i = at + n, i + 1
+    parts.append(vocoder.flush())
+    assert same_bits(np.concatenate(parts), whole)
+
+
+@pytest.mark.parametrize("block_frames", [1, 4, 50])
+def test_streams_give_the_same_bits(vocoder, block_frames):
+    mel = speech_like_mel(9)
+    whole = vocoder(mel)
+    assert same_bits(np.concatenate(list(vocoder.stream(mel, block_frames=block_frames))), whole)
+    frames = (frame for frame in mel.T)  # an acoustic model's, one by one
+    assert same_bits(np.concatenate(list(vocoder.stream(frames))), whole)
+
+    async def collect() -> np.ndarray:
+        return np.concatenate([y async for y in vocoder.stream_async(mel, block_frames=2)])
+
+    assert same_bits(asyncio.run(collect()), whole)
+
+
+def test_seed_says_which_speech(vocoder):
+    mel = speech_like_mel(5)
+    first, other = vocoder(mel), vocoder(mel, seed=1)
+    assert not np.array_equal(first, other)
+    vocoder.reset(seed=1)
+    assert same_bits(np.concatenate([vocoder.push(mel), vocoder.flush()]), other)
+    vocoder.reset(seed=0)
+    assert same_bits(np.concatenate([vocoder.push(mel), vocoder.flush()]), first)
+
+
+def test_latency_is_what_is_declared(vocoder):
+    # The next frame, less the step that does not need it, and half of the filter bank's taps.
+    assert vocoder.latency_samples == HOP - 4 + 31
+    assert len(vocoder.push(speech_like_mel(4))) == 4 * HOP - vocoder.latency_samples
+
+
+def test_cancel_ends_the_speech_until_reset(vocoder):
+    mel = speech_like_mel(40)
+    stream = vocoder.stream(mel)
+    next(stream)
+    thread = threading.Thread(target=vocoder.cancel)
+    thread.start()
+    thread.join()
+    assert list(stream) == []
+    assert vocoder.push(mel).size == vocoder.flush().size == 0
+    assert same_bits(np.concatenate(list(vocoder.stream(mel))), vocoder(mel))
+
+
+def test_silence_stays_silent(vocoder):
+    silence = np.full((80, 90), np.log(1e-5), np.float32)
+    peak = np.abs(vocoder(silence)).max()
+    assert 0 < peak < 1e-3  # -60 dB of full scale
+
+
+@pytest.mark.parametrize(
+    ("mel", "sentence"),
+    [
+        (np.zeros((100, 4)), r"\[80, frames\], not \(100, 4\).*vocos24"),
+        (np.zeros((4, 80)), "transposed"),
+        (np.zeros((80, 2, 2)), "not"),
+        (np.full((80, 3), np.nan), "NaN"),
+        (np.full((80, 3), "x"), "numbers"),
+        (np.full((80, 3), -50.0), "no mel of hifigan22"),
+        (np.full((80, 3), 60.0), "no mel of hifigan22"),
+    ],
+)
+def test_wrong_mels_are_refused_in_a_sentence(vocoder, mel, sentence):
+    with pytest.raises(MelError, match=sentence):
+        vocoder.push(mel)
+    good = speech_like_mel(3)  # and nothing of them is remembered
+    assert same_bits(np.concatenate([vocoder.push(good), vocoder.flush()]), vocoder(good))
+
+
+def test_other_models_are_no_vocoders():
+    with pytest.raises(RtaudioError, match="no vocoder"):
+        Vocoder("rt-tcn")
+    with pytest.raises(RtaudioError, match="80 channels"):
+        Vocoder(tiny_model(), preset="vocos24")
+
+
+def test_resynthesis_keeps_the_length(vocoder):
+    x = 0.1 * np.sin(np.arange(10 * HOP + 17) * 0.05)
+    assert vocoder.resynthesise(x).shape == (10 * HOP,)
+
+
+def test_int16_rounds_and_clips():
+    x = np.array([0.0, 0.5, -1.0, 1.0, 2.0, -3.0, 1.6 / 32768], np.float32)
+    assert to_int16(x).tolist() == [0, 16384, -32768, 32767, 32767, -32768, 2]
+
+
+@pytest.mark.parametrize("bands", CUTOFFS)
+def test_filter_bank_reconstructs(bands):
+    x = np.random.default_rng(1).standard_normal(2400).astype(np.float32)
+    y = pqmf_synthesis(pqmf_analysis(x, bands))
+    error = (y - x)[100:-100]
+    assert 10 * np.log10(np.mean(error**2)) < -49
+
+
+def test_config_refuses_what_does_not_fit():
+    with pytest.raises(RtaudioError, match="3 bands do not divide"):
+        tiny_config(bands=3)
+    with pytest.raises(RtaudioError, match="diffwave22"):
+        tiny_config(mel="diffwave22")
+
+
+def test_public_names():
+    assert rtaudio.Vocoder is Vocoder
