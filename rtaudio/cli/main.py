@@ -19,6 +19,7 @@ COMMANDS = {
     "denoise": "remove noise from recordings, or from a pipe as it arrives",
     "process": "run any other model over recordings: amp.nam, your network",
     "live": "a clean microphone, or any model between two devices",
+    "vocode": "speech from a mel spectrogram, or from a recording's own",
     "devices": "list the sound devices",
     "virtual-mic": "a microphone that call programs can choose",
     "virtual-speaker": "a speaker that call programs can choose",

@@ -1,0 +1,257 @@
+"""`rtaudio vocode`: speech from mel spectrograms."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rtaudio.cli.denoise import add_precision, positive
+from rtaudio.cli.interrupt import Interrupt, catch_interrupts
+from rtaudio.cli.main import DONE, INTERRUPTED, UsageError, fail
+from rtaudio.cli.progress import Reporter
+from rtaudio.errors import AudioFileError, MelError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rtaudio.io import FileSink
+    from rtaudio.live import Speaker
+    from rtaudio.runtime.vocoder import Vocoder
+
+DESCRIPTION = """\
+Turn a mel spectrogram into speech: a NumPy file [mels, frames] of the model's own preset
+(or of one that converts to it), or a recording, which is analysed and made again. The
+audio is made block by block and can be heard at once.
+"""
+USAGE = "%(prog)s [options] MEL.npy|RECORDING [-o OUT]"
+EPILOG = """\
+examples:
+  rtaudio vocode talk.wav -o again.wav          copy synthesis
+  rtaudio vocode mel.npy -o speech.wav          a mel of the model's preset
+  rtaudio vocode mel.npy -p tacotron22 --play   another preset with the same filters
+
+exit codes: 0 done, 1 it failed, 2 a wrong call, 3 no such sound device, 130 interrupted
+"""
+
+
+def whole(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) >= 1 << 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
+    return int(text)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("input", metavar="MEL", type=Path, help="a .npy file [mels, frames], or a recording")
+    add("-o", "--output", metavar="OUT", type=Path, help="audio file; its ending names the format")
+    add("-m", "--model", metavar="MODEL", help="name or file of a vocoder (default: rt-wavenet)")
+    add_precision(parser)
+    add("-p", "--mel-preset", metavar="NAME", help="what a .npy file holds (default: the model's)")
+    add("--seed", type=whole, default=0, help="of the noise; the same seed, the same speech")
+    add(
+        "--block-frames",
+        type=positive,
+        default=4,
+        metavar="N",
+        help="frames at a time (default: 4); the samples do not depend on it",
+    )
+    add("--play", action="store_true", help="play it while it is made")
+    add("--output-device", metavar="DEV", help="with --play: number or part of a name")
+    add("--plot", metavar="PNG", help="draw the mel and that of the output (needs matplotlib)")
+    add("-q", "--quiet", action="store_true", help="only warnings and errors")
+
+
+def run(args: argparse.Namespace) -> int:
+    _check_call(args)
+    import rtaudio
+    from rtaudio.runtime.registry import DEFAULT_VOCODER
+    from rtaudio.runtime.vocoder import Vocoder
+
+    model = rtaudio.load(args.model or DEFAULT_VOCODER, precision=args.precision)
+    vocoder = Vocoder(model, seed=args.seed, block_frames=args.block_frames)
+    who = "rtaudio vocode"
+    with catch_interrupts() as interrupt, Reporter(who, quiet=args.quiet, num_files=1) as report:
+        mel = vocoder.check(_read_mel(args, vocoder, report))
+        if mel.shape[1] == 0:
+            raise MelError(f"{args.input} holds no frame; give at least one.")
+        finished = _vocode(args, vocoder, mel, interrupt, report)
+    if not finished:
+        return fail(who, "interrupted; no unfinished output was left", INTERRUPTED)
+    return DONE
+
+
+def _check_call(args: argparse.Namespace) -> None:
+    if args.output is None and not args.play:
+        raise UsageError("say where the speech goes: -o OUT, --play, or both")
+    if args.output_device is not None and not args.play:
+        raise UsageError("--output-device is for --play")
+    is_mel = args.input.suffix.lower() == ".npy"
+    if args.mel_preset is not None and not is_mel:
+        raise UsageError("--mel-preset says what a .npy file holds; a recording is analysed anew")
+    if args.output is not None and args.output.resolve() == args.input.resolve():
+        raise UsageError(f"-o {args.output} is the input; an input is never overwritten")
+    if args.plot is not None:
+        if not args.plot.lower().endswith(".png"):
+            raise UsageError(f"--plot writes PNG, so {args.plot!r} must end in .png")
+        from rtaudio.demo.plot import check_matplotlib
+
+        check_matplotlib()
+
+
+def _read_mel(args: argparse.Namespace, vocoder: Vocoder, report: Reporter) -> NDArray[Any]:
+    if args.input.suffix.lower() == ".npy":
+        mel = _load_array(args.input)
+        if args.mel_preset is not None:
+            from rtaudio.dsp.mel import convert_mel
+
+            mel = convert_mel(mel, args.mel_preset, vocoder.preset)
+        return mel
+    return _analyse(args.input, vocoder, report)
+
+
+def _load_array(path: Path) -> NDArray[Any]:
+    import numpy as np
+
+    try:
+        array: NDArray[Any] = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError):
+        raise MelError(f"{path} is no NumPy file of numbers; write one with numpy.save.") from None
+    if not isinstance(array, np.ndarray):
+        raise MelError(f"{path} holds several arrays; save the mel alone, with numpy.save.")
+    return array
+
+
+def _analyse(path: Path, vocoder: Vocoder, report: Reporter) -> NDArray[Any]:
+    """The mel of a recording, its channels' mean at the vocoder's rate."""
+    import numpy as np
+
+    from rtaudio.dsp.mel import mel_spectrogram
+    from rtaudio.io import FileSource
+
+    source = FileSource(path)
+    try:
+        blocks = []
+        while len(block := source.read(1 << 16)):
+            blocks.append(block.mean(axis=1))
+    finally:
+        source.close()
+    for warning in source.warnings:
+        report.warn(warning)
+    x = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+    if not np.isfinite(x).all():
+        raise AudioFileError(f"{path} holds NaN or infinite samples; record or convert it again.")
+    if source.sample_rate != vocoder.sample_rate:
+        import soxr
+
+        x = np.asarray(soxr.resample(x, source.sample_rate, vocoder.sample_rate), np.float32)
+    preset = vocoder.preset
+    if x.size <= preset.pad or preset.num_frames(x.size) < 1:
+        raise AudioFileError(
+            f"{path} is too short: it has {x.size} samples at {vocoder.sample_rate} Hz, and a mel "
+            f"of {preset.name} needs {max(preset.pad + 1, preset.hop)}."
+        )
+    return mel_spectrogram(x, preset, dtype=np.float32)
+
+
+def _vocode(
+    args: argparse.Namespace,
+    vocoder: Vocoder,
+    mel: NDArray[np.float32],
+    interrupt: Interrupt,
+    report: Reporter,
+) -> bool:
+    """False where it was interrupted: then there is no output."""
+    import numpy as np
+
+    parts: list[NDArray[np.float32]] = []
+    busy = 0.0
+    sink = _open_sink(args, vocoder, mel.shape[1])
+    bar = report.begin(str(args.input), mel.shape[1] * vocoder.hop)
+    try:
+        with _speaker(args, vocoder) as speaker:
+            chunks = vocoder.stream(mel)
+            while not interrupt():
+                started = time.perf_counter()
+                chunk = next(chunks, None)
+                busy += time.perf_counter() - started
+                if chunk is None:
+                    break
+                parts.append(chunk)
+                bar(sum(map(len, parts)))
+                if sink is not None:
+                    sink.write(chunk[:, None])
+                if speaker is not None:
+                    speaker.write(chunk)
+            if interrupt():
+                return False
+            if sink is not None:
+                sink.commit()
+                sink = None
+            if speaker is not None:
+                _play_out(speaker, interrupt, report)
+    finally:
+        bar.close()
+        if sink is not None:
+            sink.abort()
+    samples = np.concatenate(parts)
+    seconds = len(samples) / vocoder.sample_rate
+    to = f" -> {args.output}" if args.output is not None else ""
+    report.say(
+        f"{args.input}{to}: {seconds:.2f} s of speech in {busy:.2f} s (RTF {busy / seconds:.3f}), "
+        f"{vocoder.model.name}, seed {vocoder.seed}"
+    )
+    if args.plot is not None:
+        _plot(args, vocoder, mel, samples)
+    return True
+
+
+def _open_sink(args: argparse.Namespace, vocoder: Vocoder, frames: int) -> FileSink | None:
+    from rtaudio.io import FileSink
+
+    if args.output is None:
+        return None
+    return FileSink(
+        args.output, sample_rate=vocoder.sample_rate, channels=1, frames=frames * vocoder.hop
+    )
+
+
+@contextlib.contextmanager
+def _speaker(args: argparse.Namespace, vocoder: Vocoder) -> Iterator[Speaker | None]:
+    if not args.play:
+        yield None
+        return
+    from rtaudio.live import Speaker
+
+    with Speaker(vocoder.sample_rate, device=args.output_device) as speaker:
+        yield speaker
+
+
+def _play_out(speaker: Speaker, interrupt: Interrupt, report: Reporter) -> None:
+    """Waits for the end of the sound, or for Ctrl-C, which fades it out."""
+    speaker.finish(stop=interrupt)
+    if speaker.underflows:
+        report.warn(
+            f"the sound broke off {speaker.underflows} times: the machine makes speech too slowly"
+        )
+
+
+def _plot(
+    args: argparse.Namespace,
+    vocoder: Vocoder,
+    mel: NDArray[np.float32],
+    samples: NDArray[np.float32],
+) -> None:
+    import numpy as np
+
+    from rtaudio.demo.plot import save_mel_plot
+    from rtaudio.dsp.mel import mel_spectrogram
+
+    made = mel_spectrogram(samples, vocoder.preset, dtype=np.float32)
+    title = f"{args.input.name}, {vocoder.model.name}"
+    hop_seconds = vocoder.hop / vocoder.sample_rate
+    save_mel_plot(Path(args.plot), title, mel, made[:, : mel.shape[1]], hop_seconds)
