@@ -7,10 +7,11 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from rtaudio.errors import RtaudioError
 
-from . import commands
+from . import commands, vocoder_commands
 from .recipe import default_cache
 
 FAILED = 1
@@ -34,12 +35,14 @@ def above_zero(text: str) -> float:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=PROGRAM, description="Train rt-tcn: see README.md here.")
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM, description="Train rt-tcn and rt-wavenet: see README.md here."
+    )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(name: str, text: str) -> argparse.ArgumentParser:
+    def command(name: str, text: str, home: ModuleType = commands) -> argparse.ArgumentParser:
         made = subparsers.add_parser(name, help=text, description=text, allow_abbrev=False)
-        made.set_defaults(function=getattr(commands, name.replace("-", "_")))
+        made.set_defaults(function=getattr(home, name.rpartition("vocoder-")[2].replace("-", "_")))
         return made
 
     fetch = command("fetch", "get the recordings and make pools of them")
@@ -49,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     render.add_argument("--count", type=positive, default=64, help="shards (default: 64)")
     render.add_argument("--segments", type=positive, default=128, help="of 6 s each (default: 128)")
     train = command("train", "train, scoring the development set at every checkpoint")
-    add_training(train)
+    add_training(train, "rt-tcn", 1.5e-3)
     score = command("score", "scores of checkpoints on the development set, as CSV")
     score.add_argument("checkpoint", type=Path, nargs="+")
     high = command("high-band", "train the head above 8 kHz, the core frozen")
@@ -57,26 +60,38 @@ def build_parser() -> argparse.ArgumentParser:
     high.add_argument("-o", "--output", type=Path, required=True, help="the checkpoint to write")
     high.add_argument("--minutes", type=above_zero, default=10.0, help="default: 10")
     high.add_argument("--learning-rate", type=above_zero, default=1e-2, help="default: 1e-2")
+    voices = command("voices", "synthesise a folder of voices", vocoder_commands)
+    voices.add_argument("--packs", type=Path, required=True, help="a folder of voice packs (*.bin)")
+    voices.add_argument("-o", "--output", type=Path, required=True, help="the folder to make")
+    voices.add_argument("--minutes", type=above_zero, default=7.0, help="a voice (default: 7)")
+    data = command("vocoder-data", "mels and bands of recorded voices", vocoder_commands)
+    data.add_argument("--speech", type=Path, required=True, help="a folder with one a voice")
+    vocoder = command("vocoder-train", "train rt-wavenet, a mel vocoder", vocoder_commands)
+    add_training(vocoder, "rt-wavenet", 2e-3)
     export = command("export", "write the model file of a checkpoint")
-    export.add_argument("checkpoint", type=Path)
-    export.add_argument("-o", "--output", type=Path, required=True, help="a .safetensors file")
-    export.add_argument("--metrics", default="", help="a line for the model file")
-    for each in (fetch, render, train, score, high):
+    vocoder_export = command(
+        "vocoder-export", "write the model file of a checkpoint", vocoder_commands
+    )
+    for each in (export, vocoder_export):
+        each.add_argument("checkpoint", type=Path)
+        each.add_argument("-o", "--output", type=Path, required=True, help="a .safetensors file")
+        each.add_argument("--metrics", default="", help="a line for the model file")
+    for each in (fetch, render, train, score, high, data, vocoder):
         each.add_argument(
             "--cache", type=Path, default=default_cache(), help="default: %(default)s"
         )
-    for each in (render, train, high):
+    for each in (render, train, high, vocoder):
         each.add_argument("--seed", type=int, default=1, help="default: 1")
-    for each in (train, score, high):
+    for each in (train, score, high, vocoder):
         each.add_argument("--threads", type=positive, help="default: what torch takes")
     return parser
 
 
-def add_training(parser: argparse.ArgumentParser) -> None:
+def add_training(parser: argparse.ArgumentParser, name: str, rate: float) -> None:
     add = parser.add_argument
-    add("--run", type=Path, default=Path("runs/rt-tcn"), help="its folder (default: %(default)s)")
+    add("--run", type=Path, default=Path("runs", name), help="its folder (default: %(default)s)")
     add("--minutes", type=above_zero, default=100.0, help="default: 100")
-    add("--learning-rate", type=above_zero, default=1.5e-3, help="default: 1.5e-3")
+    add("--learning-rate", type=above_zero, default=rate, help="default: %(default)s")
     add("--checkpoint-minutes", type=above_zero, default=5.0, help="default: 5")
     start = parser.add_mutually_exclusive_group()
     start.add_argument("--resume", type=Path, metavar="CHECKPOINT", help="go on from a last.pt")

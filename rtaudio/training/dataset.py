@@ -36,6 +36,10 @@ class Mixer:
         self.shards: dict[str, dict[str, NDArray[np.int16]]] = {"speech": {}, "noise": {}}
         self.refresh()
 
+    @property
+    def audio_seconds(self) -> float:
+        return self.config.batch_size * self.config.seconds
+
     def refresh(self) -> int:
         for kind, known in self.shards.items():
             for path in sorted(self.folder.glob(f"{kind}_[0-9]*.npy")):
