@@ -111,7 +111,7 @@ class DeviceStream:
 
     @property
     def output_seconds(self) -> float:
-        """Latency of the output buffer, of a SpeakerQueue's stream; 0 if the driver does not say."""
+        """Of the output buffer of a SpeakerQueue's stream; 0 if the driver does not say."""
         try:
             seconds = float(self._stream.latency)
         except Exception:
