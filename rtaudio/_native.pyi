@@ -94,16 +94,22 @@ class Stream:
     def process_into(self, x: numpy.ndarray, y: numpy.ndarray) -> None: ...
     def push(self, x: numpy.ndarray) -> numpy.typing.NDArray[numpy.float32]: ...
     def reset(self) -> None: ...
+    def restart(
+        self,
+        seed: typing.SupportsInt | typing.SupportsIndex,
+        streams: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        constants: collections.abc.Sequence[
+            collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+        ],
+        prompts: collections.abc.Sequence[
+            collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+        ],
+    ) -> None: ...
     def save(self) -> dict: ...
     def set_control(
         self,
         index: typing.SupportsInt | typing.SupportsIndex,
         value: typing.SupportsFloat | typing.SupportsIndex,
-    ) -> None: ...
-    def set_noise(
-        self,
-        seed: typing.SupportsInt | typing.SupportsIndex,
-        streams: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
     ) -> None: ...
     @property
     def delay(self) -> int: ...

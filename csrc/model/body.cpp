@@ -53,6 +53,12 @@ void Body::configure(float* state, const LaneSettings& settings) const noexcept 
   for (const Step& step : steps_) step.layer->configure(state + step.state, settings);
 }
 
+bool Body::can_save(const float* state) const {
+  return std::all_of(steps_.begin(), steps_.end(), [state](const Step& step) {
+    return step.layer->can_save(state + step.state);
+  });
+}
+
 std::vector<StateSpec> Body::state_specs() const {
   std::vector<StateSpec> all;
   for (std::size_t i = 0; i < steps_.size(); ++i) {

@@ -28,6 +28,7 @@ class Body {
   std::size_t scratch_floats() const;
   void reset(float* state) const noexcept;
   void configure(float* state, const LaneSettings& settings) const noexcept;
+  bool can_save(const float* state) const;
   std::vector<StateSpec> state_specs() const;
   void save(const float* state, std::int64_t position, std::span<const std::span<float>> out) const;
   void load(float* state, std::int64_t position, std::span<const std::span<const float>> in) const;

@@ -44,6 +44,8 @@ struct StateSpec {
 struct LaneSettings {
   std::uint32_t seed = 0;  // of its noise, with the number of its stream
   std::uint32_t stream = 0;
+  std::vector<float> constants;  // of all constant ports, one after the other
+  std::vector<float> prompt;     // the first values of a loop, which it would else draw
 };
 
 class Layer {
@@ -56,7 +58,10 @@ class Layer {
   virtual std::size_t scratch_floats(int /*frames*/) const { return 0; }
   // Start values of a state that is all zeros already.
   virtual void reset(float* /*state*/) const noexcept {}
+  // `settings` outlive the state's use.
   virtual void configure(float* /*state*/, const LaneSettings& /*settings*/) const noexcept {}
+  // False while the state says less than what the lane was given: a prompt is not yet used up.
+  virtual bool can_save(const float* /*state*/) const { return true; }
   virtual void process(const Call& call) const noexcept RTA_NONBLOCKING = 0;
 
   // True where a frame out follows from its frame in alone, in one lane as in another: frames of

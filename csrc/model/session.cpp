@@ -264,6 +264,13 @@ Call Session::make_call(int lane_index, std::size_t slot, const Model::Operation
           whole_};
 }
 
+bool Session::can_save(int lane) const {
+  for (std::size_t i = 0; i < state_offsets_.size(); ++i) {
+    if (!model_->operations()[i].layer->can_save(state_of(lane, i))) return false;
+  }
+  return true;
+}
+
 std::vector<Session::StateTensor> Session::save(int lane) const {
   std::vector<StateTensor> all;
   const Lane& l = lanes_state_[static_cast<std::size_t>(lane)];
@@ -302,6 +309,7 @@ void Session::load(int lane, std::int64_t ticks, std::span<const StateTensor> st
       ++at;
     }
   }
+  lanes_state_[static_cast<std::size_t>(lane)].settings.prompt.clear();  // that is past
   reset(lane);
   at = 0;
   for (std::size_t i = 0; i < state_offsets_.size(); ++i) {

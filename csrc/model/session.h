@@ -50,10 +50,12 @@ class Session {
   // The next call brings whole signals, whose ends are known: layers may look at all of them.
   void expect_whole() noexcept { whole_ = true; }
   void reset(int lane) noexcept;
-  // From the lane's next reset on.
-  void set_lane(int lane, const LaneSettings& settings) noexcept {
-    lanes_state_[static_cast<std::size_t>(lane)].settings = settings;
+  // Resets the lane, from now on with these settings.
+  void restart(int lane, LaneSettings settings) noexcept {
+    lanes_state_[static_cast<std::size_t>(lane)].settings = std::move(settings);
+    reset(lane);
   }
+  bool can_save(int lane) const;
   void hold(int lane, bool held) noexcept {
     lanes_state_[static_cast<std::size_t>(lane)].held = held;
   }

@@ -51,6 +51,20 @@ void Stream::reset() noexcept {
   ready_begin_ = ready_count_ = 0;
 }
 
+void Stream::restart(std::vector<LaneSettings> settings) noexcept {
+  for (int lane = 0; lane < session_.lanes(); ++lane) {
+    session_.restart(lane, std::move(settings[static_cast<std::size_t>(lane)]));
+  }
+  reset();
+}
+
+bool Stream::can_save() const {
+  for (int lane = 0; lane < session_.lanes(); ++lane) {
+    if (!session_.can_save(lane)) return false;
+  }
+  return true;
+}
+
 std::int64_t Stream::push_size(std::int64_t num_frames) const {
   const std::int64_t computed = frames_out_ + (pending_ + num_frames) / in_tick_ * out_tick_;
   return std::max<std::int64_t>(0, computed - delay()) -

@@ -43,10 +43,9 @@ class Stream {
 
   void reset() noexcept;
   int lanes() const { return session_.lanes(); }
-  // From the next reset on.
-  void set_lane(int lane, const LaneSettings& settings) noexcept {
-    session_.set_lane(lane, settings);
-  }
+  // As reset; from now on the lanes have these settings, one each.
+  void restart(std::vector<LaneSettings> settings) noexcept;
+  bool can_save() const;
   int num_controls() const { return session_.model().num_controls(); }
   void set_control(int index, float value) noexcept { session_.set_control(index, value); }
 

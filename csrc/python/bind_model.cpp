@@ -156,6 +156,9 @@ class PyStream {
   py::dict save() {
     const InUse in_use(in_use_);
     require_open();
+    if (!stream_.can_save()) {
+      throw StreamMisuse("the prompt is not yet used up; save once its samples are out");
+    }
     apply_controls();
     return to_dict(stream_.save());
   }
@@ -173,18 +176,24 @@ class PyStream {
     stream_.reset();
   }
 
-  // The lanes' noise: one seed, and each lane's own number. Begins anew.
-  void set_noise(std::uint32_t seed, const std::vector<std::uint32_t>& streams) {
+  // Begins anew, with one seed and for each lane its own stream number, constants and prompt.
+  void restart(std::uint32_t seed, const std::vector<std::uint32_t>& streams,
+               const std::vector<std::vector<float>>& constants,
+               const std::vector<std::vector<float>>& prompts) {
     const InUse in_use(in_use_);
-    if (streams.size() != static_cast<std::size_t>(stream_.lanes())) {
-      throw py::value_error("there are " + std::to_string(streams.size()) + " stream numbers for " +
-                            std::to_string(stream_.lanes()) + " lanes");
+    const auto lanes = static_cast<std::size_t>(stream_.lanes());
+    if (streams.size() != lanes || constants.size() != lanes || prompts.size() != lanes) {
+      throw py::value_error(
+          "there must be one stream number, one row of constants and one prompt "
+          "for each of the " +
+          std::to_string(lanes) + " lanes");
     }
-    for (int lane = 0; lane < stream_.lanes(); ++lane) {
-      stream_.set_lane(lane, {seed, streams[static_cast<std::size_t>(lane)]});
+    std::vector<LaneSettings> settings;
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      settings.push_back({seed, streams[lane], constants[lane], prompts[lane]});
     }
     apply_controls();
-    stream_.reset();
+    stream_.restart(std::move(settings));
   }
 
   // From any thread: the next call on the stream takes it up.
@@ -290,7 +299,8 @@ void bind_model(py::module_& module) {
       .def("process", &PyStream::process, py::arg("x"))
       .def("process_into", &PyStream::process_into, py::arg("x"), py::arg("y"))
       .def("reset", &PyStream::reset)
-      .def("set_noise", &PyStream::set_noise, py::arg("seed"), py::arg("streams"))
+      .def("restart", &PyStream::restart, py::arg("seed"), py::arg("streams"), py::arg("constants"),
+           py::arg("prompts"))
       .def("set_control", &PyStream::set_control, py::arg("index"), py::arg("value"))
       .def("save", &PyStream::save)
       .def("load", &PyStream::load, py::arg("state"))

@@ -9,7 +9,7 @@ from rtaudio.graph.conv2d import BandMean, Conv2d, ConvTranspose2d
 from rtaudio.graph.cumulative import CumulativeNorm, WindowAttention
 from rtaudio.graph.feedback import Embedding, Feedback, Mixture, MuLawSoftmax, Sampler
 from rtaudio.graph.file import ModelFile, load_model_file, save_model
-from rtaudio.graph.graph import ControlPort, Graph, StreamPort
+from rtaudio.graph.graph import ConstantPort, ControlPort, Graph, StreamPort
 from rtaudio.graph.layer import Layer
 from rtaudio.graph.plan import Plan, plan
 from rtaudio.graph.pointwise import (
@@ -20,6 +20,7 @@ from rtaudio.graph.pointwise import (
     Gate,
     LayerNorm,
     PReLU,
+    WithConstant,
 )
 from rtaudio.graph.program import Program, lower
 from rtaudio.graph.recurrent import GRU, LSTM, RNN, BidirectionalRNN, MeanSubtract
@@ -55,6 +56,7 @@ __all__ = [
     "ComplexGain",
     "ComplexPower",
     "ConditionedStack",
+    "ConstantPort",
     "ControlPort",
     "Conv1d",
     "Conv2d",
@@ -88,6 +90,7 @@ __all__ = [
     "Unpool",
     "Upsample",
     "WindowAttention",
+    "WithConstant",
     "graph_from_json",
     "graph_to_json",
     "load_model_file",

@@ -310,8 +310,9 @@ def _plan_body(layer: Feedback, condition: int) -> Plan:
             raise GraphError(f"{where} is a feedback too; one loop in another is not possible.")
         if node.output.rate != 1 or node.output.delay or not node.layer.exact:
             raise GraphError(f"{where} changes the rate or looks ahead; the body must be causal.")
-        if node.layer.kernel(node.inputs[0].channels).control:
-            raise GraphError(f"{where} reads a control, which a body cannot.")
+        kernel = node.layer.kernel(node.inputs[0].channels)
+        if kernel.control or kernel.constant:
+            raise GraphError(f"{where} reads a control or a constant, which only a condition may.")
     if planned.output.channels != layer.draws.num_parameters:
         raise GraphError(
             f"feedback: the body makes {planned.output.channels} channels, but its head has "

@@ -65,6 +65,19 @@ class ControlPort:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ConstantPort:
+    """Numbers that a lane is given at its reset and keeps: a speaker. Zeros where none are."""
+
+    name: str
+    channels: int
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.channels <= 1 << 16:
+            raise GraphError(f"constant {self.name!r}: {self.channels} channels; give 1 to 65536.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Graph:
     """`body` between an input and an output port at `sample_rate` (Hz of the input's frames)."""
 
@@ -73,6 +86,7 @@ class Graph:
     input: StreamPort
     output: StreamPort
     controls: tuple[ControlPort, ...] = ()
+    constants: tuple[ConstantPort, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.sample_rate <= 10_000_000:
@@ -85,8 +99,17 @@ class Graph:
         known = {c.name for c in self.controls}
         if len(known) != len(self.controls) or "" in known:
             raise GraphError("two control ports have the same name, or one has none.")
+        ports = {c.name: c.channels for c in self.constants}
+        if len(ports) != len(self.constants) or "" in ports:
+            raise GraphError("two constant ports have the same name, or one has none.")
         for node in self.plan.nodes:
-            control = node.layer.kernel(node.inputs[0].channels).control
+            kernel = node.layer.kernel(node.inputs[0].channels)
+            if kernel.constant and ports.get(kernel.constant) != kernel.ints["count"]:
+                raise GraphError(
+                    f"{node.path}: there is no constant port {kernel.constant!r} of "
+                    f"{kernel.ints['count']} channels."
+                )
+            control = kernel.control
             if control and control not in known:
                 raise GraphError(f"{node.path}: there is no control port {control!r}.")
 

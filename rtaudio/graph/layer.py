@@ -107,6 +107,7 @@ class Kernel:
     floats: Mapping[str, float] = dataclasses.field(default_factory=dict)
     tensors: Mapping[str, str | FloatArray] = dataclasses.field(default_factory=dict)
     control: str = ""
+    constant: str = ""
 
 
 @frozen

@@ -210,6 +210,29 @@ class Channels(Layer):
 
 
 @frozen
+class WithConstant(Layer):
+    """The input's channels, then those of a constant port: what a lane is given at its reset, a
+    speaker for instance."""
+
+    kind: ClassVar[str] = "with_constant"
+
+    constant: str
+    count: int
+
+    def __post_init__(self) -> None:
+        check_range(self, count=(self.count, 1, MAX_CHANNELS))
+        if not self.constant:
+            raise GraphError("with_constant: constant is empty; give the name of a constant port.")
+
+    def out_channels(self, channels: int) -> int:
+        check_range(self, out_channels=(channels + self.count, 1, MAX_CHANNELS))
+        return channels + self.count
+
+    def kernel(self, channels: int) -> Kernel:
+        return Kernel("with_constant", {"count": self.count}, constant=self.constant)
+
+
+@frozen
 class Blend(Layer):
     """Input [wet; dry], halves of the channels: wet + c * (dry - wet), c a control port's value."""
 

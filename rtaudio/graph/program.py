@@ -139,7 +139,7 @@ def lower(graph: Graph, tensors: Mapping[str, FloatArray]) -> tuple[Program, dic
     """The graph's program and every tensor it names, folded and with the constants added."""
     graph.check_tensors(tensors)
     plan = graph.plan
-    lowering = _Lowering(plan, tuple(c.name for c in graph.controls), tensors)
+    lowering = _Lowering(graph, tensors)
     with np.errstate(all="ignore"):  # what is not finite is said below
         lowering.run(plan, "", 0)
     program = Program(
@@ -153,10 +153,12 @@ def lower(graph: Graph, tensors: Mapping[str, FloatArray]) -> tuple[Program, dic
 
 
 class _Lowering:
-    def __init__(
-        self, plan: Plan, controls: tuple[str, ...], tensors: Mapping[str, FloatArray]
-    ) -> None:
-        self.controls = controls
+    def __init__(self, graph: Graph, tensors: Mapping[str, FloatArray]) -> None:
+        plan = graph.plan
+        self.controls = tuple(c.name for c in graph.controls)
+        widths = [c.channels for c in graph.constants]
+        # Where each constant begins in the row of all of them.
+        self.constants = {c.name: sum(widths[:i]) for i, c in enumerate(graph.constants)}
         self.tensors = tensors
         self.buffers = [Buffer(s.channels, plan.frames_per_tick(s), s.delay) for s in plan.signals]
         self.operations: list[Operation] = []
@@ -210,6 +212,8 @@ class _Lowering:
             ints |= {"tail": rule.tail, "extra": node.extra}
         if isinstance(rule, Overlap):
             ints |= {"trim": rule.trim}
+        if kernel.constant:
+            ints |= {"offset": self.constants[kernel.constant]}
         return Operation(
             kernel.kind,
             tuple(first + s.buffer for s in node.inputs),

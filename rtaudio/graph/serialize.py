@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from rtaudio.errors import GraphError, ModelFileError
-from rtaudio.graph.graph import ControlPort, Graph, StreamPort
+from rtaudio.graph.graph import ConstantPort, ControlPort, Graph, StreamPort
 from rtaudio.graph.layer import Layer
 from rtaudio.graph.plan import MAX_DEPTH, MAX_NODES
 from rtaudio.graph.strict import check_field, check_type, parse_json, quote, read_fields
@@ -16,12 +16,14 @@ INTERNAL_KINDS = frozenset({"delay", "join"})
 
 
 def graph_to_json(graph: Graph) -> str:
+    constants = [dataclasses.asdict(c) for c in graph.constants]
     return json.dumps(
         {
             "sample_rate": graph.sample_rate,
             "input": dataclasses.asdict(graph.input),
             "output": dataclasses.asdict(graph.output),
             "controls": [dataclasses.asdict(c) for c in graph.controls],
+            **({"constants": constants} if constants else {}),
             "body": _layer_to_data(graph.body),
         },
         separators=(",", ":"),
@@ -38,6 +40,9 @@ def graph_from_json(text: str) -> Graph:
             input=read_fields(StreamPort, data["input"], "the input port"),
             output=read_fields(StreamPort, data["output"], "the output port"),
             controls=tuple(read_fields(ControlPort, c, "a control") for c in data["controls"]),
+            constants=tuple(
+                read_fields(ConstantPort, c, "a constant") for c in data.get("constants", [])
+            ),
         )
     except ModelFileError:
         raise

@@ -21,6 +21,7 @@ from rtaudio.errors import GraphError
 from rtaudio.graph import (
     Activation,
     Channels,
+    ConstantPort,
     Conv1d,
     ConvTranspose1d,
     Embedding,
@@ -36,6 +37,7 @@ from rtaudio.graph import (
     Serial,
     StreamPort,
     Upsample,
+    WithConstant,
 )
 from rtaudio.graph.feedback import Head
 from rtaudio.graph.plan import plan
@@ -85,6 +87,7 @@ class WaveNet:
     sampler: Sampler = field(default_factory=Sampler)
     start: float = 0.0
     conditioner: Layer = field(default_factory=Serial)
+    speaker_channels: int = 0  # of a constant port "speaker" beside the features; 0: none
     context: Context | None = None
 
 
@@ -99,10 +102,12 @@ def wavenet_vocoder(config: WaveNet) -> Graph:
             f"the conditioner makes {ratio} frames of each; that must divide the hop {config.hop}."
         )
     wide = sum(array.condition_channels for array in config.arrays)
-    condition: Layer = Serial(
-        name="condition",
-        layers=(named(config.conditioner, "features"), Linear(name="v", outputs=wide)),
-    )
+    features: list[Layer] = [named(config.conditioner, "features")]
+    constants: tuple[ConstantPort, ...] = ()
+    if config.speaker_channels:
+        constants = (ConstantPort(name="speaker", channels=config.speaker_channels),)
+        features.append(WithConstant(constant="speaker", count=config.speaker_channels))
+    condition: Layer = Serial(name="condition", layers=(*features, Linear(name="v", outputs=wide)))
     mels = config.mel_channels
     if config.sampler.needs_voiced:
         mels += 1
@@ -128,6 +133,7 @@ def wavenet_vocoder(config: WaveNet) -> Graph:
         sample_rate=max(1, round(config.sample_rate / config.hop)),
         input=StreamPort(name="mel", channels=mels, unit="log mel, voiced flag last where read"),
         output=StreamPort(name="audio"),
+        constants=constants,
     )
 
 

@@ -125,6 +125,11 @@ def blend(layer: Layer, t: Tensors, x: Tensor, control: Tensor) -> Tensor:
     return wet + control * (dry - wet)
 
 
+@meaning("with_constant")
+def with_constant(layer: Layer, t: Tensors, x: Tensor, constant: Tensor) -> Tensor:
+    return torch.cat([x, constant[:, :, None].expand(-1, -1, x.shape[2])], 1)
+
+
 @meaning("gru")
 def gru(layer: Layer, t: Tensors, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
     h = x.new_zeros(1, x.shape[0], t["weight_hh"].shape[1]) if state is None else state

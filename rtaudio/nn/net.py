@@ -25,7 +25,7 @@ from rtaudio.nn.functions import FUNCTIONS, Controls, Tensors
 class _Context:
     """What a run is given besides its input."""
 
-    controls: Controls
+    controls: Controls  # and constants
     noise: tuple[int, int] = (0, 0)
     values: Tensor | None = None  # a feedback's, where they are known
     found: list[Tensor] = field(default_factory=list)  # the parameters of its head then
@@ -67,15 +67,20 @@ class Net(nn.Module):
         x: Tensor,
         controls: Mapping[str, float] | None = None,
         noise: tuple[int, int] = (0, 0),
+        constants: Mapping[str, Tensor] | None = None,
     ) -> Tensor:
-        """`noise`: seed and stream of what a feedback draws."""
-        return self._forward(x, _Context(self.kernel_controls(controls, x), noise))
+        """`noise`: seed and stream of what a feedback draws; `constants`: [lane, channel] each."""
+        values = self.kernel_controls(controls, x) | self.constant_values(constants, x)
+        return self._forward(x, _Context(values, noise))
 
-    def parameters_of(self, x: Tensor, values: Tensor) -> Tensor:
+    def parameters_of(
+        self, x: Tensor, values: Tensor, constants: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
         """The parameters [lane, parameter, time] of a feedback's head where its `values` [lane,
         width, time] are given, as they are fed back (`head.encode(audio)`): all at once, for
         training and for the likelihood (`log_probability`)."""
-        context = _Context(self.kernel_controls(None, x), values=values)
+        ports = self.kernel_controls(None, x) | self.constant_values(constants, x)
+        context = _Context(ports, values=values)
         self._forward(x, context)
         if len(context.found) != 1:
             raise GraphError(f"the graph has {len(context.found)} feedbacks; it must have one.")
@@ -98,6 +103,13 @@ class Net(nn.Module):
         return {
             c.name: like.new_tensor(c.to_kernel(given.get(c.name, c.default)))
             for c in self.graph.controls
+        }
+
+    def constant_values(self, given: Mapping[str, Tensor] | None, x: Tensor) -> Controls:
+        """[lane, channel] of each constant port, zeros where nothing is given."""
+        return {
+            f"constant {c.name}": (given or {}).get(c.name, x.new_zeros(x.shape[0], c.channels))
+            for c in self.graph.constants
         }
 
     def tensors_at(self, layer: Layer, channels: int, path: str) -> Tensors:
@@ -145,10 +157,14 @@ def whole(layer: Layer, tensors: Tensors, x: Tensor, controls: Controls) -> Tens
         return y + tensors["bias"][:, None] if "bias" in tensors else y  # type: ignore[no-any-return]
     if isinstance(rule, (Recurrent, Chunks)):
         return function(layer, tensors, x, None)[0]  # type: ignore[no-any-return]
-    control = layer.kernel(x.shape[1]).control
-    if control:
-        return function(layer, tensors, x, controls[control])  # type: ignore[no-any-return]
-    return function(layer, tensors, x)  # type: ignore[no-any-return]
+    return function(layer, tensors, x, *port_of(layer, x, controls))  # type: ignore[no-any-return]
+
+
+def port_of(layer: Layer, x: Tensor, ports: Controls) -> tuple[Tensor, ...]:
+    """The value of the control or of the constant that a layer reads, if it reads one."""
+    kernel = layer.kernel(x.shape[1])
+    name = f"constant {kernel.constant}" if kernel.constant else kernel.control
+    return (ports[name],) if name else ()
 
 
 def _span(x: Tensor, start: int, count: int) -> Tensor:

@@ -13,7 +13,7 @@ from rtaudio.graph.feedback import Feedback
 from rtaudio.graph.layer import Chunks, Layer, Overlap, Recurrent, Window
 from rtaudio.graph.plan import Delay, Join, Node, Plan, join_path, plan
 from rtaudio.nn.functions import FUNCTIONS, Tensors
-from rtaudio.nn.net import Net, join
+from rtaudio.nn.net import Net, join, port_of
 
 _ENDLESS = 1 << 62
 
@@ -46,7 +46,8 @@ class Stepper:
         self.lanes = lanes
         like = next(iter(net.parameters()), torch.zeros(1, dtype=torch.get_default_dtype()))
         self.like = like.detach()
-        self.controls = net.kernel_controls(controls, self.like)
+        constants = net.constant_values(None, self.like.new_zeros(lanes, 1))
+        self.controls = net.kernel_controls(controls, self.like) | constants
         self.state: dict[int, Any] = {}
         self.seen: dict[int, int] = {}
         self.lengths: dict[int, int] | None = None
@@ -115,9 +116,7 @@ class Stepper:
             return y
         if isinstance(rule, Chunks):
             return self._chunks(node, rule, tensors, x)
-        control = layer.kernel(x.shape[1]).control
-        extra = (self.controls[control],) if control else ()
-        return function(layer, tensors, x, *extra)  # type: ignore[no-any-return]
+        return function(layer, tensors, x, *port_of(layer, x, self.controls))  # type: ignore[no-any-return]
 
     def _feedback(
         self, layer: Feedback, path: str, node: Node, x: Tensor, low: int, high: int

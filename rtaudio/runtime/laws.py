@@ -12,7 +12,7 @@ import numpy as np
 
 from rtaudio import _native
 from rtaudio.dsp.metrics import si_sdr
-from rtaudio.graph.graph import ControlPort, Graph, StreamPort
+from rtaudio.graph.graph import ConstantPort, ControlPort, Graph, StreamPort
 from rtaudio.graph.layer import FloatArray, Layer
 from rtaudio.graph.plan import plan
 from rtaudio.graph.recurrent import BidirectionalRNN
@@ -88,9 +88,15 @@ def graph_of(layer: Layer, channels: int, sample_rate: int = 1000) -> Graph:
         for node in planned.nodes
         if (control := node.layer.kernel(node.inputs[0].channels).control)
     }
+    constants = {
+        (kernel.constant, kernel.ints["count"])
+        for node in planned.nodes
+        if (kernel := node.layer.kernel(node.inputs[0].channels)).constant
+    }
     return Graph(
         body=layer,
         sample_rate=sample_rate,
+        constants=tuple(ConstantPort(name=n, channels=c) for n, c in sorted(constants)),
         input=StreamPort(name="x", channels=channels),
         output=StreamPort(name="y", channels=planned.output.channels),
         controls=tuple(

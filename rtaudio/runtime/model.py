@@ -89,10 +89,14 @@ class Model:
             f"{way} {port.name}: {port.channels} x float32, {port.unit}"
             for way, port in (("in", graph.input), ("out", graph.output))
         ]
-        return lines + [
-            f"control {c.name}: {c.low:g} to {c.high:g} {c.unit}, default {c.default:g}"
-            for c in graph.controls
-        ]
+        return (
+            lines
+            + [
+                f"control {c.name}: {c.low:g} to {c.high:g} {c.unit}, default {c.default:g}"
+                for c in graph.controls
+            ]
+            + [f"constant {c.name}: {c.channels} x float32 {c.unit}" for c in graph.constants]
+        )
 
     @property
     def output_ratio(self) -> Fraction:
@@ -180,21 +184,23 @@ class Model:
         max_ticks: int | None = None,
         seed: int = 0,
         stream_numbers: Sequence[int] | None = None,
+        constants: Mapping[str, NDArray[Any]] | None = None,
+        prompt: NDArray[Any] | None = None,
     ) -> Stream:
         """A stream at `sample_rate` Hz (default: the model's); every channel is a lane.
 
         `block_samples`: process() will be called with multiples of it, which keeps its delay as
         short as can be (None: with any number of frames). Raises RateError for a rate the model
         does not frame at. `max_ticks`: how many of the model's ticks one native call takes at most
-        (None: as suits it). `seed`, `stream_numbers`: of the noise that a model draws
-        (`Stream.reset`).
+        (None: as suits it). `seed`, `stream_numbers`, `constants`, `prompt`: as in `Stream.reset`.
         """
         rate = self._rate(sample_rate)
         block = 0 if block_samples is None else block_samples
         if max_ticks is None:
             max_ticks = max(STREAM_TICKS, STREAM_FRAMES // self.graph_at(rate).plan.block)
         controls = _controls(attenuation_limit_db)
-        return Stream(self, rate, channels, controls, block, max_ticks, seed, stream_numbers)
+        beginning = {"seed": seed, "stream_numbers": stream_numbers, "constants": constants}
+        return Stream(self, rate, channels, controls, block, max_ticks, **beginning, prompt=prompt)
 
     def __call__(
         self,

@@ -13,7 +13,8 @@ from rtaudio import _native
 from rtaudio.errors import RtaudioError, StreamError
 from rtaudio.graph.layer import FloatArray
 from rtaudio.graph.strict import quote
-from rtaudio.runtime.controls import CONTROL_RAMP_SECONDS, Controls, array, whole, word
+from rtaudio.runtime.beginning import Beginning
+from rtaudio.runtime.controls import CONTROL_RAMP_SECONDS, Controls, array, whole
 
 if TYPE_CHECKING:
     from rtaudio.runtime.model import Model
@@ -38,8 +39,7 @@ class Stream:
         controls: Mapping[str, float],
         block_samples: int,
         max_ticks: int,
-        seed: int = 0,
-        stream_numbers: Sequence[int] | None = None,
+        **beginning: Any,
     ) -> None:
         graph = model.graph_at(sample_rate)
         width = graph.input.channels
@@ -75,8 +75,8 @@ class Stream:
         except (ValueError, TypeError) as error:
             raise RtaudioError(f"this stream is not possible: {error}.") from error
         self.process_into = self._native.process_into
-        self._noise = (0, (0,) * (channels // width))
-        self.reset(seed=seed, stream_numbers=stream_numbers)
+        self._beginning = Beginning(graph, channels // width)
+        self.reset(**beginning)
 
     def push(self, x: FloatArray) -> FloatArray:
         """Takes any number of frames and returns those that are ready.
@@ -108,23 +108,23 @@ class Stream:
         self._native.process_into(indata, outdata)
 
     def reset(
-        self, *, seed: int | None = None, stream_numbers: Sequence[int] | None = None
+        self,
+        *,
+        seed: int | None = None,
+        stream_numbers: Sequence[int] | None = None,
+        constants: Mapping[str, NDArray[Any]] | None = None,
+        prompt: NDArray[Any] | None = None,
     ) -> None:
         """Forgets everything but the controls.
 
         Where the model draws noise it is a function of `seed`, of the lane's stream number and of
-        signal time alone (None: both as before; 0 at first, for every lane).
+        signal time alone. `constants` by the names of their ports, (channels,) for all lanes or
+        (lanes, channels). All stay as they were (0 at first) where nothing is given. `prompt`:
+        samples (frames,) or (frames, lanes * width) that an autoregressive model begins with in
+        place of its own; the condition is pushed for them too.
         """
-        old_seed, numbers = self._noise
-        if stream_numbers is not None:
-            numbers = tuple(word("a stream number", n) for n in stream_numbers)
-        if len(numbers) != len(self._noise[1]):
-            raise RtaudioError(
-                f"there are {len(numbers)} stream numbers for {len(self._noise[1])} lanes; give "
-                "one a lane."
-            )
-        self._noise = (old_seed if seed is None else word("the seed", seed), numbers)
-        self._native.set_noise(*self._noise)
+        self._beginning.change(seed, stream_numbers, constants)
+        self._native.restart(*self._beginning.native(prompt))
 
     def set_control(self, name: str, value: float) -> None:
         """Moves a control port to `value` over the next 5 ms of signal. It is clamped to the

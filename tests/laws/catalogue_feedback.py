@@ -18,6 +18,7 @@ from rtaudio.graph import (
     Sampler,
     Serial,
     Upsample,
+    WithConstant,
 )
 
 LATE = Conv1d(name="late", outputs=5, kernel_size=3, lookahead_frames=2)
@@ -116,6 +117,8 @@ FEEDBACK: dict[str, tuple[Layer, int]] = {
         Feedback(body=narrow(2), head=GAUSSIAN, sampler=Sampler(mode="mode", voiced_scale=0.5)),
         3,
     ),
+    "with_constant": (WithConstant(constant="speaker", count=3), 4),
+    "with_constant wide": (WithConstant(constant="speaker", count=20), 17),
     "gated_stack conditioned": (
         GatedStack(
             channels=8,

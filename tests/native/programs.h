@@ -120,10 +120,28 @@ class ProgramBuilder {
                {{"scale", {output.channels}}, {"bias", {output.channels}}}, {{"eps", 1e-5}});
   }
 
+  // A feedback; what is added until end_loop is its body, which begins at the returned buffer.
+  int begin_loop(int input, BufferSpec output, int source_channels, Ints ints, Floats floats,
+                 const Shapes& tensors = {}) {
+    const int buffer =
+        add("feedback", {input}, output, std::move(ints), tensors, std::move(floats));
+    loop_ = program_.operations.size() - 1;
+    program_.buffers.push_back({source_channels, 1, 0});
+    program_.operations[loop_].ints["source"] = buffer + 1;
+    return buffer + 1;
+  }
+  int end_loop() {
+    OperationSpec& loop = program_.operations[loop_];
+    loop.ints["operations"] = static_cast<std::int64_t>(program_.operations.size() - loop_ - 1);
+    loop.ints["result"] = program_.output;
+    return program_.output = loop.output;
+  }
+
   ProgramSpec take() { return std::move(program_); }
 
  private:
   ProgramSpec program_;
+  std::size_t loop_ = 0;
 };
 
 // STFT to inverse STFT by way of a GRU, gains and a deep filter; a control blends in the input.
@@ -263,6 +281,54 @@ inline ProgramSpec memory_program() {
   return p.take();
 }
 
+// Two loops: codes through a conditioned stack, and a mixture whose body has a memory.
+inline ProgramSpec autoregressive_program() {
+  ProgramBuilder p({12, 1, 0});
+  const ProgramBuilder::Floats sampler{{"temperature", 0.9}, {"voiced_scale", 0.7}, {"start", 1.0}};
+  int source =
+      p.begin_loop(0, {1, 2, 0}, 13, {{"hop", 2}, {"softmax", 1}, {"levels", 8}, {"mode", 0}},
+                   sampler, {{"decode", {8}}});
+  int y = p.add("channels", {source}, {1, 1, 0}, {{"begin", 12}, {"end", 13}, {"pad", 0}});
+  y = p.add("embedding", {y}, {18, 1, 0}, {{"levels", 8}}, {{"weight", {18, 8}}});
+  const int condition =
+      p.add("channels", {source}, {12, 1, 0}, {{"begin", 0}, {"end", 12}, {"pad", 0}});
+  y = p.add("cat", {y, condition}, {30, 1, 0});
+  ProgramBuilder::Shapes shapes;
+  for (const std::string layer : {"layers.0.", "layers.1."}) {
+    shapes[layer + "conv.weight"] = {6, 18, 2};
+    shapes[layer + "out.weight"] = {23, 3, 1};
+    shapes[layer + "out.bias"] = {23};
+  }
+  y = p.add("conditioned_gated_stack", {y}, {5, 1, 0},
+            {{"channels", 18},
+             {"gate_channels", 3},
+             {"skip_channels", 5},
+             {"kernel", 2},
+             {"num_layers", 2},
+             {"dilation.0", 1},
+             {"dilation.1", 3}},
+            shapes);
+  p.conv(y, {8, 1, 0}, 1);
+  const int codes = p.end_loop();
+  ProgramBuilder::Floats mixture = sampler;
+  mixture.insert({{"min_log_scale", -5.0}, {"max_log_scale", 2.0}, {"limit", 1.0}});
+  y = p.conv(codes, {3, 2, 0}, 2);
+  source = p.begin_loop(y, {1, 4, 0}, 3,
+                        {{"hop", 2},
+                         {"softmax", 0},
+                         {"mode", 3},
+                         {"gaussian", 1},
+                         {"components", 2},
+                         {"values", 1},
+                         {"levels", 1000},
+                         {"mu_law_levels", 256}},
+                        mixture);
+  y = p.recurrent("gru", source, {17, 1, 0});
+  p.conv(y, {6, 1, 0}, 3);
+  p.end_loop();
+  return p.take();
+}
+
 // Three frames out for each one in, blended there by a control.
 inline ProgramSpec upsampling_program() {
   ProgramBuilder p({2, 1, 0}, 1);
@@ -272,13 +338,10 @@ inline ProgramSpec upsampling_program() {
 }
 
 inline std::vector<std::pair<std::string, ProgramSpec>> all_programs() {
-  return {{"spectral", spectral_program()},
-          {"convolution", convolution_program()},
-          {"stack", stack_program()},
-          {"map", map_program()},
-          {"memory", memory_program()},
-          {"upsampling", upsampling_program()},
-          {"identity", ProgramBuilder({5, 2, 0}).take()}};
+  return {{"spectral", spectral_program()},     {"convolution", convolution_program()},
+          {"stack", stack_program()},           {"map", map_program()},
+          {"memory", memory_program()},         {"autoregressive", autoregressive_program()},
+          {"upsampling", upsampling_program()}, {"identity", ProgramBuilder({5, 2, 0}).take()}};
 }
 
 }  // namespace rtaudio

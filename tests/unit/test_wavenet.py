@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from rtaudio import verify_streaming  # noqa: E402
-from rtaudio.errors import GraphError  # noqa: E402
+from rtaudio.errors import GraphError, RtaudioError, StreamError  # noqa: E402
 from rtaudio.graph import (  # noqa: E402
     Activation,
     Feedback,
@@ -21,6 +21,8 @@ from rtaudio.graph import (  # noqa: E402
     MuLawSoftmax,
     Sampler,
     Serial,
+    graph_from_json,
+    graph_to_json,
 )
 from rtaudio.graph.plan import plan  # noqa: E402
 from rtaudio.models.autoregressive import (  # noqa: E402
@@ -204,3 +206,71 @@ def test_free_running_has_the_variance_of_its_recursion() -> None:
     variance = 5.263 * np.exp(-6)
     # 159,000 samples of correlation time 19: 2 % of standard error
     assert abs(np.var(loud.astype(np.float64)) / variance - 1) < 0.08
+
+
+def test_a_prompt_is_what_the_network_goes_on_from() -> None:
+    """A run that begins with a part of another run's samples goes on as that one, bit for bit."""
+    graph = wavenet_vocoder(network())
+    model = Model.from_graph(graph, graph.initial_tensors(1))
+    x = np.random.default_rng(0).normal(0, 1, (20, 5)).astype(np.float32)
+    stream = model.stream(channels=5, seed=3)
+    whole = stream.push(x)
+    for count in (1, 37, 64, 160):
+        stream.reset(seed=3, prompt=whole[:count])
+        np.testing.assert_array_equal(stream.push(x), whole)
+    stream.reset(seed=4, prompt=whole[:37])
+    other = stream.push(x)
+    np.testing.assert_array_equal(other[:37], whole[:37])
+    assert (other[37:] != whole[37:]).any()
+    # Queues know no more than their field: 64 samples of prompt are as good as all of them.
+    stream.reset(seed=3, prompt=whole[:64])
+    first = stream.push(x[:9])
+    saved = stream.save_state()
+    rest = stream.push(x[9:])
+    np.testing.assert_array_equal(np.concatenate([first, rest]), whole)
+    stream.load_state(saved)
+    np.testing.assert_array_equal(stream.push(x[9:]), rest)
+
+
+def test_a_prompt_must_fit_and_be_used_up_before_its_stream_is_saved() -> None:
+    graph = wavenet_vocoder(network())
+    model = Model.from_graph(graph, graph.initial_tensors(1))
+    stream = model.stream(channels=5, prompt=np.zeros(20, np.float32))
+    stream.push(np.zeros((2, 5), np.float32))
+    with pytest.raises(StreamError, match="prompt is not yet used up"):
+        stream.save_state()
+    stream.push(np.zeros((1, 5), np.float32))
+    stream.save_state()
+    with pytest.raises(RtaudioError, match="prompt has shape"):
+        stream.reset(prompt=np.zeros((4, 2)))
+    with pytest.raises(RtaudioError, match="no constant 'speaker'"):
+        stream.reset(constants={"speaker": np.zeros(3)})
+    plain = graph_of(Linear(outputs=1), 1)
+    with pytest.raises(RtaudioError, match="takes no prompt"):
+        Model.from_graph(plain, plain.initial_tensors()).stream(prompt=np.zeros(4))
+
+
+def test_lanes_keep_their_constants() -> None:
+    """A speaker joins the condition before its matrix: the constant is computed once a frame."""
+    graph = wavenet_vocoder(network(speaker_channels=3))
+    assert graph_from_json(graph_to_json(graph)) == graph
+    model = Model.from_graph(graph, graph.initial_tensors(1))
+    rng = np.random.default_rng(0)
+    x, voices = rng.normal(0, 1, (9, 5)).astype(np.float32), rng.normal(0, 1, (2, 3))
+    both = model.stream(channels=10, constants={"speaker": voices}).push(np.tile(x, 2))
+    assert (both[:, 0] != both[:, 1]).any()
+    for lane in range(2):
+        stream = model.stream(channels=5, constants={"speaker": voices[lane]})
+        np.testing.assert_array_equal(stream.push(x)[:, 0], both[:, lane])
+    net = Net(graph, dict(model.tensors)).double()
+    given = {"speaker": torch.from_numpy(voices[:1].astype(np.float32)).double()}
+    with torch.no_grad():
+        wanted = net(torch.from_numpy(x.T[None]).double(), constants=given)[0, 0]
+    assert np.abs(both[:, 0] - wanted.numpy()).max() < 1e-5
+    stream = model.stream(channels=5, constants={"speaker": voices[0]})
+    stream.push(x[:4])
+    other = model.stream(channels=5)
+    other.load_state(stream.save_state())
+    np.testing.assert_array_equal(other.push(x[4:])[:, 0], both[32:, 0])
+    stream.reset()
+    np.testing.assert_array_equal(stream.push(x)[:, 0], both[:, 0])

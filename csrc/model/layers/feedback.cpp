@@ -1,6 +1,7 @@
 // Autoregression: a body that runs sample by sample, fed with what was drawn from its output.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "model/body.h"
 #include "model/head.h"
@@ -11,7 +12,14 @@ namespace {
 
 std::size_t aligned(std::size_t floats) { return (floats + 15) / 16 * 16; }
 
-// A lane's state: the last values, its noise's seed and stream as halves of 16 bits, the body's.
+// The values that a lane is to begin with; kept in its state, but not saved.
+struct Prompt {
+  const float* values;
+  std::int64_t steps;
+};
+
+// A lane's state: the last values, its noise's seed and stream as halves of 16 bits, its prompt,
+// the body's.
 class Feedback final : public Layer {
  public:
   explicit Feedback(const LayerContext& context)
@@ -49,7 +57,12 @@ class Feedback final : public Layer {
     for (int i = 0; i < 4; ++i) {
       state[width_ + i] = static_cast<float>(words[i / 2] >> 16 * (i % 2) & 0xffffu);
     }
+    const auto steps = static_cast<std::int64_t>(settings.prompt.size()) / width_;
+    set_prompt(state, steps > 0 ? Prompt{settings.prompt.data(), steps} : Prompt{});
     body_.configure(state + fixed_floats(), settings);
+  }
+  bool can_save(const float* state) const override {
+    return prompt(state).steps == 0 && body_.can_save(state + fixed_floats());
   }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
@@ -62,6 +75,7 @@ class Feedback final : public Layer {
     Body::Run run = body_.bind(call, call.state + fixed_floats(),
                                call.scratch + aligned(head_->scratch_floats()));
     Draw draw{call.kernels, run.result(), source(call.state), 0, false, call.scratch};
+    const Prompt given = prompt(call.state);
     for (int t = begin; t < end; ++t) {
       const float* condition = call.inputs[0] + t * in_row;
       std::copy_n(condition, condition_, run.source());
@@ -71,10 +85,15 @@ class Feedback final : public Layer {
         std::copy_n(previous, width_, run.source() + condition_);
         run.step(first + h);
         draw.position = first + h;
-        head_->draw(draw, previous);
+        if (first + h < given.steps) {
+          std::copy_n(given.values + (first + h) * width_, width_, previous);
+        } else {
+          head_->draw(draw, previous);
+        }
         head_->decode(previous, call.output + (std::ptrdiff_t{t} * hop_ + h) * out_row);
       }
     }
+    if (end > begin && draw.position + 1 >= given.steps) set_prompt(call.state, {});
   }
 
   std::int64_t out_length(std::int64_t length) const override { return length * hop_; }
@@ -102,7 +121,17 @@ class Feedback final : public Layer {
   }
 
  private:
-  std::size_t fixed_floats() const { return aligned(static_cast<std::size_t>(width_) + 4); }
+  std::size_t fixed_floats() const {
+    return aligned(static_cast<std::size_t>(width_) + 4 + sizeof(Prompt) / sizeof(float));
+  }
+  Prompt prompt(const float* state) const noexcept {
+    Prompt found{};
+    std::memcpy(&found, state + width_ + 4, sizeof found);
+    return found;
+  }
+  void set_prompt(float* state, Prompt prompt) const noexcept {
+    std::memcpy(state + width_ + 4, &prompt, sizeof prompt);
+  }
   // Steps made when `position` frames of the input have come.
   std::int64_t steps(std::int64_t position) const {
     return std::max<std::int64_t>(0, position - delay_) * hop_;
@@ -124,6 +153,51 @@ class Feedback final : public Layer {
   int delay_;
   std::uint32_t site_;
   float start_;
+};
+
+// A lane's constants behind every frame.
+class WithConstant final : public Layer {
+ public:
+  explicit WithConstant(const LayerContext& context)
+      : channels_(context.input().channels),
+        count_(context.integer("count", 1, 1 << 16)),
+        offset_(static_cast<std::size_t>(context.integer("offset", 0, 1 << 24))) {
+    context.require_inputs(1);
+    context.require_output(std::int64_t{channels_} + count_);
+    context.require(context.input().frames == context.output().frames,
+                    "does not fit the frames of its buffers");
+  }
+
+  std::size_t state_floats(int) const override { return static_cast<std::size_t>(count_); }
+  void configure(float* state, const LaneSettings& settings) const noexcept override {
+    for (int i = 0; i < count_; ++i) {
+      const std::size_t at = offset_ + static_cast<std::size_t>(i);
+      state[i] = at < settings.constants.size() ? settings.constants[at] : 0.0f;
+    }
+  }
+
+  void process(const Call& call) const noexcept RTA_NONBLOCKING override {
+    const std::ptrdiff_t in_row = row_floats(channels_), out_row = row_floats(channels_ + count_);
+    for (int t = 0; t < call.num_frames; ++t) {
+      float* to = call.output + t * out_row;
+      std::copy_n(call.state, count_, std::copy_n(call.inputs[0] + t * in_row, channels_, to));
+    }
+  }
+
+  std::vector<StateSpec> state_specs() const override { return {{"constant", count_, 1}}; }
+  void save(const float* state, std::int64_t, int,
+            std::span<const std::span<float>> out) const override {
+    std::copy_n(state, count_, out[0].begin());
+  }
+  void load(float* state, std::int64_t, int,
+            std::span<const std::span<const float>> in) const override {
+    std::copy_n(in[0].begin(), count_, state);
+  }
+
+ private:
+  int channels_;
+  int count_;
+  std::size_t offset_;
 };
 
 // The column of a code: a matrix times a one-hot vector.
@@ -167,6 +241,7 @@ class Embedding final : public Layer {
 
 std::unique_ptr<Layer> make_feedback(const LayerContext& context) {
   if (context.spec().kind == "feedback") return std::make_unique<Feedback>(context);
+  if (context.spec().kind == "with_constant") return std::make_unique<WithConstant>(context);
   if (context.spec().kind == "embedding") return std::make_unique<Embedding>(context);
   return nullptr;
 }
