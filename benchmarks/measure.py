@@ -56,7 +56,26 @@ def main() -> None:
                     *(kind, "--model", name, "--isa", level, "--peers", name),
                     *("--seconds", args.seconds),
                 )
+    wavenets(args.results)
     bench(args.results / "startup.json", "startup")
+
+
+def wavenets(results: Path) -> None:
+    """Peers once a model and level: they have no other precisions."""
+    for level in [each for each in _native.supported_cpu_levels() if each != "v2"]:
+        for model in ("small", "nvmed", "nv", "r9y9"):
+            for precision in ("fp32", "bf16", "int8"):
+                peers = "numpy,onnxruntime,torch,torch-naive" if precision == "fp32" else ""
+                bench(
+                    results / f"wavenet-{model}-{precision}-{level}.json",
+                    *("wavenet", "-m", model, "--precision", precision, "--isa", level),
+                    *(("--peers", peers) if peers else ()),
+                )
+        for block in ("1", "16", "64"):
+            bench(
+                results / f"wavenet-nam-standard-{block}-{level}.json",
+                *("wavenet", "-m", "nam-standard", "--isa", level, "--block-samples", block),
+            )
 
 
 if __name__ == "__main__":

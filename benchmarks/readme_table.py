@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from wavenet_table import wavenet_table
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 README = ROOT / "README.md"
@@ -165,6 +167,7 @@ def figures() -> str:
         "",
         *speed,
         *imported_table(),
+        *wavenet_table(load("wavenet")),
         "",
         *startup_lines(),
         *quality_table(),

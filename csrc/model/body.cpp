@@ -19,30 +19,31 @@ Body::Body(const LayerContext& loop, int count, int source, int result) {
     const int channels = buffers[static_cast<std::size_t>(buffer)].channels;
     local[buffer] = buffers_.size();
     buffers_.push_back(buffer_floats_);
-    buffer_floats_ += aligned(static_cast<std::size_t>(row_floats(channels)) + 16);
+    rows_.push_back(static_cast<std::size_t>(row_floats(channels)));
+    buffer_floats_ += aligned(rows_.back() + 16);
     return channels;
   };
   source_channels_ = place(source);
-  std::size_t num_inputs = 0;
   for (int i = 1; i <= count; ++i) {
     const LayerContext context = loop.at(loop.index() + i);
     Step step{make_layer(context), {}, 0, state_floats_};
     for (const int input : context.spec().inputs) step.inputs.push_back(local.at(input));
     place(context.spec().output);
     step.output = local.at(context.spec().output);
-    num_inputs += step.inputs.size();
-    layer_scratch_ = std::max(layer_scratch_, step.layer->scratch_floats(1));
+    num_inputs_ += step.inputs.size();
     state_floats_ += aligned(step.layer->state_floats(1));
     steps_.push_back(std::move(step));
   }
   result_ = local.at(result);
   result_channels_ = buffers[static_cast<std::size_t>(result)].channels;
-  table_floats_ =
-      floats_for(steps_.size() * sizeof(Call)) + floats_for(num_inputs * sizeof(float*));
 }
 
-std::size_t Body::scratch_floats() const {
-  return buffer_floats_ + table_floats_ + aligned(layer_scratch_) + 16;
+std::size_t Body::scratch_floats(int lanes) const {
+  std::size_t most = 0;
+  for (const Step& step : steps_) most = std::max(most, step.layer->scratch_floats(lanes));
+  const auto count = static_cast<std::size_t>(lanes);
+  return count * buffer_floats_ + floats_for(count * steps_.size() * sizeof(Call)) +
+         floats_for(count * num_inputs_ * sizeof(float*)) + aligned(most) + 16;
 }
 
 void Body::reset(float* state) const noexcept {
@@ -87,36 +88,59 @@ void Body::load(float* state, std::int64_t position,
   }
 }
 
-Body::Run Body::bind(const Call& call, float* state, float* scratch) const noexcept {
-  float* table = scratch + buffer_floats_;
-  float* rest = table + table_floats_;
+Body::Run Body::bind(std::span<const Call> lanes, std::size_t offset,
+                     float* scratch) const noexcept {
+  const std::size_t count = lanes.size();
+  float* table = scratch + count * buffer_floats_;
   auto* calls = reinterpret_cast<Call*>(table);
-  auto* pointers =
-      reinterpret_cast<const float**>(table + floats_for(steps_.size() * sizeof(Call)));
+  table += floats_for(count * steps_.size() * sizeof(Call));
+  auto* pointers = reinterpret_cast<const float**>(table);
+  float* rest = table + floats_for(count * num_inputs_ * sizeof(float*));
+  // The lanes' rows of a buffer lie one after the other.
+  const auto row = [&](std::size_t buffer, std::size_t lane) {
+    return scratch + count * buffers_[buffer] + lane * rows_[buffer];
+  };
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     const Step& step = steps_[i];
-    for (std::size_t k = 0; k < step.inputs.size(); ++k) {
-      pointers[k] = scratch + buffers_[step.inputs[k]];
+    const int frames = step.layer->stateless() ? static_cast<int>(count) : 1;
+    for (std::size_t lane = 0; lane < count; ++lane, pointers += step.inputs.size()) {
+      for (std::size_t k = 0; k < step.inputs.size(); ++k) pointers[k] = row(step.inputs[k], lane);
+      new (calls + i * count + lane) Call{lanes[lane].kernels,
+                                          {pointers, step.inputs.size()},
+                                          row(step.output, lane),
+                                          frames,
+                                          frames,
+                                          0,
+                                          frames,
+                                          0,
+                                          lanes[lane].state + offset + step.state,
+                                          rest,
+                                          nullptr};
     }
-    new (calls + i) Call{call.kernels,
-                         {pointers, step.inputs.size()},
-                         scratch + buffers_[step.output],
-                         1,
-                         1,
-                         0,
-                         1,
-                         0,
-                         state + step.state,
-                         rest,
-                         nullptr};
-    pointers += step.inputs.size();
   }
   Run run;
-  run.calls_ = {calls, steps_.size()};
-  run.steps_ = steps_.data();
-  run.source_ = scratch + buffers_[0];
-  run.result_ = scratch + buffers_[result_];
+  run.body_ = this;
+  run.calls_ = {calls, count * steps_.size()};
+  run.source_ = row(0, 0);
+  run.result_ = row(result_, 0);
+  run.source_row_ = rows_[0];
+  run.result_row_ = rows_[result_];
   return run;
+}
+
+void Body::Run::step(std::span<const std::int64_t> positions) noexcept {
+  const std::size_t count = positions.size();
+  Call* calls = calls_.data();
+  for (const Step& step : body_->steps_) {
+    if (count == 1 || step.layer->stateless()) {
+      calls[0].position = positions[0];
+      step.layer->process(calls[0]);
+    } else {
+      for (std::size_t lane = 0; lane < count; ++lane) calls[lane].position = positions[lane];
+      step.layer->process_lanes({calls, count});
+    }
+    calls += count;
+  }
 }
 
 }  // namespace rtaudio

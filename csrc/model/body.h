@@ -25,7 +25,7 @@ class Body {
   int result_channels() const { return result_channels_; }
 
   std::size_t state_floats() const { return state_floats_; }
-  std::size_t scratch_floats() const;
+  std::size_t scratch_floats(int lanes) const;
   void reset(float* state) const noexcept;
   void configure(float* state, const LaneSettings& settings) const noexcept;
   bool can_save(const float* state) const;
@@ -33,35 +33,34 @@ class Body {
   void save(const float* state, std::int64_t position, std::span<const std::span<float>> out) const;
   void load(float* state, std::int64_t position, std::span<const std::span<const float>> in) const;
 
-  // The operations bound to one lane's memory for the length of one call.
+  // The operations bound to the memory of some lanes for the length of one call, in which the lanes
+  // go step by step together: weights are read once for all of them.
   class Run {
    public:
-    float* source() const { return source_; }
-    const float* result() const { return result_; }
-    // Computes the result of the source at `position`, the number of frames before it.
-    void step(std::int64_t position) noexcept {
-      for (std::size_t i = 0; i < calls_.size(); ++i) {
-        calls_[i].position = position;
-        steps_[i].layer->process(calls_[i]);
-      }
-    }
+    float* source(std::size_t lane) const { return source_ + lane * source_row_; }
+    const float* result(std::size_t lane) const { return result_ + lane * result_row_; }
+    // Computes the results of the sources. `positions`: of each lane, the frames before it.
+    void step(std::span<const std::int64_t> positions) noexcept RTA_NONBLOCKING;
 
    private:
     friend class Body;
-    std::span<Call> calls_;
-    const Step* steps_ = nullptr;
+    const Body* body_ = nullptr;
+    std::span<Call> calls_;  // [step][lane]
     float* source_ = nullptr;
     const float* result_ = nullptr;
+    std::size_t source_row_ = 0;
+    std::size_t result_row_ = 0;
   };
-  // `scratch` is used until the last step.
-  Run bind(const Call& call, float* state, float* scratch) const noexcept;
+  // Each lane's own state is `offset` floats into its call's. `scratch` is used until the last
+  // step.
+  Run bind(std::span<const Call> lanes, std::size_t offset, float* scratch) const noexcept;
 
  private:
   std::vector<Step> steps_;
-  std::vector<std::size_t> buffers_;  // offsets in scratch
+  std::vector<std::size_t> buffers_;  // offsets in the scratch of one lane
+  std::vector<std::size_t> rows_;
   std::size_t buffer_floats_ = 0;
-  std::size_t table_floats_ = 0;  // calls and the pointers to their inputs
-  std::size_t layer_scratch_ = 0;
+  std::size_t num_inputs_ = 0;
   std::size_t state_floats_ = 0;
   std::size_t result_ = 0;
   int source_channels_;

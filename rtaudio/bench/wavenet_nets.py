@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtaudio.graph import Activation, Mixture, MuLawSoftmax
-from rtaudio.graph.feedback import Head
 from rtaudio.graph.graph import Graph
+from rtaudio.graph.heads import Head
 from rtaudio.models.autoregressive import Array, WaveNet, wavenet_vocoder
 from rtaudio.models.wavenet import LayerArray, wavenet
 

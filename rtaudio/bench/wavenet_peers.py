@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtaudio.errors import RtaudioError
-from rtaudio.graph.feedback import MuLawSoftmax
+from rtaudio.graph.heads import MuLawSoftmax
 from rtaudio.models.autoregressive import WaveNet
 
 Array = NDArray[Any]

@@ -10,18 +10,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rtaudio.cli.bench_text import compare_lines, result_lines, suite_lines
 from rtaudio.cli.denoise import add_precision, positive
 from rtaudio.cli.main import UsageError
+from rtaudio.errors import ModelFileError
 
 DESCRIPTION = """\
 Measure speed. KIND is denoise (time per block from Python, beside other denoisers in
 the same run), vad (the same for voice activity), wavenet (time per sample, beside the
 same network in torch, NumPy and onnxruntime), or startup (time and memory of import
-and load).
+and load). Without KIND: a minute of all of them, and how many streams that makes.
 """
-USAGE = "%(prog)s [options] KIND"
+USAGE = "%(prog)s [options] [KIND]"
 EPILOG = """\
 examples:
+  rtaudio bench                                    a minute of everything
+  rtaudio bench --compare before.json after.json   two results side by side
   rtaudio bench denoise                            48 kHz, 10 ms blocks
   rtaudio bench denoise --isa v3 --peers all
   rtaudio bench denoise --json result.json
@@ -48,7 +52,7 @@ PEER_NAMES = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("kind", choices=KINDS, metavar="KIND", help=", ".join(KINDS))
+    add("kind", nargs="?", choices=KINDS, metavar="KIND", help=", ".join(KINDS))
     add("-m", "--model", metavar="MODEL", help="name or file (default: rt-tcn, silero-vad, nv)")
     add_precision(parser)
     add("--isa", choices=LEVELS, metavar="LEVEL", help="v3, v4...; default: the best here")
@@ -58,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=1,
         metavar="N",
-        help="streams at once (denoise; default: 1)",
+        help="streams at once (denoise, wavenet; default: 1)",
     )
     add("--device", choices=("cpu",), default="cpu", help="cpu (the only one so far)")
     add("--block-samples", type=positive, metavar="N", help="default: one hop, 10 ms")
@@ -70,10 +74,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="audio for each (default: 60); wavenet: time for each (default: 3)",
     )
     add("--peers", metavar="LIST", help="names of a kind's peers, or all")
+    add("--compare", nargs=2, metavar=("A.json", "B.json"), help="show two results side by side")
     add("--json", metavar="FILE", help="also write the result as JSON; - for stdout only")
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.compare is not None:
+        print("\n".join(compare_lines(*(_read(Path(each)) for each in args.compare))))
+        return 0
     if args.threads != 1:
         raise UsageError(f"--threads {args.threads}: a stream runs on one thread; give 1")
     refused = args.kind != "denoise" or args.peers or args.block_samples
@@ -82,29 +90,75 @@ def run(args: argparse.Namespace) -> int:
             f"--lanes {args.lanes}: `denoise` runs many streams, without peers and by the model's "
             "own blocks"
         )
+    if args.kind is None and (args.model or args.peers):
+        raise UsageError("name a KIND to go with --model or --peers")
     names = _peer_names(args.kind, args.peers)
     if args.isa is not None:
         # Read once, when the native module is first used.
         os.environ["RTAUDIO_CPU_ISA"] = args.isa
+    if args.kind is None:
+        results, left_out = _suite(args)
+        _give(results, suite_lines(results, left_out), args.json)
+        return 0
     runs = {"startup": _startup, "wavenet": _wavenet}
     result = runs.get(args.kind, _denoise)(args, names)
-    text = json.dumps(result, indent=2) + "\n"
-    if args.json == "-":
-        print(text, end="")
-        return 0
-    print("\n".join(_lines(result)))
-    if args.json is not None:
-        try:
-            Path(args.json).write_text(text)
-        except OSError as error:
-            raise UsageError(
-                f"--json {args.json}: {(error.strerror or str(error)).lower()}"
-            ) from None
+    _give(result, result_lines(result), args.json)
     return 0
 
 
-def _peer_names(kind: str, text: str | None) -> list[str]:
-    if text is None:
+def _give(result: Any, lines: list[str], path: str | None) -> None:
+    text = json.dumps(result, indent=2) + "\n"
+    if path == "-":
+        print(text, end="")
+        return
+    print("\n".join(lines))
+    if path is not None:
+        try:
+            Path(path).write_text(text)
+        except OSError as error:
+            raise UsageError(f"--json {path}: {(error.strerror or str(error)).lower()}") from None
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    """The results of a file that --json wrote."""
+    try:
+        content = json.loads(path.read_text())
+    except OSError as error:
+        raise UsageError(f"--compare {path}: {(error.strerror or str(error)).lower()}") from None
+    except ValueError:
+        content = None
+    found = content if isinstance(content, list) else [content]
+    if not found or not all(isinstance(e, dict) and "machine" in e for e in found):
+        raise UsageError(f"--compare {path}: this is no result of `rtaudio bench --json`")
+    return found
+
+
+SUITE: tuple[tuple[str, dict[str, Any]], ...] = (  # what each is run with; a few seconds each
+    ("denoise", {"seconds": 10}),
+    ("vad", {"seconds": 10}),
+    ("wavenet", {"model": "small", "seconds": 2}),
+    ("wavenet", {"model": "nv", "seconds": 2}),
+    ("wavenet", {"model": "nv", "seconds": 2, "precision": "int8"}),
+    ("wavenet", {"model": "nam-standard", "seconds": 2}),
+    ("startup", {}),
+)
+
+
+def _suite(args: argparse.Namespace) -> tuple[list[dict[str, Any]], list[str]]:
+    """Every kind for some seconds, without peers; and why some are left out."""
+    results, left_out = [], []
+    runs = {"startup": _startup, "wavenet": _wavenet}
+    for kind, changes in SUITE:
+        each = argparse.Namespace(**{**vars(args), "kind": kind, **changes})
+        try:
+            results.append(runs.get(kind, _denoise)(each, []))
+        except ModelFileError as error:  # a network whose package is not installed
+            left_out.append(str(error))
+    return results, left_out
+
+
+def _peer_names(kind: str | None, text: str | None) -> list[str]:
+    if text is None or kind is None:
         return []
     known = PEER_NAMES[kind]
     names = list(known) if text == "all" else [each.strip() for each in text.split(",")]
@@ -194,80 +248,3 @@ def _progress() -> Any:
         sys.stderr.flush()
 
     return show
-
-
-def _lines(result: dict[str, Any]) -> list[str]:
-    machine = result["machine"]
-    where = f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}"
-    if result["kind"] == "startup":
-        heavy = ", ".join(result["heavy_imports"]) or "none"
-        return [
-            f"import rtaudio and load {result['model']}, beyond importing numpy",
-            f"  until loaded       {result['load_ms']:.1f} ms",
-            f"  until first block  {result['first_block_ms']:.1f} ms",
-            f"  memory             {result['memory_mb']:.1f} MB",
-            f"  heavy imports      {heavy}",
-            where,
-        ]
-    if result["kind"] == "wavenet":
-        return [*_wavenet_lines(result), f"{where}; one thread"]
-    if result["kind"] == "lanes":
-        from rtaudio.bench.lanes import describe_lanes
-
-        return [*describe_lanes(result), f"{where}; one thread"]
-    head = f"{'':<10} {'rate':>6} {'block':>6} {'RTF':>8}  {'p50 / p99 / p99.9 us':<24} latency"
-    rows = [head, _row(result["model"], result)]
-    rows += [_row(name, peer) for name, peer in result["peers"].items()]
-    block = result["us_per_block"]["p50"]
-    part = result["floor_us"] / block if block else 0.0
-    peak = result["peak"]
-    decibels = result["si_sdr_db_to_fp32"]
-    if decibels is not None:
-        rows += ["", f"{result['precision']}: {decibels:.1f} dB SI-SDR against fp32"]
-    return [
-        *rows,
-        "",
-        f"floor {result['floor_us']:.1f} us a block, so the median is at {100 * part:.0f} % of "
-        "what this machine can do",
-        f"({peak['gmacs']:.0f} GMAC/s, weights read at {peak['weight_gbytes_per_second']:.0f} GB/s;"
-        f" reached: {result['gmacs']:.1f} GMAC/s at level {result['isa']})",
-        f"{where}; one thread",
-    ]
-
-
-def _wavenet_lines(result: dict[str, Any]) -> list[str]:
-    """One line an engine, the fastest first, and how far from the floor ours is."""
-    engines = {result["model"]: result, **result["peers"]}
-    head = (
-        f"{'':<20} {'us/sample':>10} {'samples/s':>10} {'RTF':>8} {'p99.9/p50':>10} {'ours is':>9}"
-    )
-    rows = [head]
-    for name, each in sorted(engines.items(), key=lambda item: item[1]["us_per_sample"]):
-        tail = each["us_per_block"]["p999"] / each["us_per_block"]["p50"]
-        ratio = each["us_per_sample"] / result["us_per_sample"]
-        faster = "" if each is result else f"{ratio:.1f}x"
-        rows.append(
-            f"{name:<20} {each['us_per_sample']:>10.3f} {each['samples_per_second']:>10,.0f} "
-            f"{each['rtf']:>8.4f} {tail:>10.2f} {faster:>9}"
-        )
-    part, peak = 100 * result["floor_us"] / result["us_per_sample"], result["peak"]
-    error = result["error"]
-    about = "" if error is None else f", error of the parameters against float64 {error:.2g}"
-    return [
-        *rows,
-        "",
-        f"{result['precision']}, {result['lanes']} lane(s), blocks of {result['block_samples']} "
-        f"samples, level {result['isa']}{about}",
-        f"floor {result['floor_us']:.3f} us a sample ({part:.0f} % reached): "
-        f"{peak['gmacs']:.0f} GMAC/s, weights read at {peak['weight_gbytes_per_second']:.0f} GB/s; "
-        f"reached {result['gmacs']:.1f} GMAC/s",
-    ]
-
-
-def _row(name: str, figures: dict[str, Any]) -> str:
-    times = " / ".join(f"{figures['us_per_block'][key]:.1f}" for key in ("p50", "p99", "p999"))
-    block = 1e3 * figures["block_samples"] / figures["sample_rate"]
-    return (
-        f"{name:<10} {figures['sample_rate']:>6} {block:>3.0f} ms {figures['rtf']:>8.4f}  "
-        f"{times:<24} {figures['latency_ms']:.0f} ms"
-    )

@@ -7,9 +7,10 @@ from rtaudio.graph.conditioned import ConditionedStack
 from rtaudio.graph.conv import Conv1d, ConvTranspose1d, GatedStack, Linear
 from rtaudio.graph.conv2d import BandMean, Conv2d, ConvTranspose2d
 from rtaudio.graph.cumulative import CumulativeNorm, WindowAttention
-from rtaudio.graph.feedback import Embedding, Feedback, Mixture, MuLawSoftmax, Sampler
+from rtaudio.graph.feedback import Feedback
 from rtaudio.graph.file import ModelFile, load_model_file, save_model
 from rtaudio.graph.graph import ConstantPort, ControlPort, Graph, StreamPort
+from rtaudio.graph.heads import Embedding, Head, Mixture, MuLawSoftmax, Sampler
 from rtaudio.graph.layer import Layer
 from rtaudio.graph.plan import Plan, plan
 from rtaudio.graph.pointwise import (
@@ -69,6 +70,7 @@ __all__ = [
     "Gate",
     "GatedStack",
     "Graph",
+    "Head",
     "Layer",
     "LayerNorm",
     "Linear",

@@ -39,7 +39,7 @@ from rtaudio.graph import (
     Upsample,
     WithConstant,
 )
-from rtaudio.graph.feedback import Head
+from rtaudio.graph.heads import Head
 from rtaudio.graph.plan import plan
 
 UPSAMPLINGS = ("repeat", "linear", "transposed")

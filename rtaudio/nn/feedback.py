@@ -8,7 +8,8 @@ from torch import Tensor
 
 from rtaudio.dsp.noise import uniforms
 from rtaudio.errors import GraphError
-from rtaudio.graph.feedback import Embedding, Feedback
+from rtaudio.graph.feedback import Feedback
+from rtaudio.graph.heads import Embedding
 from rtaudio.nn import heads
 from rtaudio.nn.functions import Tensors, meaning
 from rtaudio.nn.heads import decode

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rtaudio.graph.feedback import Head, Mixture, MuLawSoftmax, Sampler
+from rtaudio.graph.heads import Head, Mixture, MuLawSoftmax, Sampler
 
 
 def draw(

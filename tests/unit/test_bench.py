@@ -78,6 +78,24 @@ def test_wavenet_of_a_file_and_of_blocks(tmp_path, capsys):
     assert "none.nam" in capsys.readouterr().err
 
 
+def test_the_suite_ends_in_one_line(monkeypatch, tmp_path, capsys):
+    from rtaudio.cli import bench
+
+    few = [each for each in bench.SUITE if each[1].get("model") in ("small", "nam-standard")]
+    monkeypatch.setattr(bench, "SUITE", [(kind, c | {"seconds": 1}) for kind, c in few])
+    path = tmp_path / "suite.json"
+    assert main(["bench", "--json", str(path)]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert "carries, in real time" in last and "wavenet small" in last
+    assert main(["bench", "--compare", str(path), str(path)]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert len(told) == 4 and all(line.endswith("1.00") for line in told[1:3])
+    for name in ("none.json", "README.md"):
+        other = ROOT / name if name == "README.md" else tmp_path / name
+        assert main(["bench", "--compare", str(path), str(other)]) == 2
+        assert name in capsys.readouterr().err
+
+
 def test_wrong_calls(capsys, model_path):
     for arguments, words in (
         (["denoise", "--threads", "2"], "one thread"),

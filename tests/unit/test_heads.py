@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 from rtaudio.errors import GraphError, RtaudioError  # noqa: E402
 from rtaudio.graph import Feedback, Linear, Mixture, MuLawSoftmax, Sampler  # noqa: E402
-from rtaudio.graph.feedback import Head  # noqa: E402
+from rtaudio.graph.heads import Head  # noqa: E402
 from rtaudio.nn import log_probability  # noqa: E402
 from rtaudio.nn.heads import draw  # noqa: E402
 from rtaudio.runtime.laws import graph_of  # noqa: E402

@@ -1,5 +1,6 @@
 // Autoregression: a body that runs sample by sample, fed with what was drawn from its output.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -11,6 +12,8 @@ namespace rtaudio {
 namespace {
 
 std::size_t aligned(std::size_t floats) { return (floats + 15) / 16 * 16; }
+
+constexpr std::size_t kMaxLanes = 16;  // that go through the body together
 
 // The values that a lane is to begin with; kept in its state, but not saved.
 struct Prompt {
@@ -44,8 +47,9 @@ class Feedback final : public Layer {
   }
 
   std::size_t state_floats(int) const override { return fixed_floats() + body_.state_floats(); }
-  std::size_t scratch_floats(int) const override {
-    return aligned(head_->scratch_floats()) + body_.scratch_floats();
+  std::size_t scratch_floats(int frames) const override {
+    const int lanes = std::min(frames, static_cast<int>(kMaxLanes));
+    return aligned(head_->scratch_floats()) + body_.scratch_floats(lanes);
   }
 
   void reset(float* state) const noexcept override {
@@ -65,35 +69,15 @@ class Feedback final : public Layer {
     return prompt(state).steps == 0 && body_.can_save(state + fixed_floats());
   }
 
-  void process(const Call& call) const noexcept RTA_NONBLOCKING override {
-    const std::ptrdiff_t in_row = row_floats(condition_ + voiced_), out_row = row_floats(width_);
-    const int begin = call.valid_begin, end = call.valid_end;
-    std::fill(call.output, call.output + begin * hop_ * out_row, 0.0f);
-    std::fill(call.output + end * hop_ * out_row, call.output + call.num_frames * hop_ * out_row,
-              0.0f);
-    float* previous = call.state;
-    Body::Run run = body_.bind(call, call.state + fixed_floats(),
-                               call.scratch + aligned(head_->scratch_floats()));
-    Draw draw{call.kernels, run.result(), source(call.state), 0, false, call.scratch};
-    const Prompt given = prompt(call.state);
-    for (int t = begin; t < end; ++t) {
-      const float* condition = call.inputs[0] + t * in_row;
-      std::copy_n(condition, condition_, run.source());
-      draw.voiced = voiced_ == 1 && condition[condition_] > 0.5f;
-      const std::int64_t first = (call.position + t - delay_) * hop_;
-      for (int h = 0; h < hop_; ++h) {
-        std::copy_n(previous, width_, run.source() + condition_);
-        run.step(first + h);
-        draw.position = first + h;
-        if (first + h < given.steps) {
-          std::copy_n(given.values + (first + h) * width_, width_, previous);
-        } else {
-          head_->draw(draw, previous);
-        }
-        head_->decode(previous, call.output + (std::ptrdiff_t{t} * hop_ + h) * out_row);
-      }
+  void process(const Call& call) const noexcept RTA_NONBLOCKING override { run({&call, 1}); }
+  void process_lanes(std::span<const Call> calls) const noexcept RTA_NONBLOCKING override {
+    const bool alike = std::all_of(calls.begin(), calls.end(), [&](const Call& call) {
+      return call.valid_begin == calls[0].valid_begin && call.valid_end == calls[0].valid_end;
+    });
+    const std::size_t most = alike ? kMaxLanes : 1;
+    for (; !calls.empty(); calls = calls.subspan(std::min(most, calls.size()))) {
+      run(calls.first(std::min(most, calls.size())));
     }
-    if (end > begin && draw.position + 1 >= given.steps) set_prompt(call.state, {});
   }
 
   std::int64_t out_length(std::int64_t length) const override { return length * hop_; }
@@ -121,6 +105,54 @@ class Feedback final : public Layer {
   }
 
  private:
+  // Lanes whose valid frames are the same ones, step by step together.
+  void run(std::span<const Call> calls) const noexcept RTA_NONBLOCKING {
+    const std::ptrdiff_t in_row = row_floats(condition_ + voiced_), out_row = row_floats(width_);
+    const int begin = calls[0].valid_begin, end = calls[0].valid_end;
+    std::array<std::int64_t, kMaxLanes> positions;
+    std::array<Prompt, kMaxLanes> prompts;
+    for (std::size_t lane = 0; lane < calls.size(); ++lane) {
+      const Call& call = calls[lane];
+      float* after = call.output + end * hop_ * out_row;
+      std::fill(call.output, call.output + begin * hop_ * out_row, 0.0f);
+      std::fill(after, call.output + call.num_frames * hop_ * out_row, 0.0f);
+      positions[lane] = (call.position + begin - delay_) * hop_;
+      prompts[lane] = prompt(call.state);
+    }
+    Body::Run run =
+        body_.bind(calls, fixed_floats(), calls[0].scratch + aligned(head_->scratch_floats()));
+    for (int t = begin; t < end; ++t) {
+      for (std::size_t lane = 0; lane < calls.size(); ++lane) {
+        std::copy_n(calls[lane].inputs[0] + t * in_row, condition_, run.source(lane));
+      }
+      for (int h = 0; h < hop_; ++h) {
+        for (std::size_t lane = 0; lane < calls.size(); ++lane) {
+          std::copy_n(calls[lane].state, width_, run.source(lane) + condition_);
+        }
+        run.step({positions.data(), calls.size()});
+        for (std::size_t lane = 0; lane < calls.size(); ++lane) {
+          const Call& call = calls[lane];
+          const bool voiced = voiced_ == 1 && call.inputs[0][t * in_row + condition_] > 0.5f;
+          next(call, prompts[lane], run.result(lane), positions[lane]++, voiced);
+          head_->decode(call.state, call.output + (std::ptrdiff_t{t} * hop_ + h) * out_row);
+        }
+      }
+    }
+    for (std::size_t lane = 0; lane < calls.size(); ++lane) {
+      if (positions[lane] >= prompts[lane].steps) set_prompt(calls[lane].state, {});
+    }
+  }
+  // The values after a step: the prompt's, while it lasts, else a draw.
+  void next(const Call& call, const Prompt& prompt, const float* parameters, std::int64_t position,
+            bool voiced) const noexcept {
+    if (position < prompt.steps) {
+      std::copy_n(prompt.values + position * width_, width_, call.state);
+    } else {
+      head_->draw({call.kernels, parameters, source(call.state), position, voiced, call.scratch},
+                  call.state);
+    }
+  }
+
   std::size_t fixed_floats() const {
     return aligned(static_cast<std::size_t>(width_) + 4 + sizeof(Prompt) / sizeof(float));
   }

@@ -26,7 +26,7 @@ from rtaudio.graph import (
     Serial,
     Upsample,
 )
-from rtaudio.graph.feedback import Head, MuLawSoftmax
+from rtaudio.graph.heads import Head, MuLawSoftmax
 from rtaudio.graph.layer import FloatArray
 from rtaudio.models.autoregressive import Array, WaveNet, wavenet_vocoder
 from rtaudio.models.importers.importer import Imported
