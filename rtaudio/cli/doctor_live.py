@@ -61,14 +61,23 @@ def sound_server() -> Iterator[Finding]:
     if sys.platform != "linux":
         return
     from rtaudio.live import virtual
+    from rtaudio.live.devices import list_devices
+    from rtaudio.live.route import check_alsa_plugin
 
     if shutil.which("pactl") is None:
         yield Finding(topic="sound server", text="unknown: there is no pactl to ask")
         return
     try:
-        yield Finding(topic="sound server", text=virtual.server())
+        name = virtual.server()
     except DeviceError:
         yield Finding(topic="sound server", text="neither PulseAudio nor PipeWire answers")
+        return
+    advice = ""
+    try:
+        check_alsa_plugin(list_devices())
+    except DeviceError as error:
+        advice = f"rtaudio live --virtual-mic cannot work yet: {error}"
+    yield Finding(topic="sound server", text=name, advice=advice)
 
 
 def real_time_rights() -> Iterator[Finding]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from rtaudio.cli.finding import Finding
+from rtaudio.cli.terminal import own_stderr
 from rtaudio.errors import DeviceError, RtaudioError
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ def glitch_test() -> Iterator[Finding]:
     try:
         live = Live(None, LiveConfig(allow_feedback=True))
         live.mute = True
-        print(f"listening to {live.input.name} for {TEST_SECONDS:g} s; nothing is played...",
-              file=sys.stderr)  # fmt: skip
-        with live:
+        with own_stderr() as (terminal, _), live:
+            print(f"listening to {live.input.name} for {TEST_SECONDS:g} s; nothing is played...",
+                  file=terminal, flush=True)  # fmt: skip
             until = time.monotonic() + TEST_SECONDS
             while time.monotonic() < until and live.state != "lost":
                 time.sleep(0.1)
@@ -74,10 +74,11 @@ def loopback_test(names: tuple[str, str]) -> Iterator[Finding]:
     from rtaudio.live.loopback import measure
 
     heard, played = find_device(names[0], "input"), find_device(names[1], "output")
-    print(f"playing noise on {played.name} and listening to {heard.name} for "
-          f"{SECONDS + 1:g} s...", file=sys.stderr)  # fmt: skip
     try:
-        found = measure((heard, played))
+        with own_stderr() as (terminal, _):
+            print(f"playing noise on {played.name} and listening to {heard.name} for "
+                  f"{SECONDS + 1:g} s...", file=terminal, flush=True)  # fmt: skip
+            found = measure((heard, played))
     except DeviceError as error:
         yield Finding(topic="round trip", text="not measured", advice=f"{error}")
         return

@@ -120,7 +120,8 @@ class Watch:
                 stats = live.stats()
                 display.show(stats)
                 self.write_stats(stats, now, display, last=ended)
-                if self._silence(stats, now):
+                # Nobody may speak for long on the other side of a speaker.
+                if not self.args.virtual_speaker and self._silence(stats, now):
                     display.say(f"rtaudio live: {silence_sentence(sys.platform)}")
             if live.state == "lost":
                 return DEVICE_LOST

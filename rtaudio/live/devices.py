@@ -7,9 +7,17 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from rtaudio.errors import DeviceError
-from rtaudio.live.portaudio import NO_SOUND, explain, silent_stderr, sounddevice
+from rtaudio.live.portaudio import (
+    HANGS,
+    NO_SOUND,
+    explain,
+    silent_stderr,
+    sounddevice,
+    with_deadline,
+)
 
 Kind = Literal["input", "output"]
+CHECK_SECONDS = 5.0
 
 # One card often appears under several host APIs; of those the first here is taken.
 PREFERRED_APIS = ("Windows WASAPI", "Core Audio", "JACK Audio Connection Kit", "ALSA")
@@ -143,17 +151,25 @@ def api_settings(device: Device, module: Any) -> Any:
 
 def _check(device: Device, check: Callable[..., None], sample_rate: int) -> None:
     module = sounddevice()
-    settings = api_settings(device, module)
-    try:
-        with silent_stderr():
+    errors: list[Exception] = []
+
+    def ask() -> None:
+        try:
             check(
                 device=device.index,
                 samplerate=sample_rate,
                 dtype="float32",
-                extra_settings=settings,
+                extra_settings=api_settings(device, module),
             )
-    except (module.PortAudioError, ValueError) as error:
+        except (module.PortAudioError, ValueError) as error:
+            errors.append(error)
+
+    with silent_stderr():
+        in_time = with_deadline(ask, CHECK_SECONDS)
+    if not in_time:
+        raise DeviceError(HANGS)
+    if errors:
         raise DeviceError(
-            f"device {device.name!r} does not run at {sample_rate} Hz ({explain(error)}); its "
+            f"device {device.name!r} does not run at {sample_rate} Hz ({explain(errors[0])}); its "
             f"own rate is {device.sample_rate} Hz: --samplerate {device.sample_rate}."
-        ) from error
+        ) from errors[0]

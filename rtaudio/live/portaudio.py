@@ -16,6 +16,11 @@ NO_SOUND = (
     "there is no audio device on this machine; recordings and pipes work without one "
     "(rtaudio denoise), and `rtaudio doctor` says what is missing"
 )
+HANGS = (
+    "the sound server does not answer; restart it (systemctl --user restart pipewire or "
+    "pulseaudio) and try again."
+)
+LOAD_SECONDS = 10.0
 _stderr_lock = threading.Lock()
 MOST_NOISE = 64 * 1024  # bytes that are kept of what drivers print
 
@@ -48,18 +53,39 @@ def silent_stderr(kept: list[str] | None = None) -> Iterator[None]:
 
 
 def sounddevice() -> Any:
-    """The module. Raises DeviceError where it or PortAudio is missing."""
-    try:
-        with silent_stderr():
+    """The module. Raises DeviceError where it or PortAudio is missing, or hangs."""
+    if not _loaded:
+        _load()
+    return _loaded[0]
+
+
+# sounddevice once it is imported as a whole: PortAudio looks for devices then, which may hang.
+_loaded: list[Any] = []
+
+
+def _load() -> None:
+    errors: list[Exception] = []
+
+    def load() -> None:
+        try:
             import sounddevice as module
-    except OSError as error:
+        except (ImportError, OSError) as error:
+            errors.append(error)
+        else:
+            _loaded.append(module)
+
+    with silent_stderr():
+        with_deadline(load, LOAD_SECONDS)
+    if _loaded:
+        return
+    if not errors:
+        raise DeviceError(HANGS)
+    if isinstance(errors[0], OSError):
         raise DeviceError(
             "PortAudio is missing; install it (Debian and Ubuntu: sudo apt-get install "
             "libportaudio2) and try again."
-        ) from error
-    except ImportError as error:
-        raise DeviceError(f"{error}; live sound needs it: pip install sounddevice.") from error
-    return module
+        ) from errors[0]
+    raise DeviceError(f"{errors[0]}; live sound needs it: pip install sounddevice.") from errors[0]
 
 
 def explain(error: Exception) -> str:
@@ -71,6 +97,10 @@ def explain(error: Exception) -> str:
 def with_deadline(call: Callable[[], object], seconds: float) -> bool:
     """Whether `call` came back in time. It goes on in a thread of its own if it did not: after a
     sound server's death PortAudio's functions may never return."""
+    if sys.platform == "win32":  # what COM gives belongs to the thread that asked for it
+        with contextlib.suppress(Exception):
+            call()
+        return True
     done = threading.Event()
 
     def run() -> None:

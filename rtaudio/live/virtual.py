@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from rtaudio.errors import DeviceError
+from rtaudio.live.portaudio import HANGS
 
 Kind = Literal["mic", "speaker"]
 PACTL_SECONDS = 10.0
@@ -216,10 +217,7 @@ def _pactl(*arguments: str) -> str:
             env=os.environ | {"LC_ALL": "C"},  # "Server Name:" in every language
         )
     except subprocess.TimeoutExpired as error:
-        raise DeviceError(
-            "the sound server does not answer; restart it (systemctl --user restart pipewire or "
-            "pulseaudio) and try again."
-        ) from error
+        raise DeviceError(HANGS) from error
     if done.returncode != 0:
         said = " ".join(done.stderr.split()).rstrip(".")
         raise DeviceError(

@@ -11,11 +11,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rtaudio.cli.main import main
 
-from .pulse import PipeWire, Pulse, what_is_missing
+from .pulse import FORMAT, PipeWire, Pulse, what_is_missing
 from .test_faults import PATIENCE_SECONDS, check_end, flows
 from .test_faults import command as command
 
@@ -130,6 +131,56 @@ def test_live_makes_it_plays_into_it_and_removes_it(server, call, command):
     wait_for(lambda: modules(server) == "")
 
 
+RAW = ("--raw", "--format=float32le", "--rate=48000", "--channels=1", "--latency-msec=50")
+TONE_HZ = 1_000
+CLEAR = 0.5  # of the energy; null sinks leave gaps on a busy machine, and noise has a thousandth
+
+
+def tone_share(x: np.ndarray) -> float:
+    """Of the energy in the half second where the tone is clearest."""
+    shares = []
+    for part in np.split(x[: x.size // 24_000 * 24_000], x.size // 24_000):
+        energy = np.abs(np.fft.rfft(part * np.hanning(part.size))) ** 2
+        line = TONE_HZ * part.size // 48_000
+        shares.append(energy[line - 4 : line + 5].sum() / (energy.sum() + 1e-9))
+    return max(shares)
+
+
+# Both ways on one server each: a minute of CI is long.
+@pytest.mark.parametrize(("server", "kind"), [(Pulse, "speaker"), (PipeWire, "mic")],
+                         indirect=["server"], ids=["pulseaudio", "pipewire"])  # fmt: skip
+def test_what_goes_in_comes_out_on_the_other_side(server, command, tmp_path, kind):
+    """A tone at the user's microphone is heard on ours; one on our speaker, on the user's."""
+    server.pactl("load-module", "module-null-sink", "sink_name=user_mic", *FORMAT)
+    server.pactl("set-default-source", "user_mic.monitor")
+    live = command(server.environment, "wire", f"--virtual-{kind}", *LATENCY)
+    live.stats_when(flows)
+    into, out = {
+        "mic": ("user_mic", "rtaudio_mic"),
+        "speaker": ("rtaudio_speaker", "speaker.monitor"),
+    }[kind]
+    t = np.arange(60 * 48_000) / 48_000
+    (0.1 * np.sin(2 * np.pi * TONE_HZ * t)).astype(np.float32).tofile(tmp_path / "tone.raw")
+    quiet = {"env": server.environment, "stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    player = subprocess.Popen(["pacat", *RAW, f"--device={into}", tmp_path / "tone.raw"], **quiet)
+    listener = subprocess.Popen(["parec", *RAW, f"--device={out}"], stdout=subprocess.PIPE, **quiet)
+    try:
+        shares: list[float] = []
+        assert listener.stdout is not None
+        while len(shares) < 20 and max(shares, default=0.0) < CLEAR:
+            heard = np.frombuffer(listener.stdout.read(4 * 48_000), np.float32)
+            shares.append(tone_share(heard))
+    finally:
+        for each in (player, listener):
+            each.kill()
+            each.communicate()
+    assert max(shares) >= CLEAR, shares
+
+
+on_pulseaudio = pytest.mark.parametrize("server", [Pulse], indirect=True, ids=["pulseaudio"])
+
+
+@on_pulseaudio
 def test_what_a_killed_live_leaves_is_replaced_and_removed(server, call, command):
     killed = command(server.environment, "wire", "--virtual-speaker", *LATENCY)
     killed.stats_when(flows)
@@ -148,6 +199,7 @@ def test_what_a_killed_live_leaves_is_replaced_and_removed(server, call, command
     wait_for(lambda: modules(server) == "")
 
 
+@on_pulseaudio
 def test_control_c_when_the_sound_server_hangs(server, command):
     live = command(server.environment, "wire", "--virtual-mic", *LATENCY)
     live.stats_when(flows)
@@ -162,3 +214,25 @@ def test_control_c_when_the_sound_server_hangs(server, command):
     check_end(code, err, 130)
     # The server does what it was asked when it goes on.
     wait_for(lambda: modules(server) == "")
+
+
+@on_pulseaudio
+def test_control_c_while_a_hanging_server_is_asked_for_devices(server):
+    """PortAudio asks when it is loaded, and does not come back."""
+    os.killpg(server.process.pid, signal.SIGSTOP)
+    try:
+        program = subprocess.Popen(
+            [sys.executable, "-m", "rtaudio", "devices"],
+            env=server.environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        time.sleep(2.0)
+        began = time.monotonic()
+        program.send_signal(signal.SIGINT)
+        _, err = program.communicate(timeout=PATIENCE_SECONDS)
+        print(f"ended after {time.monotonic() - began:.2f} s")
+    finally:
+        os.killpg(server.process.pid, signal.SIGCONT)
+    assert program.returncode == 130
+    assert err == "rtaudio devices: interrupted; no unfinished output was left\n"

@@ -292,6 +292,11 @@ def test_doctor_tells_about_live_sound(machine, monkeypatch):
     assert findings["host APIs"].text == "ALSA, JACK Audio Connection Kit"
     machine(device(0, "USB", outputs=0))
     assert "no sound output device" in next(doctor_live.sound_card()).advice
+    monkeypatch.setattr("shutil.which", lambda _: "pactl")
+    monkeypatch.setattr("rtaudio.live.virtual.server", lambda: "a server")
+    (finding,) = doctor_live.sound_server()
+    assert finding.text == "a server"
+    assert "install ALSA's plug-in" in finding.advice
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     monkeypatch.setattr("resource.getrlimit", lambda _: (0, 0))
     (finding,) = doctor_live.real_time_rights()

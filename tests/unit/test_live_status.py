@@ -196,7 +196,7 @@ def watch(
         "display": Display(said, "denoise", "no limit", quiet=True, keys=True),
         "keys": keys,
         "interrupt": interrupt,
-        "args": Namespace(duration=None),
+        "args": Namespace(duration=None, virtual_speaker=False),
         "write_stats": StatsWriter(None),
         "events": [],
         "repair": None,
