@@ -9,6 +9,14 @@
 #define RTA_HD inline __attribute__((always_inline))
 #endif
 
+// Before a short loop over an array of vectors: GCC keeps the array in registers only if the loop
+// is gone before it looks.
+#if defined(__clang__)
+#define RTA_UNROLL
+#else
+#define RTA_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 #define RTA_CONCAT_(a, b) a##b
 #define RTA_CONCAT(a, b) RTA_CONCAT_(a, b)
 

@@ -1,7 +1,5 @@
 // A stack of gated dilated convolutions, all layers for a tile of frames while it is hot.
 
-constexpr int kTileFrames = 16;
-
 RTA_HD std::int64_t slot_of(std::int64_t position, std::int64_t ring_frames) {
   const std::int64_t slot = position % ring_frames;
   return slot < 0 ? slot + ring_frames : slot;

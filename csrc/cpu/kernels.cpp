@@ -26,6 +26,10 @@ RTA_HD std::ptrdiff_t padded_row(int channels) {
 // These use the ones above.
 #include "cpu/cumulative.inl"
 #include "cpu/gated_stack.inl"
+#include "cpu/planes.inl"
+
+#include "cpu/conditioned_planes.inl"
+#include "cpu/conditioned_rows.inl"
 
 #define RTA_STRING_(x) #x
 #define RTA_STRING(x) RTA_STRING_(x)
@@ -52,6 +56,8 @@ const Kernels RTA_CONCAT(kernels_, RTAUDIO_ISA) = {
     gru,
     lstm,
     gated_stack,
+    conditioned_planes,
+    conditioned_rows,
     rfft,
     irfft,
     complex_power,

@@ -139,6 +139,25 @@ struct GatedStack {
   std::ptrdiff_t row;  // round_up(channels, 16)
 };
 
+// One layer of a conditioned stack: z = conv(x) + condition c, h = f(z), s += skip h, x += residual
+// h. The halves of a gated z are padded to 16 outputs each; all matrices are fp32.
+struct ConditionedLayer {
+  PackedMatrix conv;
+  PackedMatrix condition;  // of depth 1, no bias
+  PackedMatrix residual;
+  PackedMatrix skip;  // weights null: s += h
+  int kernel_size;
+  int dilation;
+};
+struct ConditionedStack {
+  const ConditionedLayer* layers;
+  int num_layers;
+  int channels, hidden, skip_channels;
+  bool gated;
+  Unary activation, gate;
+  float activation_a, activation_b, gate_a, gate_b;
+};
+
 struct Kernels {
   const char* name;
 
@@ -186,6 +205,17 @@ struct Kernels {
   void (*gated_stack)(const GatedStack& stack, std::int64_t position, int num_frames,
                       int valid_begin, int valid_end, float* skip, std::ptrdiff_t skip_step,
                       float* scratch);
+  // Rows [x; c; s] of channels, 1 and skip_channels, `row` floats apart, through all layers; c is
+  // copied. Frames outside [valid_begin, valid_end) of this call enter the histories as zeros.
+  // Time in lanes (planes; fp32 alone) or channels in lanes (rows): the same bits, another state,
+  // which is the layers' histories one after the other, *_state_floats each. scratch: see
+  // conditioned_*_scratch_floats.
+  void (*conditioned_planes)(const ConditionedStack& stack, float* state, int max_frames,
+                             std::int64_t position, int num_frames, int valid_begin, int valid_end,
+                             const float* in, float* out, std::ptrdiff_t row, float* scratch);
+  void (*conditioned_rows)(const ConditionedStack& stack, float* state, int max_frames,
+                           std::int64_t position, int num_frames, int valid_begin, int valid_end,
+                           const float* in, float* out, std::ptrdiff_t row, float* scratch);
   // Real FFT: in[n] -> re[n/2+1], im[n/2+1], unscaled. inverse: re, im -> out[n], unscaled
   // (n times the inverse DFT). scratch: fft_scratch_floats(n) floats. in may not alias outputs.
   void (*rfft)(const FftPlan& plan, const float* in, float* re, float* im, float* scratch);
@@ -213,6 +243,46 @@ extern const Kernels kernels_neon;
 constexpr std::size_t gated_stack_scratch_floats(int channels, int gate, int skip) {
   auto up = [](int n) { return static_cast<std::size_t>((n + 15) / 16 * 16); };
   return 16 * (2 * up(gate) + up(gate) + up(channels) + up(skip)) + 64;
+}
+
+// A history as planes, one a channel: kPlanePad floats, R frames in a ring, the first kPlanePad of
+// them again, kPlanePad floats. A plane is an odd number of cache lines, so that the channels of a
+// frame do not share a few sets of the cache.
+constexpr int kPlaneChunk = 64;  // the most frames that planes take through a layer at once
+constexpr int kPlanePad = 32;    // and through a tile
+constexpr int plane_ring_frames(int history, int max_frames) {
+  const int most = max_frames < kPlaneChunk ? max_frames : kPlaneChunk;
+  const int frames = (history + 15) / 16 * 16 + (most + 15) / 16 * 16;
+  return frames < kPlanePad ? kPlanePad : frames;
+}
+constexpr std::int32_t plane_floats(int ring_frames) {
+  return ((ring_frames + 3 * kPlanePad) / 16 | 1) * 16;
+}
+// The deepest matrix that planes take (offsets stand on the stack); their histories have less than
+// 2^31 floats.
+constexpr int kMaxPlaneDepth = 1024;
+constexpr std::size_t plane_state_floats(int channels, int history, int max_frames) {
+  return static_cast<std::size_t>(channels) *
+         static_cast<std::size_t>(plane_floats(plane_ring_frames(history, max_frames)));
+}
+// A history as rows of round_up(channels, 16): R frames in a ring, the same R again.
+constexpr int kTileFrames = 16;  // the most frames that rows take through a layer at once
+constexpr int row_ring_frames(int history, int max_frames) {
+  return history + (max_frames < kTileFrames ? max_frames : kTileFrames);
+}
+constexpr std::size_t row_state_floats(int channels, int history, int max_frames) {
+  return static_cast<std::size_t>(2 * row_ring_frames(history, max_frames)) *
+         static_cast<std::size_t>((channels + 15) / 16 * 16);
+}
+constexpr std::size_t conditioned_planes_scratch_floats(int channels, int hidden, int skip,
+                                                        bool gated) {
+  return static_cast<std::size_t>(channels + 1 + skip) * kPlaneChunk +
+         static_cast<std::size_t>(hidden) * (gated ? 2 : 1) * kPlanePad;
+}
+constexpr std::size_t conditioned_rows_scratch_floats(int channels, int hidden, int skip,
+                                                      bool gated) {
+  auto up = [](int n) { return static_cast<std::size_t>((n + 15) / 16 * 16); };
+  return kTileFrames * (2 * up(channels) + 2 * up(skip) + up(hidden) * (gated ? 2 : 1));
 }
 constexpr std::size_t fft_scratch_floats(int n) { return 6 * static_cast<std::size_t>(n) + 8192; }
 

@@ -36,8 +36,8 @@ struct Cursor {
 
 // The same over the next `depth` of the cursor, which may span taps.
 template <int F, int V, class W>
-RTA_HD void accumulate_taps(Vec (&acc)[F][V], const W*& w, std::ptrdiff_t w_step,
-                            const Rows& rows, Cursor& cursor, int depth) {
+RTA_HD void accumulate_taps(Vec (&acc)[F][V], const W*& w, std::ptrdiff_t w_step, const Rows& rows,
+                            Cursor& cursor, int depth) {
   while (depth > 0) {
     const int count = cursor.left < depth ? cursor.left : depth;
     accumulate(acc, w, w_step, cursor.x, rows.frame_step, count);
@@ -49,14 +49,14 @@ RTA_HD void accumulate_taps(Vec (&acc)[F][V], const W*& w, std::ptrdiff_t w_step
 
 template <int F, int V>
 RTA_HD void fill(Vec (&acc)[F][V], Vec value) {
-  for (int f = 0; f < F; ++f) {
-    for (int v = 0; v < V; ++v) acc[f][v] = value;
+  RTA_UNROLL for (int f = 0; f < F; ++f) {
+    RTA_UNROLL for (int v = 0; v < V; ++v) acc[f][v] = value;
   }
 }
 template <int F, int V>
 RTA_HD void add_to(Vec (&acc)[F][V], const Vec (&other)[F][V]) {
-  for (int f = 0; f < F; ++f) {
-    for (int v = 0; v < V; ++v) acc[f][v] = acc[f][v] + other[f][v];
+  RTA_UNROLL for (int f = 0; f < F; ++f) {
+    RTA_UNROLL for (int v = 0; v < V; ++v) acc[f][v] = acc[f][v] + other[f][v];
   }
 }
 
@@ -75,32 +75,38 @@ RTA_HD void store_tile(const PackedMatrix& m, const Vec (&sum)[F][V], int output
   }
 }
 
+// The sums of a tile, which begins as the biases: next(sum, depth) adds the next `depth` products.
+template <int F, int V, class Next>
+RTA_HD void sum_tree(const PackedMatrix& m, Vec (&sum)[F][V], const Next& next) {
+  const int segment = m.splits == 1 ? m.depth : (m.depth + m.splits - 1) / m.splits;
+  next(sum, segment);
+  if (m.splits == 1) return;
+  Vec part[F][V];
+  fill(part, zero());
+  next(part, m.splits == 2 ? m.depth - segment : segment);
+  add_to(sum, part);
+  if (m.splits == 2) return;
+  fill(part, zero());
+  next(part, segment);
+  Vec last[F][V];
+  fill(last, zero());
+  next(last, m.depth - 3 * segment);
+  add_to(part, last);
+  add_to(sum, part);
+}
+
 // F frames times V vectors of outputs: w, floats or bf16, points at the first of them in the panel.
 template <int F, int V, class W>
-void tile(const PackedMatrix& m, const W* w, std::ptrdiff_t w_step, int output,
-          const Rows& rows, const float* x, float* y, std::ptrdiff_t y_step) {
-  const int segment = m.splits == 1 ? m.depth : (m.depth + m.splits - 1) / m.splits;
+void tile(const PackedMatrix& m, const W* w, std::ptrdiff_t w_step, int output, const Rows& rows,
+          const float* x, float* y, std::ptrdiff_t y_step) {
   Cursor cursor(rows, x);
   Vec sum[F][V];
   for (int f = 0; f < F; ++f) {
     for (int v = 0; v < V; ++v) sum[f][v] = load(m.bias + output + v * kLanes);
   }
-  accumulate_taps(sum, w, w_step, rows, cursor, segment);
-  if (m.splits > 1) {
-    Vec part[F][V];
-    fill(part, zero());
-    accumulate_taps(part, w, w_step, rows, cursor, m.splits == 2 ? m.depth - segment : segment);
-    add_to(sum, part);
-    if (m.splits == 4) {
-      fill(part, zero());
-      accumulate_taps(part, w, w_step, rows, cursor, segment);
-      Vec last[F][V];
-      fill(last, zero());
-      accumulate_taps(last, w, w_step, rows, cursor, m.depth - 3 * segment);
-      add_to(part, last);
-      add_to(sum, part);
-    }
-  }
+  sum_tree(m, sum, [&](Vec(&acc)[F][V], int depth) {
+    accumulate_taps(acc, w, w_step, rows, cursor, depth);
+  });
   store_tile(m, sum, output, y, y_step);
 }
 

@@ -5,6 +5,7 @@
 
 #include "cpu/pack.h"
 #include "model/layer.h"
+#include "model/plane_ring.h"
 #include "model/ring.h"
 
 namespace rtaudio {
@@ -20,16 +21,16 @@ std::size_t product(int a, int b) {
 struct Function {
   Unary kind;
   float a, b;
-
-  void apply(const Kernels& kernels, float* x, std::size_t n) const noexcept {
-    kernels.unary(kind, x, x, n, a, b);
-  }
 };
 
+// Narrow stacks run with time in lanes, unless calls bring too few frames to fill vectors.
+constexpr int kMostPlanes = 16;
+constexpr int kFewestFrames = 12;
+
 // Rows in scratch are padded to whole vectors, and so are the outputs of every matrix.
-class ConditionedStack final : public Layer {
+class Stack final : public Layer {
  public:
-  explicit ConditionedStack(const LayerContext& context)
+  explicit Stack(const LayerContext& context)
       : channels_(context.integer("channels", 1, 1 << 14)),
         hidden_(context.integer("hidden", 1, 1 << 14)),
         skip_(context.integer("skip_channels", 1, 1 << 14)),
@@ -64,8 +65,15 @@ class ConditionedStack final : public Layer {
       layers_.push_back({pack(conv, wide, hidden_, channels_, kernel, bias),
                          pack(condition, wide, hidden_, 1, 1, nullptr),
                          pack(residual, 1, channels_, hidden_, 1, constant), std::move(skip),
-                         Ring(channels_, (kernel - 1) * dilation, padded(channels_)), kernel,
-                         dilation});
+                         Ring(channels_, (kernel - 1) * dilation, padded(channels_)),
+                         PlaneRing(channels_, (kernel - 1) * dilation), kernel, dilation});
+    }
+    is_narrow_ = std::max({channels_, hidden_, skip_}) <= kMostPlanes;
+    for (const Step& layer : layers_) {
+      is_narrow_ = is_narrow_ && channels_ * layer.kernel <= kMaxPlaneDepth;
+      table_.push_back({layer.conv.view(), layer.condition.view(), layer.residual.view(),
+                        layer.skip ? layer.skip->view() : PackedMatrix{}, layer.kernel,
+                        layer.dilation});
     }
   }
 
@@ -75,79 +83,80 @@ class ConditionedStack final : public Layer {
     return floats;
   }
   std::size_t scratch_floats(int max_frames) const override {
-    return static_cast<std::size_t>(max_frames) * scratch_row() + 16;
+    return in_planes(max_frames)
+               ? conditioned_planes_scratch_floats(channels_, hidden_, skip_, gate_.has_value())
+               : conditioned_rows_scratch_floats(channels_, hidden_, skip_, gate_.has_value());
   }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
-    const int n = call.num_frames;
-    const std::ptrdiff_t in_row = row_floats(channels_ + 1 + skip_);
-    const std::ptrdiff_t row = padded(channels_), skip_row = padded(skip_);
-    const auto frames = static_cast<std::size_t>(n);
-    float* x = call.scratch;
-    float* s = x + frames * static_cast<std::size_t>(row);
-    float* z = s + frames * static_cast<std::size_t>(skip_row);
-    float* other = z + frames * wide_row();
-    for (int t = 0; t < n; ++t) {
-      const float* from = call.inputs[0] + t * in_row;
-      std::fill(std::copy_n(from, channels_, x + t * row), x + (t + 1) * row, 0.0f);
-      std::fill(std::copy_n(from + channels_ + 1, skip_, s + t * skip_row), s + (t + 1) * skip_row,
-                0.0f);
-    }
-    const Rows condition{call.inputs[0] + channels_, in_row, 0, 1, 1};
-    float* state = call.state;
-    for (const Step& layer : layers_) {
-      const float* oldest = layer.ring.append(state, call.max_frames, call.position, x, n,
-                                              call.valid_begin, call.valid_end);
-      state += ring_floats(layer, call.max_frames);
-      const Rows past{oldest, row, layer.dilation * row, layer.kernel, channels_};
-      run(call, layer, past, condition, z, other, n);
-      const Rows hidden{z, padded(hidden_), 0, 1, hidden_};
-      if (layer.skip) call.kernels.matmul(layer.skip->view(), hidden, other, skip_row, n);
-      call.kernels.add(s, layer.skip ? other : z, s, frames * static_cast<std::size_t>(skip_row));
-      call.kernels.matmul(layer.residual.view(), hidden, other, row, n);
-      call.kernels.add(x, other, x, frames * static_cast<std::size_t>(row));
-    }
-    for (int t = 0; t < n; ++t) {
-      float* to = call.output + t * in_row;
-      std::copy_n(x + t * row, channels_, to);
-      to[channels_] = call.inputs[0][t * in_row + channels_];
-      std::copy_n(s + t * skip_row, skip_, to + channels_ + 1);
-    }
+    const Function gate = gate_.value_or(Function{});
+    const ConditionedStack stack{table_.data(),
+                                 static_cast<int>(table_.size()),
+                                 channels_,
+                                 hidden_,
+                                 skip_,
+                                 gate_.has_value(),
+                                 activation_.kind,
+                                 gate.kind,
+                                 activation_.a,
+                                 activation_.b,
+                                 gate.a,
+                                 gate.b};
+    const auto run = in_planes(call.max_frames) ? call.kernels.conditioned_planes
+                                                : call.kernels.conditioned_rows;
+    run(stack, call.state, call.max_frames, call.position, call.num_frames, call.valid_begin,
+        call.valid_end, call.inputs[0], call.output, row_floats(channels_ + 1 + skip_),
+        call.scratch);
   }
 
   std::vector<StateSpec> state_specs() const override {
     std::vector<StateSpec> specs;
     for (std::size_t i = 0; i < layers_.size(); ++i) {
-      if (layers_[i].ring.history() > 0) {
-        specs.push_back({"history." + std::to_string(i), channels_, layers_[i].ring.history()});
+      if (layers_[i].rows.history() > 0) {
+        specs.push_back({"history." + std::to_string(i), channels_, layers_[i].rows.history()});
       }
     }
     return specs;
   }
   void save(const float* state, std::int64_t position, int max_frames,
             std::span<const std::span<float>> out) const override {
-    std::size_t used = 0;
-    for (const Step& layer : layers_) {
-      if (layer.ring.history() > 0) layer.ring.save(state, max_frames, position, out[used++]);
-      state += ring_floats(layer, max_frames);
-    }
+    for_each_history(max_frames, [&](const auto& ring, std::size_t at, std::size_t i, int frames) {
+      ring.save(state + at, frames, position, out[i]);
+    });
   }
   void load(float* state, std::int64_t position, int max_frames,
             std::span<const std::span<const float>> in) const override {
-    std::size_t used = 0;
-    for (const Step& layer : layers_) {
-      if (layer.ring.history() > 0) layer.ring.load(state, max_frames, position, in[used++]);
-      state += ring_floats(layer, max_frames);
-    }
+    for_each_history(max_frames, [&](const auto& ring, std::size_t at, std::size_t i, int frames) {
+      ring.load(state + at, frames, position, in[i]);
+    });
   }
 
  private:
   struct Step {
     PackedWeights conv, condition, residual;
     std::optional<PackedWeights> skip;
-    Ring ring;
+    Ring rows;  // the history's two forms
+    PlaneRing planes;
     int kernel, dilation;
   };
+
+  bool in_planes(int max_frames) const { return is_narrow_ && max_frames >= kFewestFrames; }
+  // f(ring, where it begins in the state, its number among those that are saved, max_frames)
+  template <class F>
+  void for_each_history(int max_frames, const F& f) const {
+    std::size_t at = 0, used = 0;
+    for (const Step& layer : layers_) {
+      if (layer.rows.history() > 0) {
+        if (in_planes(max_frames)) {
+          f(layer.planes, at, used, max_frames);
+        } else {
+          f(layer.rows, at, used, std::min(max_frames, kTileFrames));
+        }
+        ++used;
+      }
+      at += ring_floats(layer, max_frames);
+    }
+  }
 
   static Function function(const LayerContext& context, const std::string& name) {
     const int last = static_cast<int>(Unary::count) - 1;
@@ -155,39 +164,9 @@ class ConditionedStack final : public Layer {
             context.number(name + "_b")};
   }
 
-  // z = f(conv + condition), the gate's product in the rows of one half.
-  void run(const Call& call, const Step& layer, const Rows& past, const Rows& condition, float* z,
-           float* other, int n) const noexcept {
-    const std::ptrdiff_t half = padded(hidden_), row = gate_ ? 2 * half : half;
-    const auto floats = static_cast<std::size_t>(n * row);
-    call.kernels.matmul(layer.conv.view(), past, z, row, n);
-    call.kernels.matmul(layer.condition.view(), condition, other, row, n);
-    call.kernels.add(z, other, z, floats);
-    if (!gate_) {
-      activation_.apply(call.kernels, z, floats);
-    } else if (activation_.kind == Unary::tanh && gate_->kind == Unary::sigmoid) {
-      call.kernels.gate(true, z, other, static_cast<int>(half), half, row, half, n);
-      std::copy_n(other, n * half, z);
-    } else {
-      for (int t = 0; t < n; ++t) {
-        float* frame = z + t * row;
-        activation_.apply(call.kernels, frame, static_cast<std::size_t>(half));
-        gate_->apply(call.kernels, frame + half, static_cast<std::size_t>(half));
-        call.kernels.multiply(frame, frame + half, other + t * half,
-                              static_cast<std::size_t>(half));
-      }
-      std::copy_n(other, n * half, z);
-    }
-  }
-
-  std::size_t wide_row() const { return static_cast<std::size_t>(padded(hidden_)) * 2; }
-  std::size_t scratch_row() const {
-    const auto row = static_cast<std::size_t>(padded(channels_));
-    const auto skip = static_cast<std::size_t>(padded(skip_));
-    return row + skip + wide_row() + std::max({row, skip, wide_row()});
-  }
   std::size_t ring_floats(const Step& layer, int max_frames) const {
-    return (layer.ring.floats(max_frames) + 15) / 16 * 16;
+    return in_planes(max_frames) ? layer.planes.floats(max_frames)
+                                 : row_state_floats(channels_, layer.rows.history(), max_frames);
   }
 
   // [parts * outputs, inputs, taps], every part padded to whole vectors, k = tap * inputs +
@@ -214,16 +193,18 @@ class ConditionedStack final : public Layer {
   int hidden_;
   int skip_;
   bool has_skip_;
+  bool is_narrow_;
   Function activation_;
   std::optional<Function> gate_;
   std::vector<Step> layers_;
+  std::vector<ConditionedLayer> table_;  // for the kernel
 };
 
 }  // namespace
 
 std::unique_ptr<Layer> make_conditioned_stack(const LayerContext& context) {
   if (context.spec().kind != "conditioned_stack") return nullptr;
-  return std::make_unique<ConditionedStack>(context);
+  return std::make_unique<Stack>(context);
 }
 
 }  // namespace rtaudio

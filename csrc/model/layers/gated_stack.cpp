@@ -13,7 +13,6 @@ namespace rtaudio {
 namespace {
 
 constexpr int kMaxLayers = 1024;
-constexpr int kTileFrames = 16;  // the most frames the kernel takes through all layers at once
 
 // A conditioned stack's input is [x; c], c the 2 * gate values of each layer from which its sums
 // start in place of a bias.

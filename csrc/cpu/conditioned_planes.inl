@@ -1,0 +1,161 @@
+// A stack of dilated layers under one condition, time in lanes: layer after layer over a chunk of
+// frames, so that a layer's weights are read once a chunk.
+
+// The chunk's signals and what one tile of V vectors needs.
+struct ConditionedScratch {
+  float* x;  // planes of kPlaneChunk frames
+  float* condition;
+  float* skip;
+  float* z;  // planes of one tile
+};
+
+struct PlaneRing {
+  float* data;  // slot 0 of the first channel
+  std::int32_t plane;
+  std::int32_t frames;
+};
+
+// x into the ring, zeros outside [begin, end). What a tile writes beyond the call's last frame lies
+// in slots that hold nothing yet, beyond the ring and its copy in the padding.
+template <int V>
+RTA_HD void append_planes(int channels, const PlaneRing& ring, std::int64_t position,
+                          const float* x, int begin, int end) {
+  constexpr int kFrames = V * kLanes;
+  static_assert(kFrames <= kPlanePad);
+  const std::int64_t slot = slot_of(position, ring.frames);
+  const bool is_whole = begin <= 0 && end >= kFrames;
+  for (int c = 0; c < channels; ++c, x += kPlaneChunk) {
+    alignas(64) float valid[kFrames];
+    const float* from = x;
+    if (!is_whole) {
+      for (int t = 0; t < kFrames; ++t) valid[t] = t >= begin && t < end ? x[t] : 0.0f;
+      from = valid;
+    }
+    float* to = ring.data + c * ring.plane + slot;
+    for (int v = 0; v < kFrames; v += kLanes) {
+      const Vec frames = load(from + v);
+      store(to + v, frames);
+      if (slot + kFrames > ring.frames) store(to - ring.frames + v, frames);
+      if (slot < kPlanePad) store(to + ring.frames + v, frames);
+    }
+  }
+}
+
+// h = f(z) where f is not tanh alone.
+template <int V>
+RTA_HD void conditioned_planes_function(const ConditionedStack& stack, float* z) {
+  const std::size_t n = static_cast<std::size_t>(stack.hidden) * V * kLanes;
+  if (!stack.gated) {
+    unary(stack.activation, z, z, n, stack.activation_a, stack.activation_b);
+  } else if (stack.activation == Unary::tanh && stack.gate == Unary::sigmoid) {
+    gate(true, z, z, static_cast<int>(n), static_cast<std::ptrdiff_t>(n), 0, 0, 1);
+  } else {
+    unary(stack.activation, z, z, n, stack.activation_a, stack.activation_b);
+    unary(stack.gate, z + n, z + n, n, stack.gate_a, stack.gate_b);
+    multiply(z, z + n, z, n);
+  }
+}
+
+template <int G, int V>
+RTA_HD void add_to_planes(float* planes, int output, const Vec (&sum)[G][V]) {
+  float* to = planes + output * std::ptrdiff_t{kPlaneChunk};
+  RTA_UNROLL for (int g = 0; g < G; ++g, to += kPlaneChunk) {
+    RTA_UNROLL for (int v = 0; v < V; ++v) {
+      store(to + v * kLanes, load(to + v * kLanes) + sum[g][v]);
+    }
+  }
+}
+
+// x and s of one tile through one layer.
+template <int V>
+void conditioned_tile(const ConditionedStack& stack, const ConditionedLayer& layer,
+                      const PlaneRing& ring, std::int64_t position, const ConditionedScratch& at,
+                      int begin, int end) {
+  constexpr int kFrames = V * kLanes;
+  append_planes<V>(stack.channels, ring, position, at.x, begin, end);
+  std::int32_t offsets[kMaxPlaneDepth];
+  std::int32_t* offset = offsets;
+  const int reach = (layer.kernel_size - 1) * layer.dilation;
+  auto slot = static_cast<std::int32_t>(slot_of(position - reach, ring.frames));
+  for (int tap = 0; tap < layer.kernel_size; ++tap) {
+    for (int c = 0; c < stack.channels; ++c) *offset++ = slot + c * ring.plane;
+    slot += layer.dilation;
+    if (slot >= ring.frames) slot -= ring.frames;
+  }
+  const bool is_tanh = !stack.gated && stack.activation == Unary::tanh;
+  const bool adds_hidden = layer.skip.weights == nullptr;
+  for (int half = 0; half <= static_cast<int>(stack.gated); ++half) {
+    const int first = half * static_cast<int>(padded(stack.hidden));
+    const float* weights = layer.condition.weights + first;
+    float* z = at.z + half * stack.hidden * kFrames;
+    const Planes past{ring.data, offsets};
+    for_each_plane<V>(layer.conv, past, first, stack.hidden, [&]<int G>(int o, Vec(&sum)[G][V]) {
+      RTA_UNROLL for (int g = 0; g < G; ++g) {
+        RTA_UNROLL for (int v = 0; v < V; ++v) {
+          const Vec condition = load(at.condition + v * kLanes);
+          sum[g][v] = sum[g][v] + fma(condition, Vec(weights[o + g]), zero());
+        }
+      }
+      if (is_tanh) {
+        RTA_UNROLL for (int g = 0; g < G; ++g) {
+          RTA_UNROLL for (int v = 0; v < V; ++v) sum[g][v] = math::tanh(sum[g][v]);
+        }
+        if (adds_hidden) add_to_planes(at.skip, o, sum);
+      }
+      RTA_UNROLL for (int g = 0; g < G; ++g) {
+        RTA_UNROLL for (int v = 0; v < V; ++v) {
+          store(z + (o + g) * kFrames + v * kLanes, sum[g][v]);
+        }
+      }
+    });
+  }
+  if (!is_tanh) {
+    conditioned_planes_function<V>(stack, at.z);
+    for (int c = 0; adds_hidden && c < stack.hidden; ++c) {
+      Vec h[1][V];
+      for (int v = 0; v < V; ++v) h[0][v] = load(at.z + c * kFrames + v * kLanes);
+      add_to_planes(at.skip, c, h);
+    }
+  }
+  for (int c = 0; c < stack.hidden; ++c) offsets[c] = c * kFrames;
+  const Planes hidden{at.z, offsets};
+  if (!adds_hidden) {
+    for_each_plane<V>(layer.skip, hidden, 0, stack.skip_channels,
+                      [&]<int G>(int o, Vec(&sum)[G][V]) { add_to_planes(at.skip, o, sum); });
+  }
+  for_each_plane<V>(layer.residual, hidden, 0, stack.channels,
+                    [&]<int G>(int o, Vec(&sum)[G][V]) { add_to_planes(at.x, o, sum); });
+}
+
+void conditioned_planes(const ConditionedStack& stack, float* state, int max_frames,
+                        std::int64_t position, int num_frames, int valid_begin, int valid_end,
+                        const float* in, float* out, std::ptrdiff_t row, float* scratch) {
+  const std::ptrdiff_t width = stack.channels + 1 + stack.skip_channels;
+  const ConditionedScratch planes{scratch, scratch + stack.channels * kPlaneChunk,
+                                  scratch + (stack.channels + 1) * kPlaneChunk,
+                                  scratch + width * kPlaneChunk};
+  for (int begin = 0; begin < num_frames; begin += kPlaneChunk) {
+    const int count = num_frames - begin < kPlaneChunk ? num_frames - begin : kPlaneChunk;
+    rows_to_planes(in + begin * row, row, static_cast<int>(width), count, scratch, kPlaneChunk);
+    float* history = state;
+    for (int l = 0; l < stack.num_layers; ++l) {
+      const ConditionedLayer& layer = stack.layers[l];
+      const int frames = plane_ring_frames((layer.kernel_size - 1) * layer.dilation, max_frames);
+      const PlaneRing ring{history + kPlanePad, plane_floats(frames), frames};
+      history += stack.channels * ring.plane;
+      for (int t = 0; t < count;) {
+        const ConditionedScratch at{planes.x + t, planes.condition + t, planes.skip + t, planes.z};
+        const int from = valid_begin - begin - t, to = valid_end - begin - t;
+        const std::int64_t now = position + begin + t;
+        if (count - t > kLanes && kPlaneVectors > 1) {
+          conditioned_tile<kPlaneVectors>(stack, layer, ring, now, at, from, to);
+          t += kPlaneVectors * kLanes;
+        } else {
+          conditioned_tile<1>(stack, layer, ring, now, at, from, to);
+          t += kLanes;
+        }
+      }
+    }
+    planes_to_rows(scratch, kPlaneChunk, static_cast<int>(width), count, out + begin * row, row);
+  }
+}

@@ -1,0 +1,106 @@
+// A stack of dilated layers under one condition, channels in lanes: all layers for a tile of
+// frames.
+
+// Rows into both halves of a ring, zeros outside [begin, end).
+RTA_HD void append_rows(float* ring, std::int64_t ring_frames, std::ptrdiff_t row,
+                        std::int64_t position, const float* x, int num_frames, int begin, int end) {
+  std::int64_t slot = slot_of(position, ring_frames);
+  for (int t = 0; t < num_frames; ++t, x += row) {
+    float* to = ring + slot * row;
+    float* mirror = to + ring_frames * row;
+    const bool valid = t >= begin && t < end;
+    for (std::ptrdiff_t c = 0; c < row; c += kLanes) {
+      const Vec value = valid ? load(x + c) : zero();
+      store(to + c, value);
+      store(mirror + c, value);
+    }
+    if (++slot == ring_frames) slot = 0;
+  }
+}
+
+// h = f(z + condition c) in z's place; the second half of a gated z is used up.
+RTA_HD void conditioned_function(const ConditionedStack& stack, const ConditionedLayer& layer,
+                                 const float* condition, std::ptrdiff_t condition_row, float* z,
+                                 std::ptrdiff_t z_row, int num_frames) {
+  const std::ptrdiff_t half = padded(stack.hidden);
+  for (int t = 0; t < num_frames; ++t) {
+    const Vec c(condition[t * condition_row]);
+    for (std::ptrdiff_t o = 0; o < z_row; o += kLanes) {
+      float* to = z + t * z_row + o;
+      store(to, load(to) + fma(c, load(layer.condition.weights + o), zero()));
+    }
+  }
+  if (!stack.gated) {
+    unary(stack.activation, z, z, static_cast<std::size_t>(num_frames * z_row), stack.activation_a,
+          stack.activation_b);
+  } else if (stack.activation == Unary::tanh && stack.gate == Unary::sigmoid) {
+    gate(true, z, z, static_cast<int>(half), half, z_row, z_row, num_frames);
+  } else {
+    const auto n = static_cast<std::size_t>(half);
+    for (int t = 0; t < num_frames; ++t, z += z_row) {
+      unary(stack.activation, z, z, n, stack.activation_a, stack.activation_b);
+      unary(stack.gate, z + half, z + half, n, stack.gate_a, stack.gate_b);
+      multiply(z, z + half, z, n);
+    }
+  }
+}
+
+RTA_HD void add_rows(float* to, std::ptrdiff_t row, const float* x, std::ptrdiff_t x_row,
+                     int num_frames) {
+  for (int t = 0; t < num_frames; ++t, to += row, x += x_row) {
+    for (std::ptrdiff_t c = 0; c < row; c += kLanes) store(to + c, load(to + c) + load(x + c));
+  }
+}
+
+void conditioned_rows(const ConditionedStack& stack, float* state, int max_frames,
+                      std::int64_t position, int num_frames, int valid_begin, int valid_end,
+                      const float* in, float* out, std::ptrdiff_t row, float* scratch) {
+  const int channels = stack.channels, skip_channels = stack.skip_channels;
+  const std::ptrdiff_t x_row = padded(channels), skip_row = padded(skip_channels);
+  const std::ptrdiff_t z_row = padded(stack.hidden) * (stack.gated ? 2 : 1);
+  float* x = scratch;
+  float* skip = x + kTileFrames * x_row;
+  float* z = skip + kTileFrames * skip_row;
+  float* other = z + kTileFrames * z_row;
+  for (int begin = 0; begin < num_frames; begin += kTileFrames) {
+    const int count = num_frames - begin < kTileFrames ? num_frames - begin : kTileFrames;
+    const float* from = in + begin * row;
+    float* to = out + begin * row;
+    for (int t = 0; t < count; ++t) {
+      map(from + t * row, x + t * x_row, static_cast<std::size_t>(channels),
+          [](Vec v) { return v; });
+      map(from + t * row + channels + 1, skip + t * skip_row,
+          static_cast<std::size_t>(skip_channels), [](Vec v) { return v; });
+    }
+    float* ring = state;
+    for (int l = 0; l < stack.num_layers; ++l) {
+      const ConditionedLayer& layer = stack.layers[l];
+      const int history = (layer.kernel_size - 1) * layer.dilation;
+      const std::int64_t frames = row_ring_frames(history, max_frames);
+      append_rows(ring, frames, x_row, position + begin, x, count, valid_begin - begin,
+                  valid_end - begin);
+      const Rows past{ring + slot_of(position + begin - history, frames) * x_row, x_row,
+                      layer.dilation * x_row, layer.kernel_size, channels};
+      ring += row_state_floats(channels, history, max_frames);
+      matmul(layer.conv, past, z, z_row, count);
+      conditioned_function(stack, layer, from + channels, row, z, z_row, count);
+      const Rows hidden{z, z_row, 0, 1, stack.hidden};
+      if (layer.skip.weights != nullptr) {
+        matmul(layer.skip, hidden, other, skip_row, count);
+        add_rows(skip, skip_row, other, skip_row, count);
+      } else {
+        add_rows(skip, skip_row, z, z_row, count);
+      }
+      matmul(layer.residual, hidden, other, x_row, count);
+      add_rows(x, x_row, other, x_row, count);
+    }
+    for (int t = 0; t < count; ++t) {
+      float* y = to + t * row;
+      const float condition = from[t * row + channels];
+      map(x + t * x_row, y, static_cast<std::size_t>(channels), [](Vec v) { return v; });
+      y[channels] = condition;
+      map(skip + t * skip_row, y + channels + 1, static_cast<std::size_t>(skip_channels),
+          [](Vec v) { return v; });
+    }
+  }
+}
