@@ -76,13 +76,19 @@ def build_parser() -> argparse.ArgumentParser:
         each.add_argument("checkpoint", type=Path)
         each.add_argument("-o", "--output", type=Path, required=True, help="a .safetensors file")
         each.add_argument("--metrics", default="", help="a line for the model file")
+    listen = command("vocoder-score", "a vocoder's scores beside Griffin-Lim's", vocoder_commands)
+    listen.add_argument("model", help="name or file of a vocoder")
+    listen.add_argument("--speech", type=Path, required=True, help="a folder with one a voice")
+    listen.add_argument("--voices", nargs="+", metavar="NAME", help="default: the development ones")
+    listen.add_argument("--clips", type=positive, default=4, help="of each voice (default: 4)")
+    listen.add_argument("--keep", type=Path, metavar="DIR", help="leave what was heard there")
     for each in (fetch, render, train, score, high, data, vocoder):
         each.add_argument(
             "--cache", type=Path, default=default_cache(), help="default: %(default)s"
         )
     for each in (render, train, high, vocoder):
         each.add_argument("--seed", type=int, default=1, help="default: 1")
-    for each in (train, score, high, vocoder):
+    for each in (train, score, high, vocoder, listen):
         each.add_argument("--threads", type=positive, help="default: what torch takes")
     return parser
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from rtaudio.models.rt_wavenet import RtWaveNet
 
@@ -97,4 +98,40 @@ def export(args: argparse.Namespace) -> int:
     if args.metrics:
         metadata["metrics"] = args.metrics
     export_model(network.state_dict(), network.config, args.output, metadata)
+    return DONE
+
+
+def score(args: argparse.Namespace) -> int:
+    import soundfile
+
+    import rtaudio
+
+    from .recipe import DEV_VOICES
+    from .vocoder_score import HEADER, Clip, DistillMos, griffin_lim, read_clips
+    from .vocoder_score import score as score_clips
+
+    limit_threads(args.threads)
+    vocoder = rtaudio.Vocoder(args.model)
+    preset = vocoder.preset
+    names = args.voices or DEV_VOICES
+    clips = read_clips([args.speech / name for name in names], args.clips, preset)
+    systems = {
+        "recording": lambda clip: clip.x,
+        "griffin-lim": lambda clip: griffin_lim(clip.mel, preset),
+        vocoder.model.name: lambda clip: vocoder(clip.mel),
+    }
+    mos = DistillMos()
+    print(HEADER, flush=True)
+    for name, system in systems.items():
+
+        def heard(clip: Clip, name: str = name, system: Any = system) -> Any:
+            y = system(clip)
+            if args.keep is not None:
+                args.keep.mkdir(parents=True, exist_ok=True)
+                path = args.keep / f"{clip.name.replace('/', '-')}.{name}.wav"
+                soundfile.write(path, y, preset.sample_rate)
+            return y
+
+        values = score_clips(clips, preset, heard, mos)
+        print(",".join([name, *(f"{value:.3f}" for value in values.values())]), flush=True)
     return DONE
