@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from rtaudio.runtime.vocoder import Vocoder
 
 DESCRIPTION = """\
-Turn a mel spectrogram into speech: a NumPy file [mels, frames] of the model's own preset
-(or of one that converts to it), or a recording, which is analysed and made again. The
-audio is made block by block and can be heard at once.
+Turn a mel spectrogram into speech: a NumPy file [mels, frames] of the model's own
+preset (or of one that converts to it), or a recording, which is analysed and made
+again. The audio is made block by block and can be heard at once.
 """
 USAGE = "%(prog)s [options] MEL.npy|RECORDING [-o OUT]"
 EPILOG = """\
