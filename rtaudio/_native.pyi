@@ -16,6 +16,7 @@ __all__: list[str] = [
     "Model",
     "Session",
     "SpeakerQueue",
+    "Step",
     "Stream",
     "cpu_level",
     "live_callback_address",
@@ -283,6 +284,26 @@ class SpeakerQueue:
         """
         Address for PortAudio's userdata; valid while this object lives.
         """
+
+class Step:
+    """
+    A model's step on memory that the caller keeps.
+    """
+    def __init__(
+        self,
+        model: Model,
+        lanes: typing.SupportsInt | typing.SupportsIndex,
+        max_ticks: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def initial_memory(self) -> numpy.typing.NDArray[numpy.float32]: ...
+    def run(
+        self,
+        x: numpy.typing.NDArray[numpy.float32],
+        memory: numpy.typing.NDArray[numpy.float32],
+        position: numpy.typing.NDArray[numpy.int64],
+    ) -> numpy.typing.NDArray[numpy.float32]: ...
+    @property
+    def outputs(self) -> int: ...
 
 class CudaDevice:
     """

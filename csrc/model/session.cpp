@@ -96,6 +96,7 @@ Session::Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, d
   for (int lane = 0; lane < lanes; ++lane) all = checked_sum(all, lane_floats_, max_floats);
   buffers_ = make_aligned_floats(floats);
   state_ = make_aligned_floats(lane_floats_ * static_cast<std::size_t>(lanes) + 16);
+  memory_ = state_.get();
   scratch_ = make_aligned_floats(scratch);
   if (model_->num_controls() > 0) control_values_.resize(static_cast<std::size_t>(most_frames));
   const auto batch = static_cast<std::size_t>(std::min(lanes, kBatchLanes));
@@ -111,7 +112,7 @@ int Session::max_frames(const Model::Operation& op) const {
 }
 
 void Session::reset(int lane) noexcept {
-  float* state = state_.get() + static_cast<std::size_t>(lane) * lane_floats_;
+  float* state = memory_ + static_cast<std::size_t>(lane) * lane_floats_;
   Lane& l = lanes_state_[static_cast<std::size_t>(lane)];
   std::fill_n(state, lane_floats_, 0.0f);
   for (std::size_t i = 0; i < state_offsets_.size(); ++i) {
@@ -120,6 +121,14 @@ void Session::reset(int lane) noexcept {
   }
   l.ticks = 0;
   l.ended = false;
+}
+
+void Session::borrow(float* memory, std::span<const std::int64_t> ticks) noexcept {
+  memory_ = memory;
+  for (std::size_t lane = 0; lane < lanes_state_.size(); ++lane) {
+    lanes_state_[lane].ticks = ticks[lane];
+    lanes_state_[lane].ended = false;
+  }
 }
 
 void Session::end(int lane, std::int64_t source_length) {

@@ -68,6 +68,13 @@ class Session {
   void set_ramps(std::span<const Ramp> ramps);
   std::int64_t ticks(int lane) const { return lanes_state_[static_cast<std::size_t>(lane)].ticks; }
 
+  // The memory of all lanes, [lane][state_floats()], in a layout that this model, number of lanes
+  // and max_ticks have, and no other.
+  std::size_t state_floats() const { return lane_floats_; }
+  const float* memory() const { return memory_; }
+  // Works on memory of the caller's, of a lane that has seen `ticks`: layers trust what is in it.
+  void borrow(float* memory, std::span<const std::int64_t> ticks) noexcept;
+
   std::vector<StateTensor> save(int lane) const;
   // Throws std::invalid_argument if the state is not one of this model.
   void load(int lane, std::int64_t ticks, std::span<const StateTensor> state);
@@ -92,10 +99,10 @@ class Session {
   // Values for `num_frames` frames of a buffer that holds `frames_per_tick`.
   const float* control_values(int index, int num_frames, int frames_per_tick) noexcept;
   float* state_of(int lane, std::size_t op) {
-    return state_.get() + static_cast<std::size_t>(lane) * lane_floats_ + state_offsets_[op];
+    return memory_ + static_cast<std::size_t>(lane) * lane_floats_ + state_offsets_[op];
   }
   const float* state_of(int lane, std::size_t op) const {
-    return state_.get() + static_cast<std::size_t>(lane) * lane_floats_ + state_offsets_[op];
+    return memory_ + static_cast<std::size_t>(lane) * lane_floats_ + state_offsets_[op];
   }
   int max_frames(const Model::Operation& op) const;
 
@@ -113,6 +120,7 @@ class Session {
   int batch_ticks_;        // ticks of all lanes of a batch together
   AlignedFloats buffers_;  // one batch's signals, reused batch after batch
   AlignedFloats state_;
+  float* memory_ = nullptr;  // state_, or the caller's
   AlignedFloats scratch_;
   std::vector<float> control_values_;
   std::vector<const float*> inputs_;

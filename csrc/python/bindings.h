@@ -9,6 +9,7 @@ void bind_live(pybind11::module_& module);
 void bind_model(pybind11::module_& module);
 void bind_session(pybind11::module_& module);
 void bind_speaker(pybind11::module_& module);
+void bind_step(pybind11::module_& module);
 void bind_system(pybind11::module_& module);
 
 }  // namespace rtaudio

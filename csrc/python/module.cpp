@@ -6,5 +6,6 @@ PYBIND11_MODULE(_native, module) {
   rtaudio::bind_session(module);
   rtaudio::bind_live(module);
   rtaudio::bind_speaker(module);
+  rtaudio::bind_step(module);
   rtaudio::bind_system(module);
 }

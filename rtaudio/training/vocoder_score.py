@@ -1,4 +1,4 @@
-"""How vocoders sound, in numbers: copy synthesis of recordings, beside Griffin-Lim on the same mels.
+"""How vocoders sound, in numbers: copy synthesis of recordings, beside Griffin-Lim on their mels.
 
 DistillMOS guesses what listeners would say (1 to 5); the others compare with the recording. F0 and
 the voiced flags are WORLD's (harvest); the mel distance is that of the vocoder's own preset.

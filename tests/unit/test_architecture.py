@@ -33,6 +33,7 @@ PYTHON_USES = {
     "models": ("graph",),
     "nn": ("models",),
     "runtime": ("models", "_native"),
+    "torch": ("runtime",),
     "training": ("nn", "runtime", "io"),
     "bench": ("runtime", "io"),
     "demo": ("bench", "runtime", "io"),

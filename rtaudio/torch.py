@@ -1,0 +1,111 @@
+"""The engine's kernels as torch operators, for people who stay in torch.
+
+    stack = QueuedStack(GatedStack(channels=64, ..., dilations=(1, 2, 4, 8)), tensors)
+    memory, position = stack.initial_state(lanes=1)
+    for x in frames:                                     # [lane, time, channel]
+        skips = stack(x, memory, position)
+
+The operator works under torch.compile and torch.export; it has no gradient.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+from weakref import WeakValueDictionary
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rtaudio import _native
+from rtaudio.errors import RtaudioError
+from rtaudio.graph import GatedStack, Graph, StreamPort
+from rtaudio.runtime.model import Model
+
+MAX_TICKS = 64  # frames of all lanes that go through a layer together
+NOMINAL_RATE = 16_000  # a stack does not know its rate
+
+
+class _Stack:
+    """The native side of a QueuedStack: immutable but for one scratch a number of lanes."""
+
+    def __init__(self, stack: GatedStack, tensors: Mapping[str, Any]) -> None:
+        arrays = {
+            name: np.ascontiguousarray(torch.as_tensor(value).detach().cpu().numpy(), np.float32)
+            for name, value in tensors.items()
+        }
+        self.inputs = stack.channels + stack.condition_channels
+        self.outputs = stack.skip_channels
+        graph = Graph(
+            body=stack,
+            sample_rate=NOMINAL_RATE,
+            input=StreamPort(name="x", channels=self.inputs),
+            output=StreamPort(name="skips", channels=self.outputs),
+        )
+        graph.check_tensors(arrays)
+        self._model = Model.from_graph(graph, arrays, "stack").native(NOMINAL_RATE)
+        self._steps: dict[int, _native.Step] = {}
+
+    def step(self, lanes: int) -> _native.Step:
+        if lanes not in self._steps:
+            self._steps[lanes] = _native.Step(self._model, lanes, MAX_TICKS)
+        return self._steps[lanes]
+
+
+# An operator's arguments are tensors and numbers: stacks go by number.
+_stacks: WeakValueDictionary[int, _Stack] = WeakValueDictionary()
+_numbers = itertools.count()
+
+
+def _queued_stack(x: Tensor, memory: Tensor, position: Tensor, stack: int) -> Tensor:
+    native = _stacks[stack].step(x.shape[0])
+    y = native.run(x.detach().contiguous().numpy(), memory.numpy(), position.numpy())
+    return torch.from_numpy(y)
+
+
+def _queued_stack_fake(x: Tensor, memory: Tensor, position: Tensor, stack: int) -> Tensor:
+    return x.new_empty(x.shape[0], x.shape[1], _stacks[stack].outputs)
+
+
+# Defined by hand: torch.library.custom_op's wrappers cost twenty times what the stack does.
+_library = torch.library.Library("rtaudio", "DEF")
+_library.define(
+    "queued_stack(Tensor x, Tensor(a!) memory, Tensor(b!) position, int stack) -> Tensor",
+    tags=(torch.Tag.pt2_compliant_tag,),
+)
+_library.impl("queued_stack", _queued_stack, "CPU")
+torch.library.register_fake("rtaudio::queued_stack", _queued_stack_fake, lib=_library)
+
+# x [lane, time, channel] through a stack: [lane, time, skip_channels]; `memory` and `position` move
+# on in place.
+queued_stack = torch.ops.rtaudio.queued_stack.default
+
+
+class QueuedStack(nn.Module):
+    """A GatedStack, step by step, its past in queues: forward(x, memory, position).
+
+    x is float32 on the CPU, [lane, time, channel] with any number of frames; with a conditioned
+    stack its channels are [x; condition]. Returns the sums of the skips, [lane, time,
+    skip_channels], with the same bits however the frames are split over calls. `tensors` by the
+    names the stack gives them (rtaudio.nn.Net(graph).export()); they are fixed from then on.
+    Raises GraphError where they do not fit.
+    """
+
+    def __init__(self, stack: GatedStack, tensors: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._native = _Stack(stack, tensors)
+        self._number = next(_numbers)
+        _stacks[self._number] = self._native
+
+    def initial_state(self, lanes: int = 1) -> tuple[Tensor, Tensor]:
+        """Memory [lane, floats] and position [lane] of streams that have not begun."""
+        if not 1 <= lanes <= 1 << 14:
+            raise RtaudioError(f"{lanes} lanes are not possible; ask for 1 to {1 << 14}.")
+        memory = torch.from_numpy(self._native.step(lanes).initial_memory())
+        return memory, torch.zeros(lanes, dtype=torch.int64)
+
+    def forward(self, x: Tensor, memory: Tensor, position: Tensor) -> Tensor:
+        y: Tensor = queued_stack(x, memory, position, self._number)
+        return y
