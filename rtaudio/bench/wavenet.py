@@ -22,6 +22,7 @@ from rtaudio.runtime.model import Model
 from rtaudio.runtime.native import WEIGHT_BYTES
 
 _ROUNDS = 20
+_REST = 0.1
 _TEACHER_STEPS = 100
 _AGREES = 1e-4  # a peer whose parameters differ more computes another network
 
@@ -81,6 +82,8 @@ def run_wavenet(
     for turn in range(_ROUNDS):
         for engine in engines:
             engine.run(seconds / _ROUNDS)
+            # Linux stops a real-time thread that never sleeps, for 50 ms of each second.
+            time.sleep(_REST * seconds / _ROUNDS)
         on_progress((turn + 1) / _ROUNDS)
     macs = network.macs_per_sample
     weight_bytes = round(macs * WEIGHT_BYTES[model.precision])
