@@ -27,7 +27,7 @@ DESCRIPTION = """\
 Run a model between a microphone and a speaker, as long as you like. The sound runs in
 native threads; this program only watches.
 """
-USAGE = "%(prog)s [options] [denoise | wire | MODEL]"
+USAGE = "%(prog)s [options] [denoise | wire | vocode | MODEL]"
 EPILOG = """\
 examples:
   rtaudio live                          the default devices, noise removed
@@ -82,8 +82,8 @@ def duration(text: str) -> float:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("what", nargs="?", default="denoise", metavar="MODEL", help="denoise (default), wire, or a "
-        "model by name or file")  # fmt: skip
+    add("what", nargs="?", default="denoise", metavar="MODEL", help="denoise (default), wire, "
+        "vocode (microphone to mel to speech), or a model by name or file")  # fmt: skip
     add("-i", "--input-device", metavar="DEV", help="number or part of a name (rtaudio devices)")
     add("-o", "--output-device", metavar="DEV", help="likewise")
     add("-l", "--list-devices", action="store_true", help="list the devices and end")
@@ -156,9 +156,13 @@ def _stats_file(name: str | None) -> Iterator[IO[str] | None]:
 def _make_live(args: argparse.Namespace, events: list[Event]) -> Live:
     import rtaudio
     from rtaudio.live import Live, LiveConfig
+    from rtaudio.runtime.registry import DEFAULT_VOCODER
 
-    name = {"denoise": rtaudio.DEFAULT_DENOISER, "wire": None}.get(args.what, args.what)
+    names = {"denoise": rtaudio.DEFAULT_DENOISER, "wire": None, "vocode": DEFAULT_VOCODER}
+    name = names.get(args.what, args.what)
     model = None if name is None else rtaudio.load(name)
+    if model is not None and "mel_preset" in model.metadata:
+        model = rtaudio.Vocoder(model).live_model()
     if model is not None and not model.makes_audio:
         port = model.graph.output
         raise UsageError(f"{args.what}: this model gives no audio but {port.name} ({port.unit}); "

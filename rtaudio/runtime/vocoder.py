@@ -149,6 +149,13 @@ class Vocoder:
         """Copy synthesis: the mel of mono audio (frames,) at the vocoder's rate, and back."""
         return self(mel_spectrogram(x, self.preset, dtype=np.float32))
 
+    def live_model(self) -> Model:
+        """Audio to audio, the mel made on the way: for Live, and for streams of recordings."""
+        from rtaudio.models.copy_synthesis import copy_synthesis
+
+        graph, tensors = copy_synthesis(self.model.graph, self.model.tensors, self.preset)
+        return Model.from_graph(graph, tensors, self.model.name, self.model.precision)
+
     def mel_stream(self) -> MelStream:
         """Audio to the vocoder's own mels, piece by piece."""
         return MelStream(self.preset, dtype=np.float32)

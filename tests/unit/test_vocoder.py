@@ -9,11 +9,17 @@ import numpy as np
 import pytest
 
 import rtaudio
+from rtaudio.dsp.mel import mel_spectrogram
 from rtaudio.dsp.pqmf import CUTOFFS, pqmf_analysis, pqmf_synthesis
+from rtaudio.dsp.presets import MEL_PRESETS
 from rtaudio.errors import MelError, RtaudioError
+from rtaudio.graph import Graph, StreamPort
+from rtaudio.models.copy_synthesis import mel_layers, mel_tensors
+from rtaudio.models.rt_wavenet import rt_wavenet
+from rtaudio.runtime.model import Model
 from rtaudio.runtime.vocoder import Vocoder, to_int16
 
-from .vocoders import speech_like_mel, tiny_config, tiny_model
+from .vocoders import speech_like_mel, tiny_config, tiny_model, tiny_tensors
 
 HOP = 256
 
@@ -119,6 +125,43 @@ def test_other_models_are_no_vocoders():
 def test_resynthesis_keeps_the_length(vocoder):
     x = 0.1 * np.sin(np.arange(10 * HOP + 17) * 0.05)
     assert vocoder.resynthesise(x).shape == (10 * HOP,)
+
+
+def test_live_model_makes_the_mel_on_its_way():
+    # The noise is another one, and hardly any: what is left follows from the mel.
+    config = tiny_config(temperature=1e-3)
+    model = Model.from_graph(rt_wavenet(config), tiny_tensors(), "quiet")
+    vocoder = Vocoder(model, preset="hifigan22")
+    x = np.random.default_rng(4).normal(0, 0.1, 20 * HOP).astype(np.float32)
+    live = vocoder.live_model()
+    assert live.makes_audio
+    # The analysis waits for 384 samples, which the plan rounds up to whole hops.
+    assert live.latency().signal_delay == vocoder.latency_samples + 2 * HOP
+    made, expected = live(x), vocoder.resynthesise(x)
+    middle = slice(4 * HOP, -4 * HOP)
+    assert np.abs(expected[middle]).max() > 1e-3
+    assert np.abs(made - expected)[middle].max() < 0.03 * np.abs(expected[middle]).max()
+    with live.stream() as stream:
+        parts = [stream.push(part) for part in np.split(x, [1, 77, 1000, 4000])]
+        assert same_bits(np.concatenate([*parts, stream.flush()])[: len(x)], made)
+    with pytest.raises(RtaudioError, match="normalised"):
+        mel_layers(MEL_PRESETS["diffwave22"])
+
+
+def test_live_mel_is_the_presets():
+    x = np.random.default_rng(5).normal(0, 0.1, 9000).astype(np.float32)
+    for name in ("hifigan22", "vocos24", "tacotron22"):
+        preset = MEL_PRESETS[name]
+        graph = Graph(
+            body=mel_layers(preset),
+            sample_rate=preset.sample_rate,
+            input=StreamPort(name="audio"),
+            output=StreamPort(name="mel", channels=preset.num_mels),
+        )
+        tensors = mel_tensors(preset)
+        made = Model.from_graph(graph, tensors)(x).T
+        expected = mel_spectrogram(x, preset)
+        assert np.abs(made[:, 3:28] - expected[:, 3:28]).max() < 1e-3
 
 
 def test_int16_rounds_and_clips():
