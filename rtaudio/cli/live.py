@@ -30,8 +30,10 @@ native threads; this program only watches.
 USAGE = "%(prog)s [options] [denoise | wire | vocode | MODEL]"
 EPILOG = """\
 examples:
-  rtaudio live                          the default devices, noise removed
-  rtaudio live -i usb -o headphones     devices by a part of their names
+  rtaudio live --virtual-mic            a clean microphone that call programs can choose
+  rtaudio live --virtual-speaker        cleans what comes in from the others
+  rtaudio live -i usb -o headphones     devices by a part of their names (-l lists them)
+  rtaudio live amp.nam --blocksize 64   a guitar amplifier
   rtaudio live wire --duration 10       no model: is the path itself clean?
   rtaudio live -a 12 --record takes     12 dB at most; both sides into takes/
 

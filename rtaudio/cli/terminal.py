@@ -74,9 +74,10 @@ class Screen:
     @property
     def width(self) -> int:
         try:
-            return max(1, os.get_terminal_size(self._file.fileno()).columns)
+            columns = os.get_terminal_size(self._file.fileno()).columns
         except (OSError, ValueError):
-            return 80
+            columns = 0
+        return columns or 80  # a terminal that says 0 does not know
 
     def draw(self, text: Text) -> None:
         width = self.width

@@ -127,7 +127,7 @@ def check_alsa_plugin(devices: list[Device]) -> None:
     if all(device.name != ALSA_DEVICE for device in devices):
         raise DeviceError(
             "the sound server is there but PortAudio has no way to it; install ALSA's plug-in: "
-            "sudo apt-get install libasound2-plugins."
+            "sudo apt-get install libasound2-plugins (Fedora: alsa-plugins-pulseaudio)."
         )
 
 
