@@ -6,6 +6,7 @@ the voiced flags are WORLD's (harvest); the mel distance is that of the vocoder'
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import types
 from collections.abc import Callable, Iterable
@@ -23,6 +24,9 @@ from rtaudio.errors import RtaudioError
 
 from .recipe import AUDIO_SUFFIXES
 from .vocoder_data import read_at
+
+NEEDED = ("distillmos", "xls_r_sqa", "einops", "pyworld")
+INSTALL = "pip install --no-deps distillmos xls-r-sqa; pip install einops pyworld 'setuptools<81'"
 
 FloatArray = NDArray[np.float32]
 COLUMNS = ("distillmos", "mel_db", "f0_cents", "voicing_percent")
@@ -84,7 +88,12 @@ def griffin_lim(mel: FloatArray, preset: MelPreset, iterations: int = 60) -> Flo
 
 
 class DistillMos:
+    """Raises RtaudioError where packages are missing."""
+
     def __init__(self) -> None:
+        missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+        if missing:
+            raise RtaudioError(f"scoring vocoders needs {', '.join(missing)}: {INSTALL}.")
         # The package reads files with torchaudio, which is not wanted for arrays.
         sys.modules.setdefault("torchaudio", types.ModuleType("torchaudio"))
         import distillmos

@@ -13,6 +13,7 @@ import torch
 
 import rtaudio
 from rtaudio.bench.denoise import test_signal as speech_like
+from rtaudio.dsp.mel import mel_spectrogram
 from rtaudio.models.rt_wavenet import rt_wavenet
 from rtaudio.nn import Net
 from rtaudio.training import vocoder_commands, vocoder_data, vocoder_network
@@ -20,6 +21,7 @@ from rtaudio.training.__main__ import main
 from rtaudio.training.recipe import DEV_VOICES
 from rtaudio.training.vocoder_export import graph_tensors
 from rtaudio.training.vocoder_network import VocoderNet, fit_levels
+from rtaudio.training.vocoder_score import griffin_lim, mel_distance
 
 from .vocoders import speech_like_mel, tiny_config
 
@@ -117,6 +119,16 @@ def test_the_exported_graph_is_the_network_that_was_trained():
     expected[..., config.bands :] = expected[..., config.bands :].clamp(-7, 4)
     assert made.std() > 0.1
     assert (made - expected).abs().max() < 1e-5
+
+
+def test_griffin_lim_has_the_mel_it_was_given():
+    preset = tiny_config().preset
+    x = 0.2 * speech_like(preset.sample_rate, 0.6)
+    mel = mel_spectrogram(x, preset, dtype=np.float32)
+    y = griffin_lim(mel, preset, iterations=30)
+    assert len(y) == mel.shape[1] * preset.hop
+    assert mel_distance(mel, x, preset) < 1e-3
+    assert mel_distance(mel, y, preset) < 2.0 < mel_distance(mel, 0.3 * y, preset)
 
 
 def test_levels_follow_the_bands_power():
