@@ -224,7 +224,8 @@ def _play(args: argparse.Namespace, stats_file: IO[str] | None, route: Route | N
 def _introduction(live: Live, route: Route | None) -> Iterator[str]:
     if route is not None:
         yield route.advice
-    yield f"{live.input.name} > {live.output.name}, {live.sample_rate} Hz, blocks of {live.block}"
+    ends = (route and route.names) or (live.input.name, live.output.name)
+    yield f"{ends[0]} > {ends[1]}, {live.sample_rate} Hz, blocks of {live.block}"
     if live.input.name == live.output.name and route is None and not live.config.allow_feedback:
         yield (
             "if it whistles, the microphone hears the speaker: use headphones "

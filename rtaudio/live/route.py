@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from rtaudio.errors import DeviceError
 from rtaudio.live import virtual
@@ -49,6 +50,7 @@ class Route:
     input_device: str | int | None
     output_device: str | int | None
     advice: str
+    names: tuple[str, str] | None = None  # of both ends, where the devices' own say nothing
     environment: dict[str, str] = field(default_factory=dict)
     sample_rate: int | None = None  # None: the input device's own
     repair: Callable[[], None] = lambda: None
@@ -92,10 +94,8 @@ def _server_route(
 
     try:
         yield Route(
-            input_device=input_device or ALSA_DEVICE,
-            output_device=output_device or ALSA_DEVICE,
+            **_ends(kind, input_device, output_device),
             advice=virtual.ADVICE[kind],
-            environment=_environment(kind, input_device, output_device),
             sample_rate=virtual.SAMPLE_RATE,
             repair=repair,
             leave=leave,
@@ -107,19 +107,35 @@ def _server_route(
                 leaving.wait(LEAVE_SECONDS)
 
 
-def _environment(
+def _ends(
     kind: Kind, input_device: str | int | None, output_device: str | int | None
-) -> dict[str, str]:
-    """What makes the sound server connect our own streams as they are meant."""
+) -> dict[str, Any]:
+    """Devices, their names, and what makes the sound server connect our own streams to them."""
+    side: virtual.Side = "Source" if kind == "mic" else "Sink"
+    wanted = input_device if kind == "mic" else output_device
+    variable = f"PULSE_{side.upper()}"
+    # Through the server where it has such a device: it may hold the card itself.
+    if wanted is None:
+        chosen = os.environ.get(variable)
+        real = virtual.find_real(side, chosen) if chosen else virtual.real_default(side)
+    else:  # a number is PortAudio's
+        real = None if str(wanted).isdigit() else virtual.find_real(side, str(wanted))
+    environment = {} if real is None else {variable: real.name}
+    theirs = wanted if real is None else ALSA_DEVICE
+    name = str(wanted) if real is None else real.description
     if kind == "mic":
-        environment = {"PULSE_SINK": "rtaudio_mic_feed"}
-        if input_device is None and not os.environ.get("PULSE_SOURCE"):
-            environment["PULSE_SOURCE"] = virtual.real_default("Source")
-        return environment
-    environment = {"PULSE_SOURCE": "rtaudio_speaker.monitor"}
-    if output_device is None and not os.environ.get("PULSE_SINK"):
-        environment["PULSE_SINK"] = virtual.real_default("Sink")
-    return environment
+        return {
+            "input_device": theirs,
+            "output_device": output_device or ALSA_DEVICE,
+            "names": (name, "rtaudio-mic"),
+            "environment": environment | {"PULSE_SINK": "rtaudio_mic_feed"},
+        }
+    return {
+        "input_device": input_device or ALSA_DEVICE,
+        "output_device": theirs,
+        "names": ("rtaudio-speaker", name),
+        "environment": environment | {"PULSE_SOURCE": "rtaudio_speaker.monitor"},
+    }
 
 
 def check_alsa_plugin(devices: list[Device]) -> None:

@@ -19,6 +19,7 @@ from rtaudio.errors import DeviceError
 from rtaudio.live.portaudio import HANGS
 
 Kind = Literal["mic", "speaker"]
+Side = Literal["Source", "Sink"]
 PACTL_SECONDS = 10.0
 SAMPLE_RATE = 48_000
 FORMAT = (f"rate={SAMPLE_RATE}", "format=float32le")
@@ -165,27 +166,60 @@ def server() -> str:
     return _info("Server Name") or "unknown"
 
 
-def real_default(side: Literal["Source", "Sink"]) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """A source or a sink of the server that is not ours."""
+
+    name: str
+    description: str
+
+    def fits(self, wanted: str) -> bool:
+        return wanted.casefold() in f"{self.name} {self.description}".casefold()
+
+
+def endpoints(side: Side) -> list[Endpoint]:
+    """Microphones before what a speaker plays, which is better than nothing."""
+    found: list[Endpoint] = []
+    name = ""
+    for line in _pactl("list", f"{side.lower()}s").splitlines():
+        key, _, value = line.strip().partition(": ")
+        if key == "Name":
+            name = value
+        elif key == "Description" and name and not name.startswith(PREFIX):
+            found.append(Endpoint(name=name, description=value))
+            name = ""
+    return sorted(found, key=lambda each: each.name.endswith(".monitor"))
+
+
+def real_default(side: Side) -> Endpoint:
     """The user's microphone or speaker: the server's default, or the first other one where that is
     a virtual device of ours (who chooses it for all programs chooses it for us too).
 
     Raises DeviceError where there is no other.
     """
-    default = _info(f"Default {side}")
-    if default and not default.startswith(PREFIX):
-        return default
-    names = [
-        line.split("\t")[1]
-        for line in _pactl("list", "short", f"{side.lower()}s").splitlines()
-        if "\t" in line
-    ]
-    names = [name for name in names if not name.startswith(PREFIX)]
-    # What a speaker plays is no microphone, but better than nothing.
-    names.sort(key=lambda name: name.endswith(".monitor"))
-    if not names:
+    found = endpoints(side)
+    if not found:
         what = "microphone" if side == "Source" else "speaker"
         raise DeviceError(f"there is no {what} beside rtaudio's own; plug one in and try again.")
-    return names[0]
+    default = _info(f"Default {side}")
+    return next((each for each in found if each.name == default), found[0])
+
+
+def find_real(side: Side, wanted: str) -> Endpoint | None:
+    """The microphone or speaker with that name or a part of it; None: the server has none such.
+
+    Raises DeviceError where several fit.
+    """
+    found = endpoints(side)
+    fitting = [each for each in found if each.name == wanted] or [
+        each for each in found if each.fits(wanted)
+    ]
+    # The monitor of a speaker has its name too.
+    fitting = [each for each in fitting if not each.name.endswith(".monitor")] or fitting
+    if len(fitting) > 1:
+        names = ", ".join(repr(each.description) for each in fitting)
+        raise DeviceError(f"{wanted!r} fits several: {names}; give more of the name.")
+    return fitting[0] if fitting else None
 
 
 def _info(key: str) -> str:

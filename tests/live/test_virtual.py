@@ -152,8 +152,8 @@ def tone_share(x: np.ndarray) -> float:
 def test_what_goes_in_comes_out_on_the_other_side(server, command, tmp_path, kind):
     """A tone at the user's microphone is heard on ours; one on our speaker, on the user's."""
     server.pactl("load-module", "module-null-sink", "sink_name=user_mic", *FORMAT)
-    server.pactl("set-default-source", "user_mic.monitor")
-    live = command(server.environment, "wire", f"--virtual-{kind}", *LATENCY)
+    chosen = {"mic": ("-i", "user_mic"), "speaker": ("-o", "speaker")}[kind]
+    live = command(server.environment, "wire", f"--virtual-{kind}", *chosen, *LATENCY)
     live.stats_when(flows)
     into, out = {
         "mic": ("user_mic", "rtaudio_mic"),

@@ -190,16 +190,48 @@ def test_another_live_is_not_disturbed(pactl, machine, capsys):
         other.communicate(b"\n")
 
 
+def listing(*names: str) -> str:
+    """As `pactl list sources` has it; a device's description is its name with spaces."""
+    return "\n".join(
+        f"Source #{i}\n\tState: IDLE\n\tName: {name}\n\tDescription: {name.replace('_', ' ')}\n"
+        f'\tDriver: x\n\tProperties:\n\t\tdevice.description = "{name}"'
+        for i, name in enumerate(names)
+    )
+
+
 def test_our_own_devices_are_nobodys_microphone_and_speaker(pactl):
     pactl["info"] = "Server Name: x\nDefault Source: usb\nDefault Sink: rtaudio_speaker\n"
-    pactl["list short sinks"] = "1\trtaudio_speaker\tm\n2\trtaudio_mic_feed\tm\n3\tphones\tm\n"
-    assert virtual.real_default("Source") == "usb"
-    assert virtual.real_default("Sink") == "phones"
+    pactl["list sinks"] = listing("rtaudio_speaker", "rtaudio_mic_feed", "phones")
+    pactl["list sources"] = listing("webcam", "usb")
+    assert virtual.real_default("Source").name == "usb"
+    assert virtual.real_default("Sink").name == "phones"
     pactl["info"] = "Default Source: rtaudio_mic\n"
-    pactl["list short sources"] = (
-        "1\tphones.monitor\tm\n2\trtaudio_mic_feed.monitor\tm\n3\trtaudio_mic\tm\n4\tusb\tm\n"
+    pactl["list sources"] = listing(
+        "phones.monitor", "rtaudio_mic_feed.monitor", "rtaudio_mic", "usb"
     )
-    assert virtual.real_default("Source") == "usb"
-    pactl["list short sources"] = "3\trtaudio_mic\tm\n"
+    assert virtual.real_default("Source").name == "usb"
+    pactl["list sources"] = listing("rtaudio_mic")
     with pytest.raises(DeviceError, match="no microphone beside rtaudio's own"):
         virtual.real_default("Source")
+
+
+def test_the_servers_own_devices_are_chosen_by_a_part_of_their_names(pactl, monkeypatch):
+    pactl["list sources"] = listing(
+        "usb_headset.monitor", "usb_headset", "usb_camera", "rtaudio_mic"
+    )
+    monkeypatch.delenv("PULSE_SOURCE", raising=False)
+    ends = route._ends("mic", "USB Head", None)
+    assert ends["environment"] == {"PULSE_SOURCE": "usb_headset", "PULSE_SINK": "rtaudio_mic_feed"}
+    assert (ends["input_device"], ends["output_device"]) == ("pulse", "pulse")
+    assert ends["names"] == ("usb headset", "rtaudio-mic")
+    with pytest.raises(DeviceError, match="'usb' fits several: 'usb headset', 'usb camera'"):
+        route._ends("mic", "usb", None)
+    assert route._ends("mic", "3", None)["input_device"] == "3"
+    # Unknown to the server: PortAudio may know it.
+    ends = route._ends("mic", "hw:3", None)
+    assert ends["environment"] == {"PULSE_SINK": "rtaudio_mic_feed"}
+    assert (ends["input_device"], ends["names"][0]) == ("hw:3", "hw:3")
+    pactl["list sinks"] = listing("phones", "hall")
+    ends = route._ends("speaker", None, "hall")
+    assert ends["environment"] == {"PULSE_SINK": "hall", "PULSE_SOURCE": "rtaudio_speaker.monitor"}
+    assert ends["names"] == ("rtaudio-speaker", "hall")
