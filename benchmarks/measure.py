@@ -19,6 +19,8 @@ from rtaudio.bench.peers import load_peer
 from rtaudio.models.importers import IMPORTERS
 from rtaudio.runtime.imported import missing
 
+LANES = ("8", "64", "250")
+LANES_LEVELS = ("v3", "v4x", "neon")
 IMPORTED_LEVELS = ("v3", "v4", "neon")  # networks of others beside their own runtimes
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -28,6 +30,15 @@ def bench(path: Path, *arguments: str) -> None:
     subprocess.run(
         [sys.executable, "-m", "rtaudio", "bench", *arguments, "--json", str(path)], check=True
     )
+
+
+def measure_lanes(results: Path, level: str, rate: str, seconds: str) -> None:
+    for lanes in LANES:
+        bench(
+            results / f"lanes-{level}-{int(rate) // 1000}k-{lanes}.json",
+            *("denoise", "--isa", level, "--sample-rate", rate, "--lanes", lanes),
+            *("--seconds", seconds),
+        )
 
 
 def main() -> None:
@@ -43,6 +54,8 @@ def main() -> None:
                 *("denoise", "--isa", level, "--sample-rate", rate, "--peers", "all"),
                 *("--seconds", args.seconds),
             )
+            if level in LANES_LEVELS:
+                measure_lanes(args.results, level, rate, args.seconds)
     for name, importer in IMPORTERS.items():
         kind = "denoise" if importer.graph().makes_audio else "vad"
         why_not = missing(importer) if importer.installed() is None else load_peer(name)

@@ -116,6 +116,41 @@ def imported_table() -> list[str]:
     ]
 
 
+def lanes_table() -> list[str]:
+    results = load("lanes")
+    if not results:
+        return []
+    results.sort(key=lambda each: (*order(each), each["lanes"]))
+    columns = ["", "input, block", "streams", "p50", "p99.9", "floor", "a core carries"]
+    lines = [row(columns), row(["---"] * 2 + ["---:"] * 5)]
+    for each in results:
+        times = each["us_per_block"]
+        share = 100 * each["floor_us"] / times["p50"]
+        lines.append(
+            row(
+                [
+                    f"**{each['model']}**, {each['isa']}",
+                    f"{each['sample_rate'] / 1000:g} kHz, "
+                    f"{1e3 * each['block_samples'] / each['sample_rate']:g} ms",
+                    str(each["lanes"]),
+                    *(f"{times[key] / 1000:.2f} ms" for key in ("p50", "p999")),
+                    f"{each['floor_us'] / 1000:.2f} ms ({share:.0f} %)",
+                    f"{each['streams_per_core']} streams",
+                ]
+            )
+        )
+    most = max(results, key=lambda each: each["lanes"])
+    moved = most["megabytes_per_block"]
+    return [
+        "",
+        "Many streams in one thread (`rtaudio.Session`), a block of all of them at a time. "
+        f"A block of {most['lanes']} streams reads {moved['weights']:.0f} MB of weights "
+        f"instead of {moved['weights_stream_by_stream']:.0f} MB:",
+        "",
+        *lines,
+    ]
+
+
 def machine_line(machine: Result) -> str:
     text = f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}"
     text += f", Python {machine['python']}"
@@ -166,6 +201,7 @@ def figures() -> str:
         "(and how much of it p50 reaches).",
         "",
         *speed,
+        *lanes_table(),
         *imported_table(),
         *wavenet_table(load("wavenet")),
         "",

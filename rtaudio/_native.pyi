@@ -139,7 +139,18 @@ class Session:
     def hold(self, mask: typing.Annotated[numpy.typing.ArrayLike, numpy.bool]) -> None: ...
     def num_bad_samples(self, lane: typing.SupportsInt | typing.SupportsIndex) -> int: ...
     def process(self, x: numpy.ndarray) -> numpy.typing.NDArray[numpy.float32]: ...
-    def reset(self, mask: typing.Annotated[numpy.typing.ArrayLike, numpy.bool]) -> None: ...
+    def reset(
+        self,
+        mask: typing.Annotated[numpy.typing.ArrayLike, numpy.bool],
+        seed: typing.SupportsInt | typing.SupportsIndex,
+        streams: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        constants: collections.abc.Sequence[
+            collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+        ],
+        prompts: collections.abc.Sequence[
+            collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+        ],
+    ) -> None: ...
     def set_control(
         self,
         index: typing.SupportsInt | typing.SupportsIndex,

@@ -61,13 +61,21 @@ class PySession {
     }
   }
 
-  void reset(const LaneMask& mask) {
+  // Each lane's own stream number, constants and prompt; those of other lanes are not looked at.
+  void reset(const LaneMask& mask, std::uint32_t seed, const std::vector<std::uint32_t>& streams,
+             const std::vector<std::vector<float>>& constants,
+             const std::vector<std::vector<float>>& prompts) {
     const InUse in_use(in_use_);
     check(mask);
-    for (int lane = 0; lane < session_.lanes(); ++lane) {
-      if (!mask.at(lane)) continue;
-      session_.reset(lane);
-      num_bad_samples_[static_cast<std::size_t>(lane)] = 0;
+    const auto lanes = static_cast<std::size_t>(session_.lanes());
+    if (streams.size() != lanes || constants.size() != lanes || prompts.size() != lanes) {
+      throw py::value_error("settings for " + std::to_string(lanes) + " lanes are needed");
+    }
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      if (!mask.at(static_cast<py::ssize_t>(lane))) continue;
+      session_.restart(static_cast<int>(lane),
+                       {seed, streams[lane], constants[lane], prompts[lane]});
+      num_bad_samples_[lane] = 0;
     }
   }
 
@@ -170,7 +178,8 @@ void bind_session(py::module_& module) {
            py::arg("ramp_frames"), py::arg("controls"))
       .def("process", &PySession::process, py::arg("x"))
       .def("hold", &PySession::hold, py::arg("mask"))
-      .def("reset", &PySession::reset, py::arg("mask"))
+      .def("reset", &PySession::reset, py::arg("mask"), py::arg("seed"), py::arg("streams"),
+           py::arg("constants"), py::arg("prompts"))
       .def("end", &PySession::end, py::arg("lane"), py::arg("num_frames"))
       .def("set_control", &PySession::set_control, py::arg("index"), py::arg("value"))
       .def("num_bad_samples", &PySession::num_bad_samples, py::arg("lane"))

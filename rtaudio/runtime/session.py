@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rtaudio import _native
 from rtaudio.errors import RtaudioError
 from rtaudio.graph.layer import FloatArray
+from rtaudio.runtime.beginning import Beginning
 from rtaudio.runtime.controls import CONTROL_RAMP_SECONDS, Controls, array, whole
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class Session:
         except ValueError as error:
             raise RtaudioError(f"this session is not possible: {error}.") from error
 
+        self._beginning = Beginning(graph, self.lanes)
+
     @property
     def output_samples(self) -> int:
         """Output frames of a block."""
@@ -101,9 +104,20 @@ class Session:
         """Holds the lanes that are True in (lanes,), until the next call; others go on."""
         self._native.hold(_mask(mask))
 
-    def reset(self, mask: NDArray[np.bool_] | None = None) -> None:
-        """Makes the lanes that are True as new (None: all of them)."""
-        self._native.reset(np.ones(self.lanes, bool) if mask is None else _mask(mask))
+    def reset(
+        self,
+        mask: NDArray[np.bool_] | None = None,
+        *,
+        seed: int | None = None,
+        stream_numbers: Sequence[int] | None = None,
+        constants: Mapping[str, NDArray[Any]] | None = None,
+        prompt: NDArray[Any] | None = None,
+    ) -> None:
+        """Makes the lanes that are True as new (None: all of them), with what Stream.reset takes:
+        stream numbers, constants and prompts are given for all lanes."""
+        lanes = np.ones(self.lanes, bool) if mask is None else _mask(mask)
+        self._beginning.change(seed, stream_numbers, constants)
+        self._native.reset(lanes, *self._beginning.native(prompt))
 
     def end(self, lane: int, num_frames: int) -> None:
         """The lane's signal has that many frames since its reset; what process() gets of it later

@@ -13,6 +13,8 @@ from rtaudio.graph.layer import FloatArray
 from rtaudio.runtime.laws import graph_of
 from rtaudio.runtime.model import Model
 
+from ..laws.catalogue import EXAMPLES
+
 LAYER = Serial(
     layers=(
         Conv1d(outputs=20, kernel_size=6, stride=3, lookahead_frames=2),
@@ -118,6 +120,26 @@ def test_ports_of_several_channels() -> None:
     y = session.process(x)
     assert y.shape == (4, 10, 3)
     np.testing.assert_array_equal(y[2], model.stream(channels=2).push(x[2]))
+
+
+def test_noise_is_that_of_the_lanes_own_number() -> None:
+    layer, channels = EXAMPLES["feedback"]
+    model = model_of(layer, channels)
+    session = rtaudio.Session(model, 3)
+    x = np.tile(noise(8 * channels, 1).reshape(1, 8, channels), (3, 1, 1))
+    session.reset(seed=5, stream_numbers=[1, 2, 9])
+    y = session.process(x)
+    for lane, number in enumerate([1, 2, 9]):
+        stream = model.stream(channels=channels, seed=5, stream_numbers=[number])
+        np.testing.assert_array_equal(y[lane], stream.push(x[lane]))
+    assert not np.array_equal(y[0], y[1])
+    session.reset(np.array([True, False, False]), seed=6)
+    again = model.stream(channels=channels, seed=6, stream_numbers=[1]).push(x[0])
+    np.testing.assert_array_equal(session.process(x)[0], again)
+    with pytest.raises(rtaudio.RtaudioError, match="2 stream numbers for 3 lanes"):
+        session.reset(stream_numbers=[1, 2])
+    with pytest.raises(rtaudio.RtaudioError, match="seed"):
+        session.reset(seed=-1)
 
 
 def test_misuse_is_told_in_a_sentence() -> None:
