@@ -11,15 +11,17 @@ import typing
 __all__: list[str] = [
     "CudaDevice",
     "CudaReport",
+    "LiveClockBridge",
     "LiveEngine",
     "LiveResampler",
+    "LiveTwoClocks",
     "Model",
     "Session",
     "SpeakerQueue",
     "Step",
     "Stream",
     "cpu_level",
-    "live_callback_address",
+    "live_callback_addresses",
     "live_load_classes",
     "query_cuda",
     "speaker_callback_address",
@@ -166,21 +168,30 @@ class LiveEngine:
     def __init__(
         self,
         *,
-        model: Model | None,
-        model_rate: typing.SupportsInt | typing.SupportsIndex,
+        model: tuple[
+            Model,
+            typing.SupportsInt | typing.SupportsIndex,
+            collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        ]
+        | None,
+        fallback: tuple[
+            Model,
+            typing.SupportsInt | typing.SupportsIndex,
+            collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        ]
+        | None = None,
         sample_rate: typing.SupportsInt | typing.SupportsIndex,
         block: typing.SupportsInt | typing.SupportsIndex,
         input_channels: typing.SupportsInt | typing.SupportsIndex,
         output_channels: typing.SupportsInt | typing.SupportsIndex,
         lanes: typing.SupportsInt | typing.SupportsIndex,
         placement: str,
-        ramp_frames: typing.SupportsFloat | typing.SupportsIndex,
-        controls: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        ramp_seconds: typing.SupportsFloat | typing.SupportsIndex,
         record_seconds: typing.SupportsInt | typing.SupportsIndex,
         signal: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] | None = None,
     ) -> None:
         """
-        `model` None: a wire, or a `signal` that is played once instead of the input. `placement`: auto, inline or worker. ValueError, with a sentence, for numbers that do not go together.
+        `model` and `fallback`: (model, its rate, its controls' values), or None: a wire, and no cheaper model. `signal`: played once instead of the input, without a model. `placement`: auto, inline or worker. ValueError, with a sentence, for numbers that do not go together.
         """
     def process(
         self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32]
@@ -194,6 +205,7 @@ class LiveEngine:
         self,
         index: typing.SupportsInt | typing.SupportsIndex,
         value: typing.SupportsFloat | typing.SupportsIndex,
+        fallback: bool = False,
     ) -> None: ...
     def set_mute(self, on: bool) -> None: ...
     def snapshot(self) -> dict:
@@ -211,6 +223,11 @@ class LiveEngine:
         Frames of the device so far: a heartbeat.
         """
     @property
+    def overloaded(self) -> bool:
+        """
+        The model rests.
+        """
+    @property
     def user_data(self) -> int:
         """
         Address for PortAudio's userdata; valid while this object lives.
@@ -219,6 +236,76 @@ class LiveEngine:
     def warm_up_worst(self) -> float: ...
     @property
     def worker_delay(self) -> int: ...
+
+class LiveTwoClocks:
+    """
+    An input and an output stream with a clock each, and one engine.
+    """
+    def __init__(
+        self, engine: LiveEngine, slack: typing.SupportsInt | typing.SupportsIndex
+    ) -> None:
+        """
+        `slack`: frames that an input block may come late by.
+        """
+    @property
+    def delay(self) -> int:
+        """
+        In frames.
+        """
+    @property
+    def drift(self) -> float:
+        """
+        The input's clock against the output's, a ratio.
+        """
+    @property
+    def excess(self) -> float:
+        """
+        Frames in the ring above those that there should be.
+        """
+    @property
+    def num_beats(self) -> int:
+        """
+        Grows while both devices are at work: a heartbeat.
+        """
+    @property
+    def user_data(self) -> int:
+        """
+        Address for PortAudio's userdata; valid while this object lives.
+        """
+
+class LiveClockBridge:
+    """
+    What joins two clocks, for tests.
+    """
+    def __init__(
+        self,
+        channels: typing.SupportsInt | typing.SupportsIndex,
+        block: typing.SupportsInt | typing.SupportsIndex,
+        slack: typing.SupportsInt | typing.SupportsIndex,
+        sample_rate: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def pull(
+        self, now_ns: typing.SupportsInt | typing.SupportsIndex
+    ) -> tuple[numpy.typing.NDArray[numpy.float32], bool]:
+        """
+        A block, (frames, channels), and whether the signal is whole.
+        """
+    def push(
+        self,
+        x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32],
+        now_ns: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        (frames, channels)
+        """
+    @property
+    def delay(self) -> int: ...
+    @property
+    def drift(self) -> float: ...
+    @property
+    def fill(self) -> int: ...
+    @property
+    def wanted_fill(self) -> float: ...
 
 class LiveResampler:
     """
@@ -352,9 +439,9 @@ def cpu_level() -> str:
     The level in use: the highest, or the one RTAUDIO_CPU_ISA forces. RuntimeError if that level is unknown or the processor lacks it.
     """
 
-def live_callback_address() -> int:
+def live_callback_addresses() -> dict[str, int]:
     """
-    Address of the function for PortAudio's callback.
+    Addresses of PortAudio's callbacks, by kind of stream; the first goes with an engine, the others with LiveTwoClocks.
     """
 
 def live_load_classes() -> list[float]:

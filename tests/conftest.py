@@ -22,3 +22,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--live-seconds", type=float, default=10.0, help="how long the live tests listen"
     )
+    parser.addoption(
+        "--live-hours", type=float, default=5 / 60, help="how long they do in virtual time"
+    )

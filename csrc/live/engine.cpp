@@ -1,12 +1,12 @@
 #include "live/engine.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <stdexcept>
 #include <string>
 
 #include "cpu/denormals.h"
+#include "live/clock.h"
 
 namespace rtaudio {
 namespace {
@@ -16,13 +16,6 @@ constexpr double kGainSeconds = 0.005;
 constexpr double kInlineShare = 0.5;  // of a period: the most that a block in the callback may take
 constexpr double kWarmUpSeconds = 0.3;
 constexpr int kWorkerSeconds = 1;  // of sound that may wait for the worker
-constexpr int kPriority = 70;
-
-std::int64_t now_ns() noexcept {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 const EngineConfig& checked(const EngineConfig& c) {
   const auto fail = [](const std::string& what, int value, const std::string& way_out) {
@@ -70,16 +63,33 @@ int delay_of_worker(const EngineConfig& c, const Runner* runner, double worst) {
   return (std::max(c.hop, c.block) + c.block - 1) / c.block * c.block;
 }
 
+int longest_delay(const Runner* runner, int worker_delay, const Processor* fallback) {
+  if (runner == nullptr) {
+    if (fallback != nullptr) throw std::invalid_argument("a wire needs no fallback; leave it out");
+    return 0;
+  }
+  return std::max(runner->delay() + worker_delay, fallback != nullptr ? fallback->delay() : 0);
+}
+
 }  // namespace
 
-Engine::Engine(const EngineConfig& config, std::unique_ptr<Processor> processor)
+Engine::Engine(const EngineConfig& config, std::unique_ptr<Processor> processor,
+               std::unique_ptr<Processor> fallback)
     : config_(checked(config)),
       runner_(make_runner(config, std::move(processor))),
       warm_up_worst_(measure(config, runner_.get())),
       worker_delay_(delay_of_worker(config, runner_.get(), warm_up_worst_)),
-      mixer_(config.lanes, runner_ ? runner_->delay() + worker_delay_ : 0, config.block,
-             config.sample_rate),
+      mixer_(config.lanes, longest_delay(runner_.get(), worker_delay_, fallback.get()),
+             config.block, config.sample_rate),
+      line_(config.lanes, runner_ ? mixer_.delay() - runner_->delay() - worker_delay_ : 0,
+            config.block),
       breaker_(config.sample_rate) {
+  if (fallback != nullptr) {
+    auto runner = make_runner(config, std::move(fallback));
+    runner->measure_worst(config.block, 1);  // its pages are there when it is needed
+    fallback_ = std::make_unique<Fallback>(std::move(runner), config.lanes, mixer_.delay(),
+                                           config.block, config.sample_rate);
+  }
   const auto floats =
       static_cast<std::size_t>(config.block) * static_cast<std::size_t>(config.lanes);
   for (auto* buffer : {&dry_, &wet_, &mixed_}) buffer->resize(floats);
@@ -111,7 +121,8 @@ void Engine::process(const float* in, float* out, std::int64_t frames,
   const std::int64_t start = now_ns();
   if (last_call_ns_ == 0) {
     // Once: every later call makes no system call but the worker's wake-up.
-    RTA_WAKE(callback_priority_.store(raise_priority(kPriority), std::memory_order_relaxed));
+    RTA_WAKE(
+        callback_priority_.store(raise_priority(kCallbackPriority), std::memory_order_relaxed));
   }
   const double block_ns = 1e9 * config_.block / config_.sample_rate;
   if (last_call_ns_ != 0 && static_cast<double>(start - last_call_ns_) > 2.0 * block_ns) {
@@ -168,14 +179,27 @@ void Engine::read_input(const float* in, int frames) noexcept {
 }
 
 const float* Engine::processed(int frames) noexcept {
-  if (breaker_.resting(position_)) {
+  const float* in = line_.push(dry_.data(), frames);
+  const bool rests = breaker_.resting(position_);
+  const float* wet = nullptr;
+  if (rests) {
     given_from_ = -1;
-    return nullptr;
+  } else {
+    if (given_from_ < 0) given_from_ = position_;
+    if (worker_) {
+      wet = of_worker(in, frames);
+    } else if (runner_->run(position_, in, wet_.data(), frames)) {
+      wet = wet_.data();
+    }
   }
-  if (given_from_ < 0) given_from_ = position_;
-  if (!worker_)
-    return runner_->run(position_, dry_.data(), wet_.data(), frames) ? wet_.data() : nullptr;
-  worker_->give({position_, frames, worker_->generation(), true}, dry_.data());
+  if (!fallback_) return wet;
+  const float* heard = fallback_->join(position_, dry_.data(), wet, rests, frames);
+  if (fallback_->heard()) counts_.fallback_frames.add(frames);
+  return heard;
+}
+
+const float* Engine::of_worker(const float* in, int frames) noexcept {
+  worker_->give({position_, frames, worker_->generation(), true}, in);
   const std::int64_t wanted = position_ - worker_delay_;
   if (wanted < 0) {  // the worker's head start: the signal has not begun
     std::fill(wet_.begin(), wet_.end(), 0.0f);

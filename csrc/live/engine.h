@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "live/breaker.h"
+#include "live/delay_line.h"
+#include "live/fallback.h"
 #include "live/meters.h"
 #include "live/mixer.h"
 #include "live/processor.h"
@@ -34,13 +36,14 @@ class Engine {
   // Counters; all but `frames` should stay at zero.
   struct Counts {
     Counter frames, blocks, late_calls, input_overflows, input_underflows, output_underflows,
-        output_overflows, missed_blocks, overloads, concealed_frames, bad_input_samples,
-        clipped_samples, odd_calls, unrecorded_blocks;
+        output_overflows, missed_blocks, overloads, concealed_frames, fallback_frames,
+        bad_input_samples, clipped_samples, odd_calls, unrecorded_blocks, clock_slips;
   };
 
-  // Without a processor the input goes straight to the output. Throws std::invalid_argument for
-  // numbers that do not go together.
-  Engine(const EngineConfig& config, std::unique_ptr<Processor> processor);
+  // Without a processor the input goes straight to the output. `fallback`: the cheaper processor
+  // for overloads. Throws std::invalid_argument for numbers that do not go together.
+  Engine(const EngineConfig& config, std::unique_ptr<Processor> processor,
+         std::unique_ptr<Processor> fallback = nullptr);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -54,7 +57,8 @@ class Engine {
   const Worker* worker() const { return worker_.get(); }
   // Seconds of the longest block at warm-up; 0 where it was not measured.
   double warm_up_worst() const { return warm_up_worst_; }
-  // Frames from input to output, constant: the processor's delay and the worker's.
+  // Frames from input to output, constant: the processor's delay and the worker's, or the
+  // fallback's where that is longer.
   int delay() const { return mixer_.delay(); }
   int worker_delay() const { return worker_delay_; }
 
@@ -62,6 +66,9 @@ class Engine {
   void set_mute(bool on) noexcept { mute_.store(on, std::memory_order_relaxed); }
   Runner* runner() { return runner_.get(); }
   const Runner* runner() const { return runner_.get(); }
+  Fallback* fallback() { return fallback_.get(); }
+  // Of the thread that calls process(): the signal between two clocks broke.
+  void note_clock_slip() noexcept { counts_.clock_slips.add(); }
 
   const Counts& counts() const { return counts_; }
   LevelMeter& input_level() { return input_level_; }
@@ -78,6 +85,7 @@ class Engine {
   void process_block(const float* in, float* out, int frames) noexcept RTA_NONBLOCKING;
   void read_input(const float* in, int frames) noexcept;
   const float* processed(int frames) noexcept RTA_NONBLOCKING;
+  const float* of_worker(const float* in, int frames) noexcept RTA_NONBLOCKING;
   void write_output(float* out, int frames) noexcept;
   void record(int frames) noexcept RTA_NONBLOCKING;
   void note_flags(unsigned long flags) noexcept;
@@ -88,6 +96,8 @@ class Engine {
   int worker_delay_ = 0;
   std::unique_ptr<Worker> worker_;
   Mixer mixer_;
+  DelayLine line_;  // the model's input, so that it is as late as the fallback
+  std::unique_ptr<Fallback> fallback_;
   Breaker breaker_;
   std::vector<float> dry_, wet_, mixed_, both_;
   std::int64_t position_ = 0;

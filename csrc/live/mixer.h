@@ -1,11 +1,10 @@
 // Joins the processed signal and the untouched one, equally late, without a click.
 #pragma once
 
-#include <cstdint>
-#include <span>
 #include <vector>
 
 #include "core/platform.h"
+#include "live/delay_line.h"
 
 namespace rtaudio {
 
@@ -22,17 +21,12 @@ class Mixer {
 
   // The share of the processed signal in the last frame.
   float share() const { return share_; }
-  int delay() const { return delay_; }
+  int delay() const { return line_.delay(); }
 
  private:
-  void push_dry(const float* dry, int frames) noexcept;
-
   int lanes_;
-  int delay_;
-  int size_;  // frames in line_
   float step_;
-  std::vector<float> line_;  // the dry signal's past, a ring
-  int write_ = 0;
+  DelayLine line_;
   float share_ = 0.0f;
   bool started_ = false;
   std::vector<float> last_;    // the last frame given out

@@ -21,4 +21,20 @@ extern "C" int rtaudio_speaker_callback(const void*, void* output, unsigned long
   return 0;
 }
 
+extern "C" int rtaudio_port_audio_capture(const void* input, void*, unsigned long frames,
+                                          const PortAudioTimes*, unsigned long flags,
+                                          void* user_data) noexcept {
+  static_cast<TwoClocks*>(user_data)->capture(static_cast<const float*>(input),
+                                              static_cast<std::int64_t>(frames), flags);
+  return 0;
+}
+
+extern "C" int rtaudio_port_audio_play(const void*, void* output, unsigned long frames,
+                                       const PortAudioTimes*, unsigned long flags,
+                                       void* user_data) noexcept {
+  static_cast<TwoClocks*>(user_data)->play(static_cast<float*>(output),
+                                           static_cast<std::int64_t>(frames), flags);
+  return 0;
+}
+
 }  // namespace rtaudio

@@ -21,4 +21,10 @@ Priority raise_priority([[maybe_unused]] int level) noexcept {
 #endif
 }
 
+void name_thread([[maybe_unused]] const char* name) noexcept {
+#if defined(__linux__)
+  pthread_setname_np(pthread_self(), name);
+#endif
+}
+
 }  // namespace rtaudio

@@ -2,38 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <numeric>
 #include <stdexcept>
 #include <string>
 
+#include "live/dot.h"
+#include "live/windowed_sinc.h"
+
 namespace rtaudio {
 namespace {
 
-// Found by trying: with kHalfWidth the narrowest that keeps what the class promises.
-constexpr double kBeta = 8.0;
-constexpr double kCutoff = 0.986;                   // of half the lower rate
 constexpr std::int64_t kMaxCoefficients = 1 << 22;  // 16 MiB
 constexpr int kVector = 8;
-
-// The modified Bessel function of order 0, by its series.
-double bessel_i0(double x) {
-  double term = 1.0, sum = 1.0;
-  for (int k = 1; term > 1e-17 * sum; ++k) {
-    term *= (x / (2.0 * k)) * (x / (2.0 * k));
-    sum += term;
-  }
-  return sum;
-}
-
-// `t` in samples of the lower rate.
-double kernel(double t) {
-  const double u = t / Resampler::kHalfWidth;
-  if (std::fabs(u) > 1.0 - 1e-9) return 0.0;  // an end that rounding moved is an end
-  const double x = std::numbers::pi * kCutoff * t;
-  const double sinc = std::fabs(x) < 1e-12 ? 1.0 : std::sin(x) / x;
-  return sinc * bessel_i0(kBeta * std::sqrt(1.0 - u * u)) / bessel_i0(kBeta);
-}
 
 int checked(int rate, const char* which) {
   if (rate < 1000 || rate > 768000) {
@@ -46,7 +26,7 @@ int checked(int rate, const char* which) {
 }  // namespace
 
 double Resampler::least_delay(int input_rate, int output_rate) {
-  return static_cast<double>(kHalfWidth) * input_rate / std::min(input_rate, output_rate);
+  return static_cast<double>(kSincHalfWidth) * input_rate / std::min(input_rate, output_rate);
 }
 
 Resampler::Resampler(int input_rate, int output_rate, int lanes, int max_frames, double more_delay)
@@ -61,7 +41,7 @@ Resampler::Resampler(int input_rate, int output_rate, int lanes, int max_frames,
   out_step_ = output_rate / common;
   const double per_low = static_cast<double>(input_rate) / std::min(input_rate, output_rate);
   delay_ = least_delay(input_rate, output_rate) + more_delay;
-  const int used = static_cast<int>(std::floor(delay_ + kHalfWidth * per_low)) + 1;
+  const int used = static_cast<int>(std::floor(delay_ + kSincHalfWidth * per_low)) + 1;
   taps_ = (used + kVector - 1) / kVector * kVector;
   if (out_step_ * taps_ > kMaxCoefficients) {
     throw std::invalid_argument("going from " + std::to_string(input_rate) + " to " +
@@ -74,7 +54,7 @@ Resampler::Resampler(int input_rate, int output_rate, int lanes, int max_frames,
     std::vector<double> values(static_cast<std::size_t>(taps_));
     double sum = 0.0;
     for (int i = 0; i < taps_; ++i) {  // i samples ago
-      values[static_cast<std::size_t>(i)] = kernel((i + fraction - delay_) / per_low);
+      values[static_cast<std::size_t>(i)] = windowed_sinc((i + fraction - delay_) / per_low);
       sum += values[static_cast<std::size_t>(i)];
     }
     float* to = phases_.data() + phase * taps_;
@@ -107,12 +87,7 @@ int Resampler::push(const float* in, int frames, float* out) noexcept {
     for (int lane = 0; lane < lanes_; ++lane) {
       // The newest sample of the sum is line[past_ + ahead_].
       const float* x = lines_.data() + std::ptrdiff_t{lane} * stride_ + ahead_;
-      float sums[kVector] = {};  // one a vector lane, always in the same order
-      for (int i = 0; i < taps_; i += kVector) {
-        for (int j = 0; j < kVector; ++j) sums[j] += coefficients[i + j] * x[i + j];
-      }
-      out[std::ptrdiff_t{count} * lanes_ + lane] =
-          ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+      out[std::ptrdiff_t{count} * lanes_ + lane] = dot(coefficients, x, taps_);
     }
     ++count;
     phase_ += in_step_;

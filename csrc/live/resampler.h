@@ -8,13 +8,10 @@
 
 namespace rtaudio {
 
-// A polyphase FIR filter: a sinc under a Kaiser window, 23 samples of the lower rate to each side.
-// Up to 0.9 of the lower rate's half: +-0.1 dB; from 1.1 of it on: -80 dB. So between 48 and
-// 16 kHz the passband ends at 7.2 kHz, and the delay is 1.44 ms.
+// A polyphase FIR filter of windowed_sinc's: between 48 and 16 kHz the passband ends at 7.2 kHz,
+// and the delay is 1.44 ms.
 class Resampler {
  public:
-  static constexpr int kHalfWidth = 23;
-
   // `more_delay`: fractions of an input sample to add. Throws std::invalid_argument for rates whose
   // ratio needs too large a table, with the way out.
   Resampler(int input_rate, int output_rate, int lanes, int max_frames, double more_delay = 0.0);

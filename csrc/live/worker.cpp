@@ -3,9 +3,6 @@
 #include <algorithm>
 
 namespace rtaudio {
-namespace {
-constexpr int kPriority = 60;  // below the audio server's threads, above everything else
-}
 
 Worker::Worker(Runner& runner, int lanes, int block, int num_slots)
     : runner_(runner),
@@ -28,7 +25,8 @@ void Worker::stop() {
 }
 
 void Worker::loop() noexcept {
-  priority_.store(raise_priority(kPriority), std::memory_order_relaxed);
+  name_thread("rtaudio-worker");
+  priority_.store(raise_priority(kWorkerPriority), std::memory_order_relaxed);
   while (!stopping_.load(std::memory_order_relaxed)) {
     const std::uint32_t seen = wakes_.load(std::memory_order_acquire);
     while (step()) {
@@ -46,7 +44,6 @@ bool Worker::step() noexcept {
     out_.push(done, result_.data(), done.frames * lanes_);
   }
   in_.pop();
-  done_.fetch_add(1, std::memory_order_release);
   return !stopping_.load(std::memory_order_relaxed);
 }
 

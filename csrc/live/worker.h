@@ -21,8 +21,8 @@ class Worker {
 
   void start();
   void stop();
-  // Blocks worked on, their output there for take().
-  std::int64_t num_done() const { return done_.load(std::memory_order_acquire); }
+  // Blocks given whose output is not there yet for take().
+  int num_waiting() const { return in_.size(); }
   Priority priority() const { return priority_.load(std::memory_order_relaxed); }
 
   // The callback's. False where the worker is too far behind to take it.
@@ -47,7 +47,6 @@ class Worker {
   SlotRing out_;
   std::vector<float> result_;
   std::atomic<std::uint32_t> generation_{0};
-  std::atomic<std::int64_t> done_{0};
   std::atomic<std::uint32_t> wakes_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<Priority> priority_{Priority::unknown};

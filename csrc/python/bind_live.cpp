@@ -2,7 +2,10 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <map>
 #include <optional>
+#include <string>
+#include <tuple>
 
 #include "live/model_processor.h"
 #include "live/player.h"
@@ -26,26 +29,38 @@ Placement parse_placement(const std::string& name) {
   throw py::value_error("placement is '" + name + "'; give auto, inline or worker");
 }
 
-std::unique_ptr<Engine> make_engine(const std::optional<std::shared_ptr<Model>>& model,
-                                    int model_rate, int sample_rate, int block, int input_channels,
-                                    int output_channels, int lanes, const std::string& placement,
-                                    double ramp_frames, const std::vector<float>& controls,
+// What Python says of a model: itself, its rate, where its controls stand.
+using ModelSetting = std::tuple<std::shared_ptr<Model>, int, std::vector<float>>;
+
+std::unique_ptr<Processor> make_processor(const ModelSetting& setting, const EngineConfig& config,
+                                          double ramp_seconds) {
+  const auto& [model, rate, controls] = setting;
+  if (rate < 1) throw py::value_error("a model's rate is above zero");
+  return std::make_unique<ModelProcessor>(model, config.lanes, config.block,
+                                          ModelRates{config.sample_rate, rate}, ramp_seconds * rate,
+                                          controls);
+}
+
+std::unique_ptr<Engine> make_engine(const std::optional<ModelSetting>& model,
+                                    const std::optional<ModelSetting>& fallback, int sample_rate,
+                                    int block, int input_channels, int output_channels, int lanes,
+                                    const std::string& placement, double ramp_seconds,
                                     int record_seconds, std::optional<std::vector<float>> signal) {
   EngineConfig config{
       sample_rate,   block, input_channels, output_channels, lanes, 0, parse_placement(placement),
       record_seconds};
-  std::unique_ptr<Processor> processor;
+  std::unique_ptr<Processor> processor, cheaper;
   if (model.has_value()) {
-    if (model_rate < 1) throw py::value_error("a model's rate is above zero");
-    config.hop = static_cast<int>(
-        (std::int64_t{(*model)->input().frames} * sample_rate + model_rate - 1) / model_rate);
-    processor = std::make_unique<ModelProcessor>(
-        *model, lanes, block, ModelRates{sample_rate, model_rate}, ramp_frames, controls);
+    processor = make_processor(*model, config, ramp_seconds);
+    const auto& [native, rate, controls] = *model;
+    config.hop =
+        static_cast<int>((std::int64_t{native->input().frames} * sample_rate + rate - 1) / rate);
   } else if (signal.has_value()) {
     processor = std::make_unique<Player>(std::move(*signal), lanes);
   }
+  if (fallback.has_value()) cheaper = make_processor(*fallback, config, ramp_seconds);
   const py::gil_scoped_release release;
-  return std::make_unique<Engine>(config, std::move(processor));
+  return std::make_unique<Engine>(config, std::move(processor), std::move(cheaper));
 }
 
 std::vector<std::int64_t> counts_of(const LoadHistogram& load) {
@@ -67,10 +82,12 @@ py::dict snapshot(Engine& engine) {
   d["missed_blocks"] = c.missed_blocks.get();
   d["overloads"] = c.overloads.get();
   d["concealed_frames"] = c.concealed_frames.get();
+  d["fallback_frames"] = c.fallback_frames.get();
   d["bad_input_samples"] = c.bad_input_samples.get();
   d["clipped_samples"] = c.clipped_samples.get();
   d["odd_calls"] = c.odd_calls.get();
   d["unrecorded_blocks"] = c.unrecorded_blocks.get();
+  d["clock_slips"] = c.clock_slips.get();
   const Runner* runner = engine.runner();
   d["bad_model_blocks"] = runner != nullptr ? runner->num_bad_blocks() : 0;
   d["resets"] = runner != nullptr ? runner->num_resets() : 0;
@@ -144,23 +161,39 @@ Array resample(Resampler& resampler, const Array& x) {
   return result;
 }
 
-Runner& runner_of(Engine& engine) {
-  if (engine.runner() == nullptr) throw std::runtime_error("there is no model in this engine");
-  return *engine.runner();
+void bridge_push(ClockBridge& bridge, const Array& x, std::int64_t now_ns) {
+  if (x.ndim() != 2 || x.shape(1) != bridge.channels()) {
+    throw py::value_error("the bridge takes (frames, " + std::to_string(bridge.channels()) + ")");
+  }
+  bridge.push(x.data(), static_cast<int>(x.shape(0)), now_ns);
+}
+
+std::pair<Array, bool> bridge_pull(ClockBridge& bridge, std::int64_t now_ns) {
+  Array y(std::vector<py::ssize_t>{bridge.block(), bridge.channels()});
+  const bool whole = bridge.pull(y.mutable_data(), bridge.block(), now_ns);
+  return {y, whole};
+}
+
+Runner& runner_of(Engine& engine, bool fallback) {
+  Runner* runner = engine.runner();
+  if (fallback) runner = engine.fallback() != nullptr ? &engine.fallback()->runner() : nullptr;
+  if (runner == nullptr) throw std::runtime_error("there is no such model in this engine");
+  return *runner;
 }
 
 }  // namespace
 
 void bind_live(py::module_& module) {
   py::class_<Engine>(module, "LiveEngine", "What PortAudio calls for every block of live sound.")
-      .def(py::init(&make_engine), py::kw_only(), py::arg("model"), py::arg("model_rate"),
-           py::arg("sample_rate"), py::arg("block"), py::arg("input_channels"),
-           py::arg("output_channels"), py::arg("lanes"), py::arg("placement"),
-           py::arg("ramp_frames"), py::arg("controls"), py::arg("record_seconds"),
+      .def(py::init(&make_engine), py::kw_only(), py::arg("model"),
+           py::arg("fallback") = py::none(), py::arg("sample_rate"), py::arg("block"),
+           py::arg("input_channels"), py::arg("output_channels"), py::arg("lanes"),
+           py::arg("placement"), py::arg("ramp_seconds"), py::arg("record_seconds"),
            py::arg("signal") = py::none(),
-           "`model` None: a wire, or a `signal` that is played once instead of the input. "
-           "`placement`: auto, inline or worker. ValueError, with a sentence, for numbers that do "
-           "not go together.")
+           "`model` and `fallback`: (model, its rate, its controls' values), or None: a wire, and "
+           "no cheaper model. `signal`: played once instead of the input, without a model. "
+           "`placement`: auto, inline or worker. ValueError, with a sentence, "
+           "for numbers that do not go together.")
       .def_property_readonly(
           "user_data", [](Engine& e) { return reinterpret_cast<std::uintptr_t>(&e); },
           "Address for PortAudio's userdata; valid while this object lives.")
@@ -169,25 +202,58 @@ void bind_live(py::module_& module) {
       .def("set_mute", &Engine::set_mute, py::arg("on"))
       .def(
           "set_control",
-          [](Engine& e, int index, float value) {
-            if (index < 0 || index >= runner_of(e).num_controls()) {
+          [](Engine& e, int index, float value, bool fallback) {
+            Runner& runner = runner_of(e, fallback);
+            if (index < 0 || index >= runner.num_controls()) {
               throw py::index_error("there is no control " + std::to_string(index));
             }
-            runner_of(e).set_control(index, value);
+            runner.set_control(index, value);
           },
-          py::arg("index"), py::arg("value"))
+          py::arg("index"), py::arg("value"), py::arg("fallback") = false)
       .def("reset",
            [](Engine& e) {
-             if (e.has_processor()) runner_of(e).request_reset();
+             if (e.has_processor()) e.runner()->request_reset();
+             if (e.fallback() != nullptr) e.fallback()->runner().request_reset();
            })
       .def("snapshot", &snapshot, "Counters, levels (peaks since the last snapshot), loads.")
       .def("take_recording", &take_recording, py::arg("max_blocks"))
       .def_property_readonly(
           "num_frames", [](const Engine& e) { return e.counts().frames.get(); },
           "Frames of the device so far: a heartbeat.")
+      .def_property_readonly("overloaded", &Engine::overloaded, "The model rests.")
       .def_property_readonly("delay", &Engine::delay)
       .def_property_readonly("worker_delay", &Engine::worker_delay)
       .def_property_readonly("warm_up_worst", &Engine::warm_up_worst);
+
+  py::class_<TwoClocks>(module, "LiveTwoClocks",
+                        "An input and an output stream with a clock each, and one engine.")
+      .def(py::init<Engine&, int>(), py::arg("engine"), py::arg("slack"), py::keep_alive<1, 2>(),
+           "`slack`: frames that an input block may come late by.")
+      .def_property_readonly(
+          "user_data", [](TwoClocks& c) { return reinterpret_cast<std::uintptr_t>(&c); },
+          "Address for PortAudio's userdata; valid while this object lives.")
+      .def_property_readonly(
+          "delay", [](const TwoClocks& c) { return c.bridge().delay(); }, "In frames.")
+      .def_property_readonly(
+          "drift", [](const TwoClocks& c) { return c.bridge().drift(); },
+          "The input's clock against the output's, a ratio.")
+      .def_property_readonly(
+          "excess", [](const TwoClocks& c) { return c.bridge().excess(); },
+          "Frames in the ring above those that there should be.")
+      .def_property_readonly(
+          "num_beats", [](const TwoClocks& c) { return c.bridge().num_beats(); },
+          "Grows while both devices are at work: a heartbeat.");
+
+  py::class_<ClockBridge>(module, "LiveClockBridge", "What joins two clocks, for tests.")
+      .def(py::init<int, int, int, int>(), py::arg("channels"), py::arg("block"), py::arg("slack"),
+           py::arg("sample_rate"))
+      .def("push", &bridge_push, py::arg("x"), py::arg("now_ns"), "(frames, channels)")
+      .def("pull", &bridge_pull, py::arg("now_ns"),
+           "A block, (frames, channels), and whether the signal is whole.")
+      .def_property_readonly("delay", &ClockBridge::delay)
+      .def_property_readonly("drift", &ClockBridge::drift)
+      .def_property_readonly("fill", &ClockBridge::fill)
+      .def_property_readonly("wanted_fill", &ClockBridge::wanted_fill);
 
   py::class_<Resampler>(module, "LiveResampler", "The resampler of live sound, for tests.")
       .def(py::init<int, int, int, int>(), py::arg("input_rate"), py::arg("output_rate"),
@@ -197,9 +263,15 @@ void bind_live(py::module_& module) {
       .def("push", &resample, py::arg("x"), "(frames, lanes), any number of frames.");
 
   module.def(
-      "live_callback_address",
-      [] { return reinterpret_cast<std::uintptr_t>(&rtaudio_port_audio_callback); },
-      "Address of the function for PortAudio's callback.");
+      "live_callback_addresses",
+      [] {
+        return std::map<std::string, std::uintptr_t>{
+            {"duplex", reinterpret_cast<std::uintptr_t>(&rtaudio_port_audio_callback)},
+            {"input", reinterpret_cast<std::uintptr_t>(&rtaudio_port_audio_capture)},
+            {"output", reinterpret_cast<std::uintptr_t>(&rtaudio_port_audio_play)}};
+      },
+      "Addresses of PortAudio's callbacks, by kind of stream; the first goes with an engine, the "
+      "others with LiveTwoClocks.");
   module.def(
       "live_load_classes",
       [] {

@@ -101,6 +101,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--bypass", action="store_true", help="begin with the untouched sound")
     add("--placement", choices=("auto", "inline", "worker"), default="auto",
         help="where the model runs (default: auto, by its time at warm-up)")  # fmt: skip
+    add("--fallback", metavar="MODEL", help="a cheaper model for while MODEL cannot keep up")
+    add("--clocks", choices=("auto", "one", "two"), default="auto",
+        help="how many the devices have (default: auto, two for two devices)")  # fmt: skip
+    add("--give-up", type=duration, default=60.0, metavar="S",
+        help="wait S seconds for a device that is gone (default: 60)")  # fmt: skip
     add("--record", metavar="DIR", help="write input and output there as WAV")
     add("--stats-json", metavar="FILE", help="counters as a line of JSON each second; - is stdout")
     add("--duration", type=duration, metavar="S", help="end after S seconds")
@@ -181,6 +186,9 @@ def _make_live(args: argparse.Namespace, events: list[Event]) -> Live:
         attenuation_limit_db=args.atten_lim_db,
         record=args.record,
         placement=args.placement,
+        fallback=args.fallback,
+        clocks=args.clocks,
+        give_up_seconds=args.give_up,
         allow_feedback=args.allow_feedback,
     )
     live = Live(model, config, on_event=events.append)

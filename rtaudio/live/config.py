@@ -6,9 +6,15 @@ import math
 import os
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rtaudio.errors import RtaudioError
 from rtaudio.live.devices import Device
+
+if TYPE_CHECKING:
+    from rtaudio.runtime.model import Model
+
+LOW_SLACK_SECONDS, HIGH_SLACK_SECONDS = 0.005, 0.050
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +36,8 @@ class LiveConfig:
     attenuation_limit_db: float | None = None
     record: str | os.PathLike[str] | None = None
     placement: str = "auto"
+    fallback: Model | str | os.PathLike[str] | None = None
+    clocks: str = "auto"
     allow_feedback: bool = False
     give_up_seconds: float = 60.0
 
@@ -41,6 +49,20 @@ class LiveConfig:
             raise RtaudioError(f"latency is {self.latency!r}; give low, high or seconds.")
         if not isinstance(self.latency, str) and not 0.0 < self.latency <= 10.0:
             raise RtaudioError(f"latency is {self.latency:g} s; give up to 10 seconds.")
+        if self.clocks not in ("auto", "one", "two"):
+            raise RtaudioError(f"clocks is {self.clocks!r}; give auto, one or two.")
+
+    def slack_samples(self, block: int, sample_rate: int) -> int:
+        """How late a block of the input may come to the output's clock."""
+        named = {"low": LOW_SLACK_SECONDS, "high": HIGH_SLACK_SECONDS}
+        seconds = named[self.latency] if isinstance(self.latency, str) else self.latency
+        return min(sample_rate, max(block, round(seconds * sample_rate)))
+
+
+def share_a_clock(first: Device, second: Device) -> bool:
+    """One device, or two of a server that has one clock for all."""
+    apis = {first.host_api, second.host_api}
+    return first.index == second.index or apis == {"JACK Audio Connection Kit"}
 
 
 def fitting_samples(block: int, hop: int, device_rate: int, model_rate: int) -> int:

@@ -11,8 +11,14 @@ from types import TracebackType
 
 from rtaudio import _native
 from rtaudio.errors import DeviceError, RtaudioError
-from rtaudio.live.config import LiveConfig, fitting_samples, looks_like_feedback
+from rtaudio.live.config import (
+    LiveConfig,
+    fitting_samples,
+    looks_like_feedback,
+    share_a_clock,
+)
 from rtaudio.live.devices import Device, check_rate, find_device
+from rtaudio.live.overload import Overload
 from rtaudio.live.recorder import QUEUE_SECONDS, Recorder
 from rtaudio.live.stats import Looks, Stats, counts_of, glitches_of
 from rtaudio.live.stream import DeviceStream
@@ -42,6 +48,10 @@ class Live:
     ) -> None:
         self.config = config or LiveConfig()
         self.model = model if model is None or isinstance(model, Model) else load(model)
+        fallback = self.config.fallback
+        self.fallback = (
+            fallback if fallback is None or isinstance(fallback, Model) else load(fallback)
+        )
         self._check()
         self.input = find_device(self.config.input_device, "input")
         self.output = find_device(self.config.output_device, "output")
@@ -71,13 +81,16 @@ class Live:
         self._recorder: Recorder | None = None
         self._looks = Looks()
         self._lock = threading.Lock()
+        self._stream: DeviceStream | None = None
+        self._overload = Overload()
         self._started_at = 0.0
         self._supervisor = Supervisor(
             open_stream=self._open,
-            heartbeat=lambda: self._engine.num_frames,
+            heartbeat=lambda: self._stream.num_beats if self._stream is not None else 0,
             period_seconds=self.block / self.sample_rate,
             give_up_seconds=self.config.give_up_seconds,
             on_event=on_event,
+            news=lambda: self._overload.news(self._engine.overloaded, time.monotonic()),
         )
 
     def _check(self) -> None:
@@ -105,28 +118,29 @@ class Live:
             )
         return block
 
+    def _setting(self, model: Model | None) -> tuple[_native.Model, int, list[float]] | None:
+        """What the engine wants to know of a model."""
+        if model is None:
+            return None
+        rate = model.native_rate(self.sample_rate)
+        values = {port.name: port.default for port in model.graph.controls}
+        if self._attenuation is not None and ATTENUATION in values:
+            values[ATTENUATION] = self._attenuation
+        controls = [port.to_kernel(values[port.name]) for port in model.graph.controls]
+        return model.native(rate), rate, controls
+
     def _make_engine(self) -> _native.LiveEngine:
-        native, controls = None, []
-        if self.model is not None:
-            native = self.model.native(self.model_rate)
-            for port in self.model.graph.controls:
-                value = port.default
-                if port.name == ATTENUATION and self._attenuation is not None:
-                    value = self._attenuation
-                controls.append(port.to_kernel(value))
-        lanes = self.channels[0] if self.config.channels == 2 else 1
         try:
             return _native.LiveEngine(
-                model=native,
-                model_rate=self.model_rate,
+                model=self._setting(self.model),
+                fallback=self._setting(self.fallback),
                 sample_rate=self.sample_rate,
                 block=self.block,
                 input_channels=self.channels[0],
                 output_channels=self.channels[1],
-                lanes=lanes,
+                lanes=self.channels[0] if self.config.channels == 2 else 1,
                 placement=self.config.placement,
-                ramp_frames=CONTROL_RAMP_SECONDS * self.model_rate,
-                controls=controls,
+                ramp_seconds=CONTROL_RAMP_SECONDS,
                 record_seconds=QUEUE_SECONDS if self.config.record is not None else 0,
             )
         except ValueError as error:
@@ -137,6 +151,9 @@ class Live:
             # Numbers may have changed; names have not.
             self.input = find_device(_name(self.config.input_device, self.input), "input")
             self.output = find_device(_name(self.config.output_device, self.output), "output")
+        one_clock = self.config.clocks == "one" or (
+            self.config.clocks == "auto" and share_a_clock(self.input, self.output)
+        )
         stream = DeviceStream(
             self._engine,
             (self.input, self.output),
@@ -144,12 +161,14 @@ class Live:
             block=self.block,
             channels=self.channels,
             latency=self.config.latency,
+            slack=None if one_clock else self.config.slack_samples(self.block, self.sample_rate),
         )
         try:
             stream.start()
         except DeviceError:
             stream.close(CLOSE_SECONDS)
             raise
+        self._stream = stream
         return stream
 
     def start(self) -> Live:
@@ -212,12 +231,13 @@ class Live:
 
     @attenuation_limit_db.setter
     def attenuation_limit_db(self, value: float) -> None:
-        names = self._controls()
-        if ATTENUATION not in names or self.model is None:
+        if not self.has_attenuation_limit:
             raise RtaudioError("there is no attenuation limit here; it belongs to denoisers.")
-        index = names.index(ATTENUATION)
         self._attenuation = value
-        self._engine.set_control(index, self.model.graph.controls[index].to_kernel(value))
+        for model, is_fallback in ((self.model, False), (self.fallback, True)):
+            for index, port in enumerate(() if model is None else model.graph.controls):
+                if port.name == ATTENUATION:
+                    self._engine.set_control(index, port.to_kernel(value), fallback=is_fallback)
 
     @property
     def has_attenuation_limit(self) -> bool:
@@ -265,6 +285,9 @@ class Live:
         device = self._supervisor.device_latency
         if device is not None:
             parts["input buffer"] = 1e3 * device[0]
+        clocks = self._clocks
+        if clocks is not None:
+            parts["two clocks"] = 1e3 * clocks.delay / self.sample_rate
         if self.model is not None:
             own = self.model.latency(self.model_rate)
             fitting = fitting_samples(self.block, own.hop, self.sample_rate, self.model_rate)
@@ -275,10 +298,16 @@ class Live:
             rest = 1e3 * self._engine.delay / self.sample_rate - sum(
                 parts[name] for name in ("model", "block fitting", "worker")
             )
-            parts["resamplers"] = rest if self.model_rate != self.sample_rate else 0.0
+            # Whatever is left: the resamplers', or what makes both models equally late.
+            alone = self.model_rate == self.sample_rate
+            parts["fallback" if alone else "resamplers"] = rest
         if device is not None:
             parts["output buffer"] = 1e3 * device[1]
         return parts
+
+    @property
+    def _clocks(self) -> _native.LiveTwoClocks | None:
+        return None if self._stream is None else self._stream.clocks
 
     @property
     def delay_samples(self) -> int:
@@ -294,6 +323,7 @@ class Live:
         if state == "running" and snapshot["overloaded"]:
             state = "overload"
         counts = counts_of(snapshot) | self._supervisor.counts
+        clocks = self._clocks
         return Stats(
             state=state,
             seconds=snapshot["frames"] / self.sample_rate,
@@ -303,6 +333,7 @@ class Live:
             placement=self.placement,
             glitches=glitches_of(snapshot) + self._supervisor.counts["stalls"],
             counts=counts,
+            drift_ppm=None if clocks is None else 1e6 * clocks.drift,
             **recent,
         )
 

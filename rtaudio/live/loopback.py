@@ -82,15 +82,13 @@ def measure(
     channels = (min(2, devices[0].input_channels), min(2, devices[1].output_channels))
     engine = _native.LiveEngine(
         model=None,
-        model_rate=rate,
         sample_rate=rate,
         block=block,
         input_channels=channels[0],
         output_channels=channels[1],
         lanes=1,
         placement="inline",
-        ramp_frames=0.0,
-        controls=[],
+        ramp_seconds=0.0,
         record_seconds=10,
         signal=signal.tolist(),
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
+import shutil
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from rtaudio.errors import DeviceError
@@ -21,6 +24,7 @@ HANGS = (
     "pulseaudio) and try again."
 )
 LOAD_SECONDS = 10.0
+LOOK_SECONDS = 5.0
 _stderr_lock = threading.Lock()
 MOST_NOISE = 64 * 1024  # bytes that are kept of what drivers print
 
@@ -118,8 +122,6 @@ def with_deadline(call: Callable[[], object], seconds: float) -> bool:
 
 def leave_portaudio_alone() -> None:
     """No clean-up at exit: it would wait for what hangs."""
-    import atexit
-
     module = sys.modules.get("sounddevice")
     handler = getattr(module, "_exit_handler", None)
     if handler is not None:
@@ -130,8 +132,45 @@ def refresh(kept: list[str] | None = None) -> None:
     """Look for devices again. Only while no stream is open: PortAudio's list is made once.
 
     `kept` gets what the drivers print meanwhile.
+    Raises DeviceError where a sound server does not answer; the next call then is to a new copy.
     """
     module = sounddevice()
-    with silent_stderr(kept):
-        module._terminate()
+
+    def look() -> None:
+        if module._initialized:
+            module._terminate()
         module._initialize()
+
+    with silent_stderr(kept):
+        in_time = with_deadline(look, LOOK_SECONDS)
+    if not in_time:
+        renew()
+        raise DeviceError(HANGS)
+
+
+def renew() -> None:
+    """A second copy of PortAudio in place of one that hangs in a call: it holds on to a server that
+    is dead, and would do so to the end. Raises DeviceError where there is no way to get one.
+    """
+    module = sounddevice()
+    leave_portaudio_alone()
+    path = _library_path()
+    if path is None:
+        raise DeviceError(HANGS)
+    with tempfile.TemporaryDirectory() as folder:
+        # By another name: the loader knows libraries by their files.
+        copy = shutil.copy(path, folder)
+        module._lib = module._ffi.dlopen(copy)
+    module._initialized = 0
+    # Its threads must have ended before the libraries are taken down.
+    atexit.register(module._exit_handler)
+
+
+def _library_path() -> str | None:
+    """The file of the PortAudio that is loaded, on Linux."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/maps").read_text().splitlines():
+            path = line[line.find("/") :] if "/" in line else ""
+            if "libportaudio" in path and Path(path).exists():
+                return path
+    return None

@@ -19,6 +19,7 @@ GLITCH_COUNTERS = (
     "missed_blocks",
     "bad_model_blocks",
     "odd_calls",
+    "clock_slips",
 )
 
 
@@ -31,7 +32,8 @@ def decibels(amplitude: float) -> float:
 class Stats:
     """One look at a running Live. Levels and loads are those since the look before.
 
-    Levels in dB of full scale; loads as shares of a block's time; latency parts in ms.
+    Levels in dB of full scale; loads as shares of a block's time; latency parts in ms. `drift_ppm`:
+    by how much the input's clock is faster than the output's; None where they are one.
     """
 
     state: str
@@ -49,6 +51,7 @@ class Stats:
     placement: str
     glitches: int
     counts: dict[str, int]
+    drift_ppm: float | None = None
 
     @property
     def total_latency_ms(self) -> float:

@@ -22,7 +22,8 @@ OPEN_SECONDS = 5.0
 class DeviceStream:
     """Opens at once; start() starts the sound. The engine must outlive close().
 
-    A LiveEngine has an input and an output device, a SpeakerQueue an output alone.
+    A LiveEngine has an input and an output device: one stream of both, or with `slack`, in frames,
+    two, one for each device's clock. A SpeakerQueue has an output alone.
     """
 
     def __init__(
@@ -34,67 +35,107 @@ class DeviceStream:
         block: int,
         channels: tuple[int, ...],
         latency: str | float,
+        slack: int | None = None,
     ) -> None:
-        module = sounddevice()
         self._engine = engine  # PortAudio has its address
-        duplex = isinstance(engine, _native.LiveEngine)
-        address = _native.live_callback_address() if duplex else _native.speaker_callback_address()
-        settings = tuple(api_settings(device, module) for device in devices)
-        ffi = module._ffi
-        outcome: list[Any] = []
+        self.clocks = self._make_clocks(slack)
+        self._module = sounddevice()
+        # A copy of PortAudio that hangs may have another in its place by the time of close().
+        self._lib = self._module._lib
+        self._streams: list[Any] = []
+        outcome: list[Exception] = []
 
-        def open_it() -> None:
+        def open_all() -> None:
             try:
-                stream = module._StreamBase(
-                    kind="duplex" if duplex else "output",
-                    samplerate=sample_rate,
-                    blocksize=block,
-                    device=tuple(d.index for d in devices) if duplex else devices[0].index,
-                    channels=channels if duplex else channels[0],
-                    dtype="float32",
-                    latency=latency,
-                    extra_settings=settings if duplex else settings[0],
-                    callback=ffi.cast("PaStreamCallback*", address),
-                    userdata=ffi.cast("void*", engine.user_data),
-                    clip_off=True,
-                    dither_off=True,
-                )
+                self._open_all(devices, channels, samplerate=sample_rate, blocksize=block,
+                               latency=latency)  # fmt: skip
             except Exception as error:
                 outcome.append(error)
-            else:
-                outcome.append(stream)
 
         with silent_stderr():
-            in_time = with_deadline(open_it, OPEN_SECONDS)
-        if not in_time or not outcome:
-            leave_portaudio_alone()
+            in_time = with_deadline(open_all, OPEN_SECONDS)
+        if not in_time:
+            self._abandon()
             raise DeviceError(
                 f"{_names(devices)} did not open within {OPEN_SECONDS:g} s; the sound server may "
                 "hang: restart it and try again."
             )
-        if isinstance(outcome[0], Exception):
+        if outcome:
+            self.close(OPEN_SECONDS)
             raise DeviceError(
                 f"{_names(devices)} cannot be opened at {sample_rate} Hz in blocks of {block} "
                 f"({explain(outcome[0])}); try --samplerate {devices[0].sample_rate}, a larger "
                 "--blocksize or another device (rtaudio devices)."
             ) from outcome[0]
-        self._stream: Any = outcome[0]
+
+    def _make_clocks(self, slack: int | None) -> _native.LiveTwoClocks | None:
+        if slack is None or isinstance(self._engine, _native.SpeakerQueue):
+            return None
+        return _native.LiveTwoClocks(self._engine, slack)
+
+    def _open_all(
+        self, devices: tuple[Device, ...], channels: tuple[int, ...], **settings: Any
+    ) -> None:
+        indices = tuple(device.index for device in devices)
+        extra = tuple(api_settings(device, self._module) for device in devices)
+        if isinstance(self._engine, _native.SpeakerQueue):
+            address, owner = _native.speaker_callback_address(), self._engine.user_data
+            self._open("output", indices[0], channels[0], extra[0], address, owner, settings)
+            return
+        addresses = _native.live_callback_addresses()
+        if self.clocks is None:
+            owner = self._engine.user_data
+            self._open("duplex", indices, channels, extra, addresses["duplex"], owner, settings)
+            return
+        owner = self.clocks.user_data
+        for i, kind in enumerate(("input", "output")):
+            self._open(kind, indices[i], channels[i], extra[i], addresses[kind], owner, settings)
+
+    def _open(
+        self,
+        kind: str,
+        device: int | tuple[int, ...],
+        channels: int | tuple[int, ...],
+        extra_settings: Any,
+        address: int,
+        owner: int,
+        settings: dict[str, Any],
+    ) -> None:
+        ffi = self._module._ffi
+        stream = self._module._StreamBase(
+            kind=kind,
+            device=device,
+            channels=channels,
+            extra_settings=extra_settings,
+            dtype="float32",
+            callback=ffi.cast("PaStreamCallback*", address),
+            userdata=ffi.cast("void*", owner),
+            clip_off=True,
+            dither_off=True,
+            **settings,
+        )
+        self._streams.append(stream)
 
     def start(self) -> None:
         """Raises DeviceError where the device refuses."""
-        module = sounddevice()
         try:
             with silent_stderr():
-                self._stream.start()
-        except module.PortAudioError as error:
+                for stream in self._streams:
+                    stream.start()
+        except self._module.PortAudioError as error:
             raise DeviceError(
                 f"the sound does not start ({explain(error)}); another program may hold the device."
             ) from error
 
     @property
+    def num_beats(self) -> int:
+        """Grows while sound flows."""
+        return self._engine.num_frames if self.clocks is None else self.clocks.num_beats
+
+    @property
     def active(self) -> bool:
         try:
-            return bool(self._stream.active)
+            return all(stream.active for stream in self._streams)
         except Exception:  # closed by the server's death
             return False
 
@@ -102,7 +143,8 @@ class DeviceStream:
     def latency_seconds(self) -> tuple[float, float] | None:
         """Of the device's input and output buffers, as the driver says; None if it cannot be."""
         try:
-            parts = tuple(float(part) for part in self._stream.latency)
+            said = [stream.latency for stream in self._streams]
+            parts = [float(part) for part in (said if self.clocks is not None else said[0])]
         except Exception:
             return None
         if len(parts) != 2 or not all(0.0 <= part <= MAX_LATENCY_SECONDS for part in parts):
@@ -113,25 +155,30 @@ class DeviceStream:
     def output_seconds(self) -> float:
         """Of the output buffer of a SpeakerQueue's stream; 0 if the driver does not say."""
         try:
-            seconds = float(self._stream.latency)
+            seconds = float(self._streams[0].latency)
         except Exception:
             return 0.0
         return seconds if 0.0 <= seconds <= MAX_LATENCY_SECONDS else 0.0
 
     def close(self, seconds: float) -> bool:
-        """False where PortAudio did not return in time; the stream is then left alone for good."""
-        stream = self._stream
+        """False where PortAudio did not return in time; they are then left alone for good."""
+        pointers = [stream._ptr for stream in self._streams]
 
         def end() -> None:
-            stream.abort(ignore_errors=True)
-            stream.close(ignore_errors=True)
+            for pointer in pointers:
+                self._lib.Pa_AbortStream(pointer)
+            for pointer in pointers:
+                self._lib.Pa_CloseStream(pointer)
 
         with silent_stderr():
             closed = with_deadline(end, seconds)
         if not closed:
-            leave_portaudio_alone()
-            _abandoned.append(self)
+            self._abandon()
         return closed
+
+    def _abandon(self) -> None:
+        leave_portaudio_alone()
+        _abandoned.append(self)
 
 
 # Streams that PortAudio may still call: they and their engines are kept to the end.

@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from rtaudio.errors import RtaudioError
-from rtaudio.live.portaudio import refresh
+from rtaudio.live.portaudio import refresh, renew
 
 LOOK_SECONDS = 0.05
 STALL_PERIODS, STALL_SECONDS = 10, 0.25
 REOPEN_SECONDS = 2.0  # of silence, though the stream says that it runs
 FIRST_BEAT_SECONDS = 3.0  # an idle sound server takes its time to begin
-CLOSE_SECONDS = 2.0
-FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 1.0
+CLOSE_SECONDS = 1.0
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,8 @@ class Supervisor:
 
     `open_stream(again)` opens and starts one, or raises RtaudioError; `heartbeat` is any number
     that grows while sound flows. A device that is silent is reopened, with growing pauses, until
-    `give_up_seconds` have passed: then the state is "lost".
+    `give_up_seconds` have passed: then the state is "lost". `news` says what else has happened
+    since it was asked last.
     """
 
     def __init__(
@@ -55,6 +56,8 @@ class Supervisor:
         give_up_seconds: float,
         on_event: Callable[[Event], None] | None = None,
         refresh_devices: Callable[[], None] = refresh,
+        renew_portaudio: Callable[[], None] = renew,
+        news: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         self._open_stream = open_stream
         self._heartbeat = heartbeat
@@ -62,6 +65,8 @@ class Supervisor:
         self._give_up_seconds = give_up_seconds
         self._on_event = on_event
         self._refresh = refresh_devices
+        self._renew = renew_portaudio
+        self._news = news
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._stream: OpenStream | None = None
@@ -109,6 +114,8 @@ class Supervisor:
         patience = FIRST_BEAT_SECONDS
         while not self._stopping.wait(LOOK_SECONDS):
             now = time.monotonic()
+            for text in self._news():
+                self._note(text)
             if self._heartbeat() != beat:
                 if self.state == "stalled":
                     self._note(f"the sound flows again after {now - beat_at:.1f} s")
@@ -133,11 +140,13 @@ class Supervisor:
         self.state = "reconnecting"
         self._note("the device is gone; opening it again")
         stream, self._stream = self._stream, None
-        if stream is not None and not stream.close(CLOSE_SECONDS):
-            return self._lose("the sound server hangs: restart it, then start again")
+        hangs = stream is not None and not stream.close(CLOSE_SECONDS)
         wait = FIRST_WAIT_SECONDS
         while not self._stopping.wait(wait):
             try:
+                if hangs:
+                    self._renew()
+                    hangs = False
                 self._refresh()
                 self._stream = self._open_stream(True)
             except RtaudioError as error:

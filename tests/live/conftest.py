@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from .jack import Server, compile_rig, what_is_missing
+from .jack import Server, compile_c, compile_rig, what_is_missing
+from .pulse import Pulse
+from .pulse import what_is_missing as what_pulse_lacks
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +19,14 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if missing:
         pytest.skip(missing)
     return compile_rig(tmp_path_factory.mktemp("rig"))
+
+
+@pytest.fixture(scope="session")
+def guard(rig: Path) -> Path:
+    """The library that counts what audio threads may not do; for LD_PRELOAD."""
+    if platform.libc_ver()[0] != "glibc":
+        pytest.skip("needs glibc")
+    return compile_c("guard.c", rig.with_name("guard.so"), "-shared", "-fPIC", "-ldl")
 
 
 @pytest.fixture
@@ -30,3 +41,15 @@ def serve(rig: Path) -> Iterator[Callable[..., Server]]:
     yield start
     for server in servers:
         server.stop()
+
+
+@pytest.fixture
+def pulse(tmp_path: Path) -> Iterator[Pulse]:
+    missing = what_pulse_lacks(*Pulse.tools)
+    if missing:
+        pytest.skip(missing)
+    home = tmp_path / "home"
+    home.mkdir()
+    server = Pulse(home)
+    yield server
+    server.stop()

@@ -8,11 +8,9 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 HERE = Path(__file__).resolve().parent
 TOOLS = ("jackd", "jack_wait", "jack_freewheel")
@@ -30,15 +28,21 @@ def what_is_missing() -> str:
     return ""
 
 
-def compile_rig(folder: Path) -> Path:
-    path = folder / "rig"
-    command = ["cc", "-O2", "-Wall", "-Wextra", str(HERE / "rig.c"), "-o", str(path)]
-    subprocess.run([*command, "-ljack", "-lpthread", "-lm"], check=True)
+def compile_c(source: str, path: Path, *options: str) -> Path:
+    command = ["cc", "-O2", "-Wall", "-Wextra", str(HERE / source), "-o", str(path)]
+    subprocess.run([*command, *options], check=True)
     return path
 
 
+def compile_rig(folder: Path) -> Path:
+    return compile_c("rig.c", folder / "rig", "-ljack", "-lpthread", "-lm")
+
+
 def may_run_real_time() -> bool:
-    return os.geteuid() == 0 or resource.getrlimit(resource.RLIMIT_RTPRIO)[0] >= 80
+    status = Path("/proc/self/status").read_text()
+    capabilities = int(status.partition("CapEff:")[2].split()[0], 16)
+    can_set_priorities = bool(capabilities >> 23 & 1)  # CAP_SYS_NICE
+    return can_set_priorities or resource.getrlimit(resource.RLIMIT_RTPRIO)[0] >= 80
 
 
 @dataclass
@@ -52,6 +56,7 @@ class Verdict:
     round_trip: int
     xruns: int
     stall_ms: float
+    heard_at: float  # by time.monotonic()
 
 
 class Server:
@@ -66,8 +71,12 @@ class Server:
             "JACK_NO_START_SERVER": "1",
             "JACK_DEFAULT_SERVER": self.name,
         }
+        self.start()
+
+    def start(self) -> None:
+        """Also after kill(), under the same name."""
         real_time = ["-R", "-P", "80"] if may_run_real_time() else ["-r"]
-        driver = ["-d", "dummy", "-r", str(rate), "-p", str(period), "-C", "2", "-P", "2"]
+        driver = ["-d", "dummy", "-r", str(self.rate), "-p", str(self.period), "-C", "2", "-P", "2"]
         self.process = subprocess.Popen(
             ["jackd", *real_time, "-n", self.name, *driver],
             env=self.environment,
@@ -89,11 +98,6 @@ class Server:
 
     def start_rig(self, *arguments: object) -> Rig:
         return Rig(self, [str(each) for each in arguments])
-
-    def python(self, *arguments: object, **options: Any) -> subprocess.Popen[str]:
-        """A Python process whose sound card this is."""
-        command = [sys.executable, *[str(each) for each in arguments]]
-        return subprocess.Popen(command, env=self.environment, text=True, **options)
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)

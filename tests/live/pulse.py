@@ -16,12 +16,14 @@ SCRIPT = f"""\
 load-module module-native-protocol-unix auth-anonymous=1
 load-module module-null-source source_name=mic rate=48000 channels=1
 load-module module-null-sink sink_name=speaker {" ".join(FORMAT)}
+load-module module-pipe-source source_name=pipe file={{pipe}} {" ".join(FORMAT)}
 set-default-source mic
 set-default-sink speaker
 """
 # PortAudio sees PulseAudio's devices as ALSA's, and only those that have a name there.
 ASOUNDRC = """\
 pcm.rt_mic { type pulse device mic hint { show on description "rt_mic" } }
+pcm.rt_pipe { type pulse device pipe hint { show on description "rt_pipe" } }
 pcm.rt_speaker { type pulse device speaker hint { show on description "rt_speaker" } }
 """
 PLUGIN = "alsa-lib/libasound_module_pcm_pulse.so"
@@ -45,7 +47,8 @@ class Pulse:
 
     def __init__(self, home: Path) -> None:
         home.chmod(0o700)
-        (home / "rig.pa").write_text(SCRIPT)
+        self.pipe = home / "pipe"  # a microphone by the clock of who writes to it
+        (home / "rig.pa").write_text(SCRIPT.format(pipe=self.pipe))
         (home / ".asoundrc").write_text(ASOUNDRC)
         self.environment = os.environ | {
             "HOME": str(home),
@@ -58,6 +61,7 @@ class Pulse:
         self.start()
 
     def start(self) -> None:
+        """Also after kill()."""
         self.process = subprocess.Popen(
             self.command(),
             env=self.environment,
@@ -101,6 +105,10 @@ class Pulse:
             if argument in line:
                 return line.split()[0]
         raise AssertionError(f"no module with {argument}")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
 
     def stop(self) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -1,11 +1,14 @@
 // A microphone and a speaker without a sound card: a JACK client that plays known samples and looks
 // at every sample that comes back.
 //
-// rig counter FRAMES            plays a sample counter; prints what came back of it as JSON
+// rig counter FRAMES [LEAD]     plays a sample counter; prints what came back of it as JSON
 // rig file IN.raw OUT.raw       plays float32 samples and keeps what comes back, from the first
 //                               played frame on, as many frames and one second more
 // rig cable FRAMES [AT]         plays what it hears, so many frames later, until it is killed; AT
 //                               frames after the first sound it loses one sample
+//
+// Before it comes silence, LEAD frames (half a second). "heard_at": when the first sample that is
+// not zero came back, by the monotonic clock, in seconds.
 //
 // It waits until both of its ports are connected. Its own clock, a thread of the highest priority
 // that sleeps a millisecond at a time, proves stalls of the whole machine: "stall_ms" is the longest.
@@ -43,6 +46,7 @@ static int64_t last_value;
 static int64_t num_right;
 static int64_t num_breaks;
 static int64_t first_value;
+static int64_t heard_ns;
 
 static int64_t now_ns(void) {
   struct timespec t;
@@ -56,6 +60,7 @@ static void look_at(float sample, int64_t frame) {
   if (first_at < 0) {
     if (sample == 0.0f) return;
     first_at = frame;
+    heard_ns = now_ns();
     first_value = value;
     num_right = value == 1 && scaled == 1.0;
   } else if (num_right < num_frames) {
@@ -140,8 +145,10 @@ static int fail(const char* what) {
 }
 
 int main(int argc, char** argv) {
-  if (argc == 3 && strcmp(argv[1], "counter") == 0) {
+  lead_left = -1;
+  if ((argc == 3 || argc == 4) && strcmp(argv[1], "counter") == 0) {
     num_frames = atoll(argv[2]);
+    if (argc == 4) lead_left = atoll(argv[3]);
   } else if (argc == 4 && strcmp(argv[1], "file") == 0) {
     FILE* file = fopen(argv[2], "rb");
     if (file == NULL) return fail("cannot open the input");
@@ -161,11 +168,11 @@ int main(int argc, char** argv) {
     cable = calloc((size_t)cable_size, sizeof(float));
     if (argc > 3) cable_loss = atoll(argv[3]);
   } else {
-    return fail("usage: rig counter FRAMES | rig file IN OUT | rig cable FRAMES [AT]");
+    return fail("usage: rig counter FRAMES [LEAD] | rig file IN OUT | rig cable FRAMES [AT]");
   }
   jack_client_t* client = jack_client_open("rig", JackNoStartServer | JackUseExactName, NULL);
   if (client == NULL) return fail("no JACK server, or another rig runs");
-  lead_left = jack_get_sample_rate(client) / 2;
+  if (lead_left < 0) lead_left = jack_get_sample_rate(client) / 2;
   in_port = jack_port_register(client, "speaker", JACK_DEFAULT_AUDIO_TYPE, JackPortIsInput, 0);
   out_port = jack_port_register(client, "microphone", JACK_DEFAULT_AUDIO_TYPE, JackPortIsOutput, 0);
   jack_set_process_callback(client, process, NULL);
@@ -186,9 +193,9 @@ int main(int argc, char** argv) {
   }
   printf(
       "{\"frames\": %lld, \"altered\": %lld, \"breaks\": %lld, \"first\": %lld, "
-      "\"round_trip\": %lld, \"xruns\": %d, \"stall_ms\": %.3f}\n",
+      "\"round_trip\": %lld, \"xruns\": %d, \"stall_ms\": %.3f, \"heard_at\": %.6f}\n",
       (long long)num_frames, (long long)(num_frames - num_right), (long long)num_breaks,
       (long long)first_value, (long long)first_at, atomic_load(&num_xruns),
-      1e-6 * (double)atomic_load(&stall_ns));
+      1e-6 * (double)atomic_load(&stall_ns), 1e-9 * (double)heard_ns);
   return 0;
 }

@@ -1,7 +1,4 @@
-"""Faults made for real: servers that die, devices that go and come, Ctrl-C at any time.
-
-Times are printed; the limits here are wide because a busy machine is no fault of the program.
-"""
+"""`rtaudio live` on a sound server: Ctrl-C at any time, exit codes, a server that dies for good."""
 
 from __future__ import annotations
 
@@ -17,10 +14,7 @@ from typing import Any
 
 import pytest
 
-from .pulse import Pulse
-from .pulse import what_is_missing as what_pulse_lacks
-
-PATIENCE_SECONDS = 60.0
+from .playing import PATIENCE_SECONDS
 
 
 class Command:
@@ -107,10 +101,10 @@ def test_control_c_ends_at_once(serve, command):
     check_end(code, err, 130)
 
 
-def test_a_killed_server_is_exit_code_4(serve, command):
+def test_a_killed_server_that_stays_away_is_exit_code_4(serve, command):
     server = serve()
     rig = server.start_rig("counter", 10**9)
-    live = command(server.environment, "denoise", *ON_RIG)
+    live = command(server.environment, "denoise", *ON_RIG, "--give-up", "1")
     live.stats_when(flows)
     server.kill()
     rig.stop()
@@ -150,18 +144,6 @@ def test_the_duration_ends_it_and_records(serve, command, tmp_path):
     assert sorted(path.name[15:] for path in Path(takes).iterdir()) == ["-input.wav", "-output.wav"]
 
 
-@pytest.fixture
-def pulse(tmp_path: Path) -> Iterator[Pulse]:
-    missing = what_pulse_lacks(*Pulse.tools)
-    if missing:
-        pytest.skip(missing)
-    home = tmp_path / "home"
-    home.mkdir()
-    server = Pulse(home)
-    yield server
-    server.stop()
-
-
 ON_PULSE = ("-i", "rt_mic", "-o", "rt_speaker", "--latency", "0.05")
 
 
@@ -175,29 +157,3 @@ def test_devices_of_pulseaudio_are_listed(pulse):
     )
     assert {"rt_mic", "rt_speaker"} <= {device["name"] for device in json.loads(done.stdout)}
     assert done.stderr == ""
-
-
-def test_a_speaker_that_goes_and_comes_is_taken_back(pulse, command):
-    live = command(pulse.environment, "denoise", *ON_PULSE)
-    live.stats_when(flows)
-    pulse.remove_speaker()
-    live.stats_when(lambda stats: stats["state"] != "running")
-    pulse.add_speaker()
-    began = time.monotonic()
-    live.stats_when(lambda stats: stats["counts"]["reconnections"] > 0 and flows(stats))
-    print(f"back after {time.monotonic() - began:.2f} s")
-    live.process.send_signal(signal.SIGINT)
-    code, err, _ = live.finish()
-    check_end(code, err, 130)
-
-
-def test_a_suspended_microphone_is_a_stall(pulse, command):
-    live = command(pulse.environment, "wire", *ON_PULSE)
-    live.stats_when(flows)
-    pulse.pactl("suspend-source", "mic", "1")
-    live.stats_when(lambda stats: stats["state"] in ("stalled", "reconnecting"))
-    pulse.pactl("suspend-source", "mic", "0")
-    live.stats_when(flows)
-    live.process.send_signal(signal.SIGINT)
-    code, err, _ = live.finish()
-    check_end(code, err, 130)

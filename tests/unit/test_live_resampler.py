@@ -97,16 +97,14 @@ def engine_at(rate: int, block: int, model_rate: int, lanes: int = 1) -> _native
     model = load("rt-tcn")
     controls = [port.to_kernel(0.0) for port in model.graph.controls]  # 0 dB: nothing is removed
     return _native.LiveEngine(
-        model=model.native(model_rate),
-        model_rate=model_rate,
+        model=(model.native(model_rate), model_rate, controls),
         sample_rate=rate,
         block=block,
         input_channels=lanes,
         output_channels=lanes,
         lanes=lanes,
         placement="inline",
-        ramp_frames=80.0,
-        controls=controls,
+        ramp_seconds=0.005,
         record_seconds=0,
     )
 
