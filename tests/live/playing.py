@@ -14,7 +14,7 @@ from typing import Any
 from .jack import Rig, Server
 from .pulse import Pulse
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 PLAY = Path(__file__).with_name("play.py")
 
 
@@ -58,7 +58,7 @@ class Player:
 
     def finish(self) -> dict[str, Any]:
         """Its last counters."""
-        out, _ = self.process.communicate("", timeout=30)
+        out, _ = self.process.communicate("", timeout=PATIENCE_SECONDS)
         found: dict[str, Any] = json.loads(out)
         return found
 

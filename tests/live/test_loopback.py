@@ -11,6 +11,8 @@ import pytest
 
 from rtaudio.live.loopback import find_echo, probe_signal
 
+from .playing import python
+
 RATE = 48_000
 MEASURE = """
 import json, sys
@@ -107,7 +109,7 @@ def test_clocks_that_drift_are_told_and_are_no_glitches(sent, ppm):
 def measured(server, delay: int, block: int) -> list[float]:
     rig = server.start_rig("cable", delay)
     try:
-        program = server.python("-c", MEASURE, block, stdout=subprocess.PIPE)
+        program = python(server.environment, "-c", MEASURE, block, stdout=subprocess.PIPE)
         out, _ = program.communicate(timeout=60)
         return json.loads(out)
     finally:
@@ -127,7 +129,7 @@ def test_doctor_measures_and_finds_a_lost_sample(serve):
     server = serve(period=128)
     rig = server.start_rig("cable", 500, 100_000)
     try:
-        doctor = server.python("-m", "rtaudio", "doctor", "--loopback", "rig", "rig",
+        doctor = python(server.environment, "-m", "rtaudio", "doctor", "--loopback", "rig", "rig",
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
         out, err = doctor.communicate(timeout=60)
     finally:
@@ -146,8 +148,8 @@ def test_doctor_refuses_devices_that_are_not_there(serve):
     server = serve(period=128)
     rig = server.start_rig("counter", 10**9)
     try:
-        doctor = server.python("-m", "rtaudio", "doctor", "--loopback", "rig", "no such",
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+        doctor = python(server.environment, "-m", "rtaudio", "doctor", "--loopback", "rig",
+                        "no such", stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
         _, err = doctor.communicate(timeout=60)
     finally:
         rig.stop()

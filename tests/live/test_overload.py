@@ -22,7 +22,7 @@ def recovery(player: Player) -> tuple[float, dict[str, Any]]:
     """Seconds from the end of the trouble to the last concealed sample."""
     ended = time.monotonic()
     last, frames = ended, player.stats()["counts"]["concealed_frames"]
-    while time.monotonic() - ended < 2.5 * RECOVERY_SECONDS:
+    while time.monotonic() - ended < 1.5 * RECOVERY_SECONDS:
         time.sleep(0.02)
         stats = player.stats()
         if stats["counts"]["concealed_frames"] + stats["counts"]["fallback_frames"] != frames:
