@@ -40,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output is not None and Path(args.output).suffix != ".safetensors":
         raise UsageError(f"-o {args.output}: a model file's name ends in .safetensors")
     from rtaudio.graph import save_model
+    from rtaudio.io.sink import write_error
     from rtaudio.models.importers import IMPORTERS
     from rtaudio.runtime.imported import import_any, import_installed
 
@@ -51,7 +52,10 @@ def run(args: argparse.Namespace) -> int:
     name = imported.metadata["name"]
     default = paths[0].stem if paths[0].suffix.lower() == ".nam" else name
     output = Path(args.output or f"{default}.safetensors")
-    save_model(output, imported.graph, imported.tensors, imported.metadata)
+    try:
+        save_model(output, imported.graph, imported.tensors, imported.metadata)
+    except OSError as error:
+        raise write_error(output, error) from None
     size = output.stat().st_size / 1e6
     rate = imported.graph.sample_rate
     print(

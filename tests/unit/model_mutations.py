@@ -110,25 +110,28 @@ class Mutator:
     # ---- bytes ---------------------------------------------------------------------------------
 
     def raw(self, data: bytes) -> bytes:
-        rng, changed = self.rng, bytearray(data)
         (length,) = struct.unpack("<Q", data[:8])
+        if self.rng.random() < 0.2:
+            claimed = self.rng.choice([0, 1, 2**63, 2**32, length + 1, 2**64 - 1])
+            return struct.pack("<Q", claimed) + data[8:]
+        return self.scramble(data, self.rng.choice([8, 8 + length, 1 << 30]))
+
+    def scramble(self, data: bytes, first: int) -> bytes:
+        """Bits, runs of bytes and lengths, most of them within the `first` bytes."""
+        rng, changed = self.rng, bytearray(data)
         for _ in range(rng.choice([1, 1, 2, 10])):
             if not changed:
                 break
-            at = rng.randrange(min(len(changed), rng.choice([8, 8 + length, 1 << 30])))
-            kind = rng.randrange(5)
+            at = rng.randrange(min(len(changed), rng.choice([first, first, 1 << 30])))
+            kind = rng.randrange(4)
             if kind == 0:
                 changed[at] ^= 1 << rng.randrange(8)
             elif kind == 1:
                 changed[at : at + rng.randrange(1, 50)] = rng.randbytes(rng.randrange(50))
             elif kind == 2 and len(changed) > 100:
                 del changed[max(at, 20) :]
-            elif kind == 3:
-                changed += rng.randbytes(rng.randrange(1, 100))
             else:
-                changed[:8] = struct.pack(
-                    "<Q", rng.choice([0, 1, 2**63, 2**32, length + 1, 2**64 - 1])
-                )
+                changed += rng.randbytes(rng.randrange(1, 100))
         return bytes(changed)
 
     # ---- the header, and the JSON inside it ----------------------------------------------------

@@ -5,16 +5,10 @@
 
 from __future__ import annotations
 
-import argparse
-import faulthandler
 import os
 import random
-import resource
 import struct
-import subprocess
-import sys
-import tempfile
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +18,8 @@ from rtaudio.errors import AudioFileError
 from rtaudio.io import FileSource, PipeSource, Source, process
 
 from .audio_files import speechlike, wav_bytes
+from .fuzzing import Fuzzed, outcomes_of
 
-MEMORY = 4 << 30  # of addresses
-HANG_SECONDS = 60
 MOST_FRAMES = 1 << 22  # many times what any of these files holds
 NUMBERS = (0, 1, 2, 3, 7, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFE, 0xFFFF, 1 << 24, 0x7FFFFFFF, 0xFFFFFFFF)
 
@@ -151,55 +144,31 @@ def try_pipe(path: Path) -> str:
     return run(source)
 
 
-def fuzz(seed: int, cases: int, seconds: float) -> dict[str, int]:
-    results = {"read": 0, "warned": 0, "refused": 0}
-    until = time.monotonic() + seconds
-    with tempfile.TemporaryDirectory() as name:
-        files = seeds(Path(name))
-        path = Path(name) / "case.wav"
-        for case in range(seed, seed + cases):
-            rng = random.Random(case)
-            data = mutate(rng, rng.choice(files))
-            path.write_bytes(data)
-            faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
-            try:
-                results[try_file(path)] += 1
-                if data[:4] in (b"RIFF", b"RF64"):
-                    results[try_pipe(path)] += 1
-            except BaseException as error:
-                kept = Path(tempfile.gettempdir()) / f"audio-fuzz-{case}"
-                kept.write_bytes(data)
-                raise AssertionError(f"case {case}: {error!r:.300}; kept as {kept}") from error
-            faulthandler.cancel_dump_traceback_later()
-            if time.monotonic() > until:
-                break
-    return results
+def attempt(path: Path, _rng: random.Random) -> Iterator[str]:
+    yield try_file(path)
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start in (b"RIFF", b"RF64"):
+        yield try_pipe(path)
+
+
+AUDIO = Fuzzed(
+    name="audio",
+    suffix=".wav",
+    outcomes=("read", "warned", "refused"),
+    memory=4 << 30,
+    seeds=seeds,
+    mutate=mutate,
+    attempt=attempt,
+)
 
 
 def test_mutated_recordings() -> None:
     """In a process of its own, whose memory is limited."""
-    done = subprocess.run(
-        [sys.executable, "-m", __name__, "--cases", "1500"],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    results = dict(part.split(" ") for part in done.stdout.strip().split(", "))
-    assert all(int(count) > 100 for count in results.values()), results
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--cases", type=int, default=1 << 40)
-    parser.add_argument("--seconds", type=float, default=1e9)
-    args = parser.parse_args()
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    np.seterr(all="ignore")
-    results = fuzz(args.seed, args.cases, args.seconds)
-    print(", ".join(f"{name} {count}" for name, count in results.items()))
+    results = outcomes_of(__name__, cases=1500)
+    assert all(count > 100 for count in results.values()), results
 
 
 if __name__ == "__main__":
-    main()
+    np.seterr(all="ignore")
+    AUDIO.main()

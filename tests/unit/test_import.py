@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import tarfile
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
@@ -17,7 +19,7 @@ from rtaudio.cli.main import main
 from rtaudio.errors import ModelFileError
 from rtaudio.graph import load_model_file
 from rtaudio.models.dfn3 import band_widths
-from rtaudio.models.importers import IMPORTERS, Importer
+from rtaudio.models.importers import IMPORTERS, Importer, onnx_file
 from rtaudio.runtime import imported
 from rtaudio.runtime.imported import cache_folder
 
@@ -212,7 +214,7 @@ def fails(capsys, arguments, code, *words):
 
 def test_bad_files_fail_in_a_sentence(tmp_path, capsys):
     ours = tmp_path / "x.safetensors"
-    fails(capsys, ["import", tmp_path / "no.onnx"], 1, "no.onnx", "no such file")
+    fails(capsys, ["import", tmp_path / "no.onnx"], 1, "no.onnx", "check the name")
     fails(capsys, ["import", tmp_path], 1, str(tmp_path), "directory")
     text = tmp_path / "text.onnx"
     text.write_text("this is no model at all")
@@ -255,6 +257,41 @@ def test_bad_archives_fail_in_a_sentence(tmp_path, capsys):
     claimed.size = 1 << 40
     path.write_bytes(gzip.compress(claimed.tobuf(tarfile.GNU_FORMAT)))
     fails(capsys, ["import", path], 1, "more than")
+
+
+def test_a_small_archive_of_much_is_refused_before_it_fills_the_memory(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(onnx_file, "MAX_FILE_BYTES", 1 << 20)
+    # A name of 4 GiB, which tarfile would read to look at the first member.
+    path = tmp_path / "a.tar.gz"
+    name = tarfile.TarInfo("././@LongLink")
+    name.type, name.size = tarfile.GNUTYPE_LONGNAME, 4 << 30
+    path.write_bytes(gzip.compress(name.tobuf(tarfile.GNU_FORMAT) + bytes(40 << 20), 1))
+    tracemalloc.start()
+    fails(capsys, ["import", path], 1, "a.tar.gz")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 << 20
+
+
+@pytest.mark.parametrize("name", ["endless.onnx", "endless.nam", "endless.tar.gz"])
+def test_what_is_no_file_is_refused(name, tmp_path, capsys):
+    for target in ("/dev/zero", "/dev/null"):
+        path = tmp_path / name
+        path.symlink_to(target)
+        fails(capsys, ["import", path], 1, str(path), "device")
+        path.unlink()
+    os.mkfifo(path)
+    fails(capsys, ["import", path], 1, str(path), "pipe")
+
+
+def test_a_constant_without_a_name_is_left_out(tmp_path, capsys):
+    node = onnx.helper.make_node("Constant", [], [], value=onnx.numpy_helper.from_array(np.ones(1)))
+    graph = onnx.helper.make_graph([node], "g", [], [])
+    path = tmp_path / "a.onnx"
+    path.write_bytes(onnx.helper.make_model(graph).SerializeToString())
+    fails(capsys, ["import", path], 1, "no tensors")
 
 
 def test_tensors_in_another_file_are_refused(tmp_path, capsys):

@@ -5,15 +5,8 @@
 
 from __future__ import annotations
 
-import argparse
-import faulthandler
 import random
-import resource
 import signal
-import subprocess
-import sys
-import tempfile
-import time
 import warnings
 from pathlib import Path
 
@@ -27,10 +20,8 @@ from rtaudio.runtime.model import Model
 from rtaudio.runtime.registry import WEIGHTS
 
 from ..laws.catalogue import EXAMPLES
+from .fuzzing import Fuzzed, outcomes_of
 from .model_mutations import Mutator
-
-MEMORY = 6 << 30  # of addresses; a stream may hold 4 GiB
-HANG_SECONDS = 60
 
 
 def seeds(folder: Path) -> list[bytes]:
@@ -84,56 +75,30 @@ def try_file(path: Path, rng: random.Random) -> str:
     return "runs"
 
 
-def fuzz(seed: int, cases: int, seconds: float) -> dict[str, int]:
-    results = {"runs": 0, "refused": 0, "stopped": 0}
-    until = time.monotonic() + seconds
-    with tempfile.TemporaryDirectory() as name:
-        files = seeds(Path(name))
-        path = Path(name) / "case.safetensors"
-        for case in range(seed, seed + cases):
-            rng = random.Random(case)
-            data = Mutator(rng).mutate(rng.choice(files))
-            path.write_bytes(data)
-            faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
-            try:
-                results[try_file(path, rng)] += 1
-            except BaseException as error:
-                kept = Path(tempfile.gettempdir()) / f"model-fuzz-{case}.safetensors"
-                kept.write_bytes(data)
-                raise AssertionError(f"case {case}: {error!r:.300}; kept as {kept}") from error
-            faulthandler.cancel_dump_traceback_later()
-            if time.monotonic() > until:
-                break
-    return results
+def attempt(path: Path, rng: random.Random) -> list[str]:
+    return [try_file(path, rng)]
+
+
+MODELS = Fuzzed(
+    name="model",
+    suffix=".safetensors",
+    outcomes=("runs", "refused", "stopped"),
+    memory=6 << 30,  # a stream may hold 4 GiB
+    seeds=seeds,
+    mutate=lambda rng, data: Mutator(rng).mutate(data),
+    attempt=attempt,
+)
 
 
 def test_mutated_model_files() -> None:
     """In a process of its own, whose memory is limited."""
-    done = subprocess.run(
-        [sys.executable, "-m", __name__, "--cases", "400"],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    results = dict(part.split(" ") for part in done.stdout.strip().split(", "))
+    results = outcomes_of(__name__, cases=400)
     # A fuzz whose cases all fail at the door, or that changes nothing, tries nothing.
-    assert int(results["runs"]) > 40
-    assert int(results["refused"]) > 40
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--cases", type=int, default=1 << 40)
-    parser.add_argument("--seconds", type=float, default=1e9)
-    args = parser.parse_args()
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    warnings.simplefilter("error")
-    results = fuzz(args.seed, args.cases, args.seconds)
-    print(", ".join(f"{name} {count}" for name, count in results.items()))
+    assert results["runs"] > 40
+    assert results["refused"] > 40
 
 
 if __name__ == "__main__":
-    main()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    warnings.simplefilter("error")
+    MODELS.main()

@@ -6,9 +6,10 @@ A new one is a graph in rtaudio/models, a module here with an Importer, and its 
 from rtaudio.models.importers.dfn3 import DFN3
 from rtaudio.models.importers.dtln import DTLN
 from rtaudio.models.importers.gtcrn import GTCRN
-from rtaudio.models.importers.importer import Imported, Importer, digest
+from rtaudio.models.importers.importer import Imported, Importer
 from rtaudio.models.importers.nam import read_nam
 from rtaudio.models.importers.onnx_file import OnnxFile, read_onnx
+from rtaudio.models.importers.reading import digest
 from rtaudio.models.importers.recognise import find_importer
 from rtaudio.models.importers.silero_vad import SILERO_VAD
 

@@ -6,7 +6,6 @@ compiler: the graph is written by hand in rtaudio/models, and a file of another 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -14,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rtaudio.errors import ModelFileError
 from rtaudio.graph.graph import Graph
 from rtaudio.graph.layer import FloatArray
 from rtaudio.models.importers.onnx_file import OnnxFile
+from rtaudio.models.importers.reading import digest
 
 
 @dataclass(frozen=True)
@@ -99,12 +98,3 @@ def package_version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return ""
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file. Raises ModelFileError where it cannot be read."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ModelFileError(f"{path} cannot be read: {reason}.") from None

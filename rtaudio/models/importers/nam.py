@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from rtaudio.errors import GraphError, ModelFileError
 from rtaudio.graph import Activation
 from rtaudio.graph.layer import FloatArray
-from rtaudio.graph.strict import parse_json
-from rtaudio.models.importers.importer import Imported, digest
+from rtaudio.graph.strict import parse_json, quote
+from rtaudio.models.importers.importer import Imported
 from rtaudio.models.importers.nam_config import NamArray, NamConfig, check_whole, read_config
+from rtaudio.models.importers.reading import digest, read_file
 from rtaudio.models.wavenet import Head, wavenet
 
 MAX_FILE_BYTES = 16 << 20
@@ -54,19 +55,12 @@ def read_nam(path: Path) -> Imported:
 
 
 def _read_object(path: Path) -> dict[str, Any]:
+    stored = read_file(path, MAX_FILE_BYTES)
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise ModelFileError(f"{path} has {size} bytes, more than {MAX_FILE_BYTES}.")
-        content = parse_json(path.read_bytes())
-    except FileNotFoundError:
-        raise ModelFileError(f"there is no model file {path}; check the name.") from None
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ModelFileError(f"{path} cannot be read: {reason}.") from None
+        content = parse_json(stored)
     except (ValueError, RecursionError) as error:
         raise ModelFileError(
-            f"{path} is no .nam file, or a truncated one ({error!s:.100}); get it again."
+            f"{path} is no .nam file, or a truncated one ({quote(error)}); get it again."
         ) from None
     if not isinstance(content, dict):
         raise ModelFileError(f"{path} is no .nam file: it holds no object; get it again.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -14,8 +16,9 @@ from numpy.typing import NDArray
 
 from rtaudio.errors import ModelFileError
 from rtaudio.graph.layer import FloatArray
+from rtaudio.graph.strict import quote
+from rtaudio.models.importers.reading import MAX_FILE_BYTES, read_file
 
-MAX_FILE_BYTES = 256 << 20
 MAX_MEMBERS = 100
 ARCHIVES = (".tar.gz", ".tgz")
 
@@ -52,29 +55,26 @@ class OnnxFile:
 def read_onnx(path: Path) -> OnnxFile:
     """An ONNX file, or an archive of some. Raises ModelFileError for anything else, and for
     tensors that are kept elsewhere."""
-    try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise ModelFileError(f"{path} has {size} bytes, more than {MAX_FILE_BYTES}.")
-        if path.name.endswith(ARCHIVES):
-            tensors = dict(_archived(path))
-        else:
-            tensors = _tensors(path, path.read_bytes())
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ModelFileError(f"{path} cannot be read: {reason}.") from None
+    content = read_file(path)
+    if path.name.endswith(ARCHIVES):
+        tensors = dict(_archived(path, content))
+    else:
+        tensors = _tensors(path, content)
     if not tensors:
         raise ModelFileError(f"{path} holds no tensors, so there is nothing to import.")
     return OnnxFile(path, tensors)
 
 
-def _archived(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
+def _archived(path: Path, content: bytes) -> Iterator[tuple[str, NDArray[Any]]]:
     """Members are read into memory and never unpacked to disk."""
-    left = MAX_FILE_BYTES
     try:
-        with tarfile.open(path, "r:gz") as archive:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
+            # Bounded before tarfile sees it, which reads a header of any size.
+            unpacked = packed.read(MAX_FILE_BYTES + 1)
+        left = MAX_FILE_BYTES if len(unpacked) <= MAX_FILE_BYTES else -1
+        with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as archive:
             for number, member in enumerate(archive):
-                left -= member.size
+                left -= abs(member.size)  # as a sparse file claims it, or a broken header
                 if left < 0 or number >= MAX_MEMBERS:
                     raise ModelFileError(
                         f"{path} unpacks to more than {MAX_FILE_BYTES} bytes or {MAX_MEMBERS} "
@@ -86,9 +86,9 @@ def _archived(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
                     continue
                 for tensor, value in _tensors(path, stored.read()).items():
                     yield f"{name.stem}/{tensor}", value
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise ModelFileError(
-            f"{path} is no archive, or a truncated one ({error}); get it again."
+            f"{path} is no archive, or a truncated one ({quote(error)}); get it again."
         ) from None
 
 
@@ -105,18 +105,21 @@ def _tensors(path: Path, content: bytes) -> Tensors:
         model = onnx.load_model_from_string(content)
     except (DecodeError, ValueError) as error:
         raise ModelFileError(
-            f"{path} is no ONNX file, or a truncated one ({error}); get it again."
+            f"{path} is no ONNX file, or a truncated one ({quote(error)}); get it again."
         ) from None
     tensors: Tensors = {}
     for name, proto in _protos(model.graph):
         if proto.data_location == onnx.TensorProto.EXTERNAL:
             raise ModelFileError(
-                f"{path} keeps tensor {name!r} in another file; give one that holds its tensors."
+                f"{path} keeps tensor {name!r:.60} in another file; give one that holds its "
+                "tensors."
             )
         try:
             tensors[name] = onnx.numpy_helper.to_array(proto)
         except (TypeError, ValueError, KeyError) as error:
-            raise ModelFileError(f"{path}: tensor {name!r} is broken ({error}).") from None
+            raise ModelFileError(
+                f"{path}: tensor {name!r:.60} is broken ({quote(error)})."
+            ) from None
     return tensors
 
 
@@ -127,5 +130,5 @@ def _protos(graph: Any) -> Iterator[tuple[str, Any]]:
         for attribute in node.attribute:
             if attribute.HasField("g"):
                 yield from _protos(attribute.g)
-            elif node.op_type == "Constant" and attribute.HasField("t"):
+            elif node.op_type == "Constant" and node.output and attribute.HasField("t"):
                 yield node.output[0], attribute.t
