@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 from rtaudio.bench.hardware import describe_machine
+from rtaudio.runtime.model import load
 
 # Memory is the resident set at its largest, in KiB on Linux and in bytes on macOS.
 _PROGRAM = """
@@ -22,8 +23,9 @@ clock, base = time.perf_counter(), memory()
 import rtaudio
 model = rtaudio.load(sys.argv[1])
 loaded = time.perf_counter() - clock
-with model.stream(sample_rate=48000, channels=1) as stream:
-    stream.process(numpy.zeros((480, 1), numpy.float32))
+rate, width = model.native_rate(48000), model.graph.input.channels
+with model.stream(rate, width) as stream:
+    stream.push(numpy.zeros((model.graph_at(rate).plan.block, width), numpy.float32))
 first = time.perf_counter() - clock
 heavy = [n for n in ("torch", "soundfile", "scipy", "matplotlib", "rich") if n in sys.modules]
 print(json.dumps([loaded, first, memory() - base, heavy]))
@@ -31,7 +33,11 @@ print(json.dumps([loaded, first, memory() - base, heavy]))
 
 
 def run_startup(model: str, repeats: int = 7) -> dict[str, Any]:
-    """Medians over fresh processes; the files are warm after the first, which is left out."""
+    """Medians over fresh processes; the files are warm after the first, which is left out.
+
+    Raises ModelFileError where there is no such model.
+    """
+    load(model)  # what is wrong with it is told from here
     # As installed: with byte code, whatever a developer's environment says.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     runs = []

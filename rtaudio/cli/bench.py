@@ -213,12 +213,18 @@ def _denoise(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
             f"--sample-rate {rate}: {model.name} streams at rates it frames at, "
             f"such as {model.native_rate(rate)}"
         )
+    seconds = args.seconds or 60
+    if (args.block_samples or 0) > seconds * rate:
+        raise UsageError(
+            f"--block-samples {args.block_samples}: a block is longer than the {seconds} s of "
+            "audio; give more --seconds"
+        )
     if args.lanes != 1:
         return run_lanes(
             model,
             lanes=args.lanes,
             sample_rate=rate,
-            seconds=float(args.seconds or 60),
+            seconds=float(seconds),
             level=_native.cpu_level(),
             on_progress=_progress(),
         )
@@ -230,7 +236,7 @@ def _denoise(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
         model,
         sample_rate=rate,
         block_samples=args.block_samples,
-        seconds=float(args.seconds or 60),
+        seconds=float(seconds),
         level=_native.cpu_level(),
         peers=[each for each in loaded if not isinstance(each, str)],
         on_progress=_progress(),

@@ -10,6 +10,7 @@ from pathlib import Path
 from rtaudio.cli.main import UsageError
 from rtaudio.errors import AudioFileError
 from rtaudio.io.formats import is_audio_name
+from rtaudio.io.pipes import is_special
 from rtaudio.io.source import os_reason
 
 PIPE = "-"
@@ -46,6 +47,8 @@ def plan_jobs(
 
     Raises UsageError when the names do not go together.
     """
+    if "" in (*inputs, output, directory):
+        raise UsageError("a name is empty; is a variable of the shell not set?")
     if output is not None and directory is not None:
         raise UsageError("-o names one file and -d a folder for many; give one of them")
     if PIPE in inputs:
@@ -102,30 +105,36 @@ def _audio_files(top: Path, recursive: bool, skip: Path | None, label: str) -> I
     def refuse(error: OSError) -> None:
         raise AudioFileError(f"{error.filename} cannot be read: {os_reason(error)}")
 
-    skipped = skip.resolve() if skip is not None else None
+    skipped = _real(skip) if skip is not None else None
     for folder, below, files in os.walk(top, onerror=refuse):
         here = Path(folder)
         below[:] = sorted(
             each
             for each in below
-            if recursive and not each.startswith(".") and (here / each).resolve() != skipped
+            if recursive and not each.startswith(".") and _real(here / each) != skipped
         )
         originals = {Path(name).stem for name in files if is_audio_name(Path(name))}
         for name in sorted(files):
             path = here / name
             original, _, last = path.stem.rpartition(".")
             earlier = last in labels and original in originals
-            if is_audio_name(path) and not name.startswith(".") and not earlier:
+            wanted = is_audio_name(path) and not name.startswith(".") and not earlier
+            if wanted and not is_special(path):  # a pipe among them would be waited for
                 yield path
 
 
+def _real(path: Path) -> Path:
+    """As Path.resolve; a link that leads to itself raises nothing, it is told when it is opened."""
+    return Path(os.path.realpath(path))
+
+
 def _check_clashes(jobs: list[Job]) -> None:
-    sources = {each.input.resolve() for each in jobs if each.input is not None}
+    sources = {_real(each.input) for each in jobs if each.input is not None}
     made: dict[Path, Path | None] = {}
     for job in jobs:
         if job.output is None:
             continue
-        target = job.output.resolve()
+        target = _real(job.output)
         if target in sources or _is_hard_link(job):
             raise UsageError(
                 f"the output {job.output} is also an input, and inputs are never overwritten; "

@@ -9,8 +9,11 @@ import io
 import keyword
 import os
 import shutil
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import NoReturn
 
 DONE, FAILED, USAGE, NO_DEVICE, DEVICE_LOST, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -145,9 +148,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = os.environ.get("RTAUDIO_DEBUG", "") not in ("", "0")
     if not _open_standard_streams():
         return fail(who, "stdout is closed; redirect it to /dev/null if nothing is wanted", USAGE)
+    interrupted: list[int] = []
     try:
-        code = _run(given)
-        sys.stdout.flush()
+        with _noted_interrupts(interrupted):
+            code = _run(given)
+            sys.stdout.flush()
         return code
     except SystemExit as error:  # argparse: --help and wrong calls
         return error.code if isinstance(error.code, int) else USAGE
@@ -160,9 +165,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except Exception as error:
         _drop_unwritten_output()
+        if interrupted:  # in the middle of an import, which made an ImportError of it
+            return fail(who, "interrupted; no unfinished output was left", INTERRUPTED)
         if debug:
             raise
         return fail(who, _sentence(error), _code(error))
+
+
+@contextmanager
+def _noted_interrupts(noted: list[int]) -> Iterator[None]:
+    """Adds the number of each Ctrl-C to `noted` before it becomes a KeyboardInterrupt."""
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is not signal.default_int_handler:
+        yield
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        signal.default_int_handler(number, frame)
+
+    try:
+        signal.signal(signal.SIGINT, note)
+    except ValueError:  # only the main thread may
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def _drop_unwritten_output() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import operator
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -70,6 +71,9 @@ def verify_streaming(
     The signal is `num_ticks` ticks and a bit of noise, from `seed`. Equality is of bits. Where
     torch is installed the float64 definition (rtaudio.nn.Net) is the oracle.
     """
+    if not isinstance(model, (Layer, Graph, Model)):
+        raise TypeError(f"{type(model).__name__} is no Model, Graph or Layer; load() gives a Model")
+    channels, num_ticks, seed = map(operator.index, (channels, num_ticks, seed))
     if isinstance(model, Layer):
         model = graph_of(model, channels)
     if isinstance(model, Graph):

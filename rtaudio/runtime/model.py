@@ -50,6 +50,10 @@ class Model:
         self.name = name or file.metadata.get("name", "model")
         self.native(self.sample_rate)
 
+    def __reduce__(self) -> tuple[type[Model], tuple[ModelFile, str, str]]:
+        """For other processes and copies: the native part is made anew there."""
+        return Model, (self._file, self.name, self.precision)
+
     @classmethod
     def from_graph(
         cls,
@@ -142,7 +146,7 @@ class Model:
         if sample_rate not in self._graphs:
             if not self.supports_rate(sample_rate) or self._family is None:
                 raise RateError(
-                    f"model {self.name!r} does not frame at {sample_rate} Hz, but at "
+                    f"model {self.name!r} does not frame at {sample_rate!r:.60} Hz, but at "
                     f"{self._rates()}; resample the stream (files are resampled for you)."
                 )
             self._graphs[sample_rate] = self._family.at(sample_rate)
@@ -324,7 +328,8 @@ def _as_audio(x: NDArray[Any]) -> FloatArray:
         raise TypeError(f"audio is {x.dtype}; convert it to float, full scale 1.0")
     if x.ndim not in (1, 2):
         raise ValueError(f"audio has shape {x.shape}; give (frames,) or (frames, channels)")
-    return np.ascontiguousarray(x, np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold counts as a bad sample
+        return np.ascontiguousarray(x, np.float32)
 
 
 def _check_not_transposed(x: FloatArray, likely_channels: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -87,3 +88,66 @@ def test_names_and_texts_do_not_command_the_terminal(
 def test_rates_of_info(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", "rt-tcn", "--sample-rate", rate]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def one_sentence(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int) -> str:
+    assert main(arguments) == code
+    [line] = capsys.readouterr().err.splitlines()
+    assert "unexpected" not in line
+    return line
+
+
+def test_links_that_lead_to_themselves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    loop = tmp_path / "loop.wav"
+    loop.symlink_to("loop.wav")
+    assert "symbolic links" in one_sentence(capsys, ["denoise", str(loop)], 1)
+    assert main(["denoise", str(write(tmp_path / "a.wav")), "-o", str(loop), "-q"]) == 0
+    assert soundfile.info(loop).frames == 4800
+
+
+def test_empty_names_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "a.wav")
+    for names in ([""], ["a.wav", ""], ["a.wav", "-o", ""], ["a.wav", "-d", ""]):
+        assert "name is empty" in one_sentence(capsys, ["denoise", *names], 2)
+    assert [each.name for each in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path: Path, model_path: Path) -> None:
+    write(tmp_path / "in" / "a.wav")
+    os.mkfifo(tmp_path / "in" / "b.wav")
+    arguments = ["denoise", str(tmp_path / "in"), "-d", str(tmp_path / "out"), "-m"]
+    assert main([*arguments, str(model_path)]) == 0
+    assert [each.name for each in (tmp_path / "out").iterdir()] == ["a.wav"]
+
+
+def test_a_benchmark_of_less_than_a_block(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["bench", "denoise", "--seconds", "1", "--block-samples", "48001"]
+    assert "longer than the 1 s" in one_sentence(capsys, arguments, 2)
+
+
+def test_a_startup_benchmark_of_no_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "'nosuch'" in one_sentence(capsys, ["bench", "startup", "-m", "nosuch"], 1)
+
+
+def test_an_interrupt_that_an_import_swallowed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As numpy's C code does: another error comes out."""
+
+    def swallow(_arguments: list[str]) -> int:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise ImportError("IMPORTANT: PLEASE READ THIS") from None
+        return 0
+
+    monkeypatch.setattr("rtaudio.cli.main._run", swallow)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert "interrupted" in one_sentence(capsys, ["models"], 130)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)

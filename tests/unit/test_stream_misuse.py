@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -427,3 +430,33 @@ def test_a_state_saved_by_numpy_comes_back_with_its_controls(model: Model, tmp_p
     truncated.write_bytes(data[:middle] + bytes(200) + data[middle + 200 :])
     with np.load(truncated) as file, pytest.raises(StreamError):
         model.stream(RATE).load_state(file)
+
+
+# ---- the model -----------------------------------------------------------------------------------
+
+
+def test_what_is_no_model_is_not_verified(model: Model) -> None:
+    for wrong in (None, "rt-tcn", 3):
+        with pytest.raises(TypeError, match="no Model, Graph or Layer"):
+            rtaudio.verify_streaming(wrong)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        rtaudio.verify_streaming(Linear(outputs=2), channels=1.5)  # type: ignore[arg-type]
+    assert rtaudio.verify_streaming(Linear(outputs=2), seed=np.int64(3), num_ticks=5).ok
+    with pytest.raises(RateError) as caught:
+        model.graph_at(10**400)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_model_can_be_copied_and_sent_to_another_process(model: Model) -> None:
+    x = noise(2000)
+    for same in (pickle.loads(pickle.dumps(model)), copy.copy(model), copy.deepcopy(model)):
+        np.testing.assert_array_equal(same(x, RATE), model(x, RATE))
+
+
+def test_numbers_beyond_float32_are_bad_samples_and_no_warning(model: Model) -> None:
+    x = noise(2000).astype(np.float64)
+    silenced = x.copy()
+    x[100], silenced[100] = 1e300, 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(model(x, RATE), model(silenced, RATE))
