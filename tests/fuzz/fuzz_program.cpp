@@ -20,8 +20,11 @@ constexpr double kMaxWork = 3e6;  // multiplications a tick, so that a run takes
 constexpr std::int64_t kMaxOutput = 1 << 19;
 
 double work_of_a_tick(const ProgramSpec& program) {
-  double work = 0;
-  for (const OperationSpec& op : program.operations) {
+  double work = 0, repeated = 1;
+  std::size_t loop_end = 0;  // the operations of a loop run for each of its samples
+  for (std::size_t i = 0; i < program.operations.size(); ++i) {
+    const OperationSpec& op = program.operations[i];
+    if (i >= loop_end) repeated = 1;
     const BufferSpec& in = program.buffers[static_cast<std::size_t>(op.inputs[0])];
     const BufferSpec& out = program.buffers[static_cast<std::size_t>(op.output)];
     double weights = 100.0 * (in.channels + out.channels);
@@ -29,7 +32,11 @@ double work_of_a_tick(const ProgramSpec& program) {
       const auto found = program.tensors.find(name);
       if (found != program.tensors.end()) weights += static_cast<double>(found->second.data.size());
     }
-    work += weights * std::max(in.frames, out.frames);
+    work += weights * std::max(in.frames, out.frames) * repeated;
+    if (op.kind == "feedback") {
+      repeated = out.frames;
+      loop_end = i + 1 + static_cast<std::size_t>(op.ints.at("operations"));
+    }
   }
   return work;
 }

@@ -95,11 +95,12 @@ class Feedback final : public Layer {
   }
   void load(float* state, std::int64_t position, int,
             std::span<const std::span<const float>> in) const override {
-    for (int i = 0; i < width_; ++i)
+    for (int i = 0; i < width_; ++i) {
       state[i] = std::clamp(in[0][static_cast<std::size_t>(i)], -1e6f, 1e6f);
-    for (int i = 0; i < 4; ++i) {
-      state[width_ + i] =
-          std::floor(std::clamp(in[1][static_cast<std::size_t>(i)], 0.0f, 65535.0f));
+    }
+    for (int i = 0; i < 4; ++i) {  // NaN becomes 0
+      const float half = std::max(0.0f, in[1][static_cast<std::size_t>(i)]);
+      state[width_ + i] = std::floor(std::min(65535.0f, half));
     }
     body_.load(state + fixed_floats(), steps(position), in.subspan(2));
   }
