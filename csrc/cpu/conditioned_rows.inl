@@ -1,5 +1,6 @@
-// A stack of dilated layers under one condition, channels in lanes: all layers for a tile of
-// frames.
+// A stack of dilated layers under one condition, channels in lanes: all layers for a few frames.
+
+constexpr int kFewFrames = 4;  // where narrow layers go frame by frame
 
 // Rows into both halves of a ring, zeros outside [begin, end).
 RTA_HD void append_rows(float* ring, std::int64_t ring_frames, std::ptrdiff_t row,
@@ -52,12 +53,69 @@ RTA_HD void add_rows(float* to, std::ptrdiff_t row, const float* x, std::ptrdiff
   }
 }
 
+// The sums of a matrix of one vector of outputs for one frame.
+RTA_HD Vec frame_sums(const PackedMatrix& m, const Rows& rows) {
+  const float* w = m.weights;
+  Cursor cursor(rows, rows.data);
+  Vec sum[1][1] = {{load(m.bias)}};
+  sum_tree(m, sum, [&](Vec(&acc)[1][1], int depth) {
+    accumulate_taps(acc, w, kLanes, rows, cursor, depth);
+  });
+  return sum[0][0];
+}
+
+// One frame through layers whose signals are one vector each: they stay in registers.
+void conditioned_frame(const ConditionedStack& stack, float* state, int max_frames,
+                       std::int64_t position, bool is_valid, const float* in, float* out) {
+  alignas(64) float h_row[kLanes];
+  const int channels = stack.channels;
+  const Vec condition(in[channels]);
+  Vec x = load_first(in, channels), s = load_first(in + channels + 1, stack.skip_channels);
+  for (int l = 0; l < stack.num_layers; ++l) {
+    const ConditionedLayer& layer = stack.layers[l];
+    const int history = (layer.kernel_size - 1) * layer.dilation;
+    const std::int64_t frames = row_ring_frames(history, max_frames);
+    const std::int64_t slot = slot_of(position, frames);
+    const std::int64_t oldest = slot < history ? slot - history + frames : slot - history;
+    float* row = state + slot * kLanes;
+    const Vec kept = is_valid ? x : zero();
+    store(row, kept);
+    store(row + frames * kLanes, kept);
+    const Rows past{state + oldest * kLanes, kLanes, std::ptrdiff_t{layer.dilation} * kLanes,
+                    layer.kernel_size, channels};
+    state += row_state_floats(channels, history, max_frames);
+    Vec h = frame_sums(layer.conv, past) + fma(condition, load(layer.condition.weights), zero());
+    if (stack.activation == Unary::tanh) {
+      h = math::tanh(h);
+      store(h_row, h);
+    } else {
+      store(h_row, h);
+      unary(stack.activation, h_row, h_row, kLanes, stack.activation_a, stack.activation_b);
+      h = load(h_row);
+    }
+    const Rows hidden{h_row, 0, 0, 1, stack.hidden};
+    s = s + (layer.skip.weights != nullptr ? frame_sums(layer.skip, hidden) : h);
+    x = x + frame_sums(layer.residual, hidden);
+  }
+  store_first(out, channels, x);
+  out[channels] = in[channels];
+  store_first(out + channels + 1, stack.skip_channels, s);
+}
+
 void conditioned_rows(const ConditionedStack& stack, float* state, int max_frames,
                       std::int64_t position, int num_frames, int valid_begin, int valid_end,
                       const float* in, float* out, std::ptrdiff_t row, float* scratch) {
   const int channels = stack.channels, skip_channels = stack.skip_channels;
   const std::ptrdiff_t x_row = padded(channels), skip_row = padded(skip_channels);
   const std::ptrdiff_t z_row = padded(stack.hidden) * (stack.gated ? 2 : 1);
+  const bool is_narrow = x_row == kLanes && skip_row == kLanes && z_row == kLanes;
+  if (is_narrow && num_frames < kFewFrames) {
+    for (int t = 0; t < num_frames; ++t) {
+      conditioned_frame(stack, state, max_frames, position + t, t >= valid_begin && t < valid_end,
+                        in + t * row, out + t * row);
+    }
+    return;
+  }
   float* x = scratch;
   float* skip = x + kTileFrames * x_row;
   float* z = skip + kTileFrames * skip_row;

@@ -155,7 +155,11 @@ void matmul(const PackedMatrix& m, const Rows& rows, float* y, std::ptrdiff_t y_
       panels(m, m.weights, rows, y, y_step, num_frames);
       break;
     case WeightFormat::bf16:
-      panels(m, static_cast<const Half*>(m.narrow), rows, y, y_step, num_frames);
+      if (m.in_pairs) {
+        panels(m, static_cast<const HalfPair*>(m.narrow), rows, y, y_step, num_frames);
+      } else {
+        panels(m, static_cast<const Half*>(m.narrow), rows, y, y_step, num_frames);
+      }
       break;
     case WeightFormat::bf16dot:
       dot_matmul<HalfDot>(m, rows, y, y_step, num_frames);

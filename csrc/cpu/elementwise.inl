@@ -110,6 +110,11 @@ RTA_HD void for_each_row(const float* x, float* y, int channels, std::ptrdiff_t 
   }
 }
 
+void copy_rows(const float* x, std::ptrdiff_t x_step, float* y, std::ptrdiff_t y_step, int channels,
+               int num_frames) {
+  for_each_row(x, y, channels, x_step, y_step, num_frames,
+               [](std::size_t c, int count, const float* in) { return load_part(in + c, count); });
+}
 void affine(const float* scale, const float* bias, const float* x, float* y, int channels,
             std::ptrdiff_t x_step, std::ptrdiff_t y_step, int num_frames) {
   for_each_row(x, y, channels, x_step, y_step, num_frames,

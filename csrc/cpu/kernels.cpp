@@ -39,6 +39,7 @@ RTA_HD std::ptrdiff_t padded_row(int channels) {
 const Kernels RTA_CONCAT(kernels_, RTAUDIO_ISA) = {
     RTA_STRING(RTAUDIO_ISA),
     matmul,
+    copy_rows,
     depthwise,
     unary,
     add,

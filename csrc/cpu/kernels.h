@@ -40,6 +40,7 @@ struct PackedMatrix {
   const float* bias;     // 64-byte aligned, padded; never null (zeros where a layer has no bias)
   WeightFormat format = WeightFormat::fp32;
   const void* narrow = nullptr;         // the weights of the other formats
+  bool in_pairs = false;                // bf16: pairs of k as in bf16dot; taps are whole pairs
   const float* input_scales = nullptr;  // int8, padded: an input is the whole number near x * scale
   const float* scales = nullptr;  // int8, padded: output = scale * sum of whole products + bias
   const std::int32_t* sums = nullptr;  // int8, padded: each output's sum of weights
@@ -165,6 +166,8 @@ struct Kernels {
   // If outputs >= 16 rows of y are written to their padded width, else exactly `outputs` floats.
   void (*matmul)(const PackedMatrix& w, const Rows& x, float* y, std::ptrdiff_t y_step,
                  int num_frames);
+  void (*copy_rows)(const float* x, std::ptrdiff_t x_step, float* y, std::ptrdiff_t y_step,
+                    int channels, int num_frames);
   // Depthwise: y[t][c] = tree(bias[c], sum_tap w[tap][c] x[t][tap][c]), S = 1. w is [taps][row].
   void (*depthwise)(const float* w, const float* bias, int channels, const Rows& x, float* y,
                     std::ptrdiff_t y_step, int num_frames);

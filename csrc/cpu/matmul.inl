@@ -14,6 +14,32 @@ RTA_HD void accumulate(Vec (&acc)[F][V], const W* w, std::ptrdiff_t w_step, cons
     w += w_step;
   }
 }
+// The same, two k from each word; count is even.
+template <int F, int V>
+RTA_HD void accumulate(Vec (&acc)[F][V], const HalfPair* w, std::ptrdiff_t w_step, const float* x,
+                       std::ptrdiff_t frame_step, int count) {
+  const Int upper(static_cast<int>(0xffff0000u));
+  for (int k = 0; k < count; k += 2, w += w_step) {
+    Int words[V];
+    for (int v = 0; v < V; ++v) words[v] = load_words(w + v * kLanes);
+    for (int f = 0; f < F; ++f) {
+      const Vec value(x[f * frame_step + k]);
+      for (int v = 0; v < V; ++v) {
+        acc[f][v] = fma(value, as_float(shift_left<16>(words[v])), acc[f][v]);
+      }
+    }
+    for (int f = 0; f < F; ++f) {
+      const Vec value(x[f * frame_step + k + 1]);
+      for (int v = 0; v < V; ++v) acc[f][v] = fma(value, as_float(words[v] & upper), acc[f][v]);
+    }
+  }
+}
+
+// How many k stand in one step of the weights.
+template <class W>
+constexpr int kEachStep = 1;
+template <>
+constexpr int kEachStep<HalfPair> = 2;
 
 // Walks the depth of a row tap by tap, without divisions.
 struct Cursor {
@@ -41,7 +67,7 @@ RTA_HD void accumulate_taps(Vec (&acc)[F][V], const W*& w, std::ptrdiff_t w_step
   while (depth > 0) {
     const int count = cursor.left < depth ? cursor.left : depth;
     accumulate(acc, w, w_step, cursor.x, rows.frame_step, count);
-    w += count * w_step;
+    w += count / kEachStep<W> * w_step;
     depth -= count;
     cursor.advance(rows, count);
   }
@@ -195,7 +221,7 @@ void panel(const PackedMatrix& m, const W* w, int output, const Rows& rows, floa
   int t = 0;
   tiles < kWide&& V != 2 && V<4 ? 8 : 6, V>(m, w, output, rows, y, y_step, t, num_frames);
   tiles<4, V>(m, w, output, rows, y, y_step, t, num_frames);
-  if constexpr (V <= 2) {
+  if constexpr (V <= 2 && kEachStep<W> == 1) {
     if (m.splits == 4 / V && m.depth <= kMaxGathered) {
       for (; t < num_frames; ++t) {
         split_frame<4 / V, V>(m, w, rows, rows.data + t * rows.frame_step, y + t * y_step);
@@ -211,7 +237,7 @@ void panels(const PackedMatrix& m, const W* weights, const Rows& rows, float* y,
             std::ptrdiff_t y_step, int num_frames) {
   const int vectors = (m.outputs + kLanes - 1) / kLanes;
   for (int v = 0; v < vectors; v += 4) {
-    const W* w = weights + static_cast<std::ptrdiff_t>(v) * kLanes * m.depth;
+    const W* w = weights + static_cast<std::ptrdiff_t>(v) * kLanes * m.depth / kEachStep<W>;
     const int output = v * kLanes;
     switch (vectors - v) {
       case 1:

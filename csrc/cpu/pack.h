@@ -21,8 +21,9 @@ constexpr int num_splits(int outputs, int depth) {
   return outputs > 16 ? 2 : 4;
 }
 
-// How a matrix is stored. int8 needs the largest |x| of each input (k and k + num_inputs are the
-// same one at two taps), found on a calibration run; `largest_inputs`: where such a run notes it.
+// How a matrix is stored. k and k + num_inputs are the same input at two taps (0: not known; bf16
+// is slower then). int8 needs the largest |x| of each input, found on a calibration run;
+// `largest_inputs`: where such a run notes it.
 struct MatrixFormat {
   WeightFormat format = WeightFormat::fp32;
   const float* input_ranges = nullptr;

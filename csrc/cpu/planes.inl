@@ -104,12 +104,18 @@ RTA_HD void transpose(Vec (&rows)[kLanes]) {
 }
 
 // Rows of frames to planes, and back. Frames up to the next multiple of 16 are written as zeros.
+// One channel that is left over is moved alone.
 void rows_to_planes(const float* rows, std::ptrdiff_t row, int channels, int num_frames,
                     float* planes, std::ptrdiff_t plane) {
   for (int t = 0; t < num_frames; t += kLanes) {
     const int frames = num_frames - t < kLanes ? num_frames - t : kLanes;
     for (int c = 0; c < channels; c += kLanes) {
       const int count = channels - c < kLanes ? channels - c : kLanes;
+      if (count == 1) {
+        float* to = planes + c * plane + t;
+        for (int i = 0; i < kLanes; ++i) to[i] = i < frames ? rows[(t + i) * row + c] : 0.0f;
+        break;
+      }
       Vec block[kLanes];
       for (int i = 0; i < kLanes; ++i) {
         block[i] = i < frames ? load_part(rows + (t + i) * row + c, count) : zero();
@@ -125,6 +131,10 @@ void planes_to_rows(const float* planes, std::ptrdiff_t plane, int channels, int
     const int frames = num_frames - t < kLanes ? num_frames - t : kLanes;
     for (int c = 0; c < channels; c += kLanes) {
       const int count = channels - c < kLanes ? channels - c : kLanes;
+      if (count == 1) {
+        for (int i = 0; i < frames; ++i) rows[(t + i) * row + c] = planes[c * plane + t + i];
+        break;
+      }
       Vec block[kLanes];
       for (int i = 0; i < kLanes; ++i) {
         block[i] = i < count ? load(planes + (c + i) * plane + t) : zero();

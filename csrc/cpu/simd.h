@@ -12,7 +12,8 @@
 namespace rtaudio {
 namespace {
 
-using Half = std::uint16_t;  // a bf16: the upper half of a float's bits
+using Half = std::uint16_t;              // a bf16: the upper half of a float's bits
+enum class HalfPair : std::uint32_t {};  // two, the first in the lower half
 
 // A pair of bf16 in each word: what vdpbf16ps does. The products are exact.
 template <class V, class I>

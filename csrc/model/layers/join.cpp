@@ -62,9 +62,8 @@ class Concatenate final : public Layer {
     std::ptrdiff_t offset = 0;
     for (std::size_t i = 0; i < channels_.size(); ++i) {
       const std::ptrdiff_t row = row_floats(channels_[i]);
-      for (int t = 0; t < call.num_frames; ++t) {
-        std::copy_n(call.inputs[i] + t * row, channels_[i], call.output + t * out_row + offset);
-      }
+      call.kernels.copy_rows(call.inputs[i], row, call.output + offset, out_row, channels_[i],
+                             call.num_frames);
       offset += channels_[i];
     }
   }

@@ -163,9 +163,12 @@ class Channels final : public Pointwise {
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
     const int copied = std::clamp(channels_ - begin_, 0, end_ - begin_);
-    for (int t = 0; t < call.num_frames; ++t) {
+    if (copied > 0) {
+      call.kernels.copy_rows(call.inputs[0] + begin_, row(), call.output, out_row(), copied,
+                             call.num_frames);
+    }
+    for (int t = 0; copied < out_channels_ && t < call.num_frames; ++t) {
       float* y = call.output + t * out_row();
-      if (copied > 0) std::copy_n(call.inputs[0] + t * row() + begin_, copied, y);
       std::fill(y + copied, y + out_channels_, 0.0f);
     }
   }
