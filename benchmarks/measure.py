@@ -18,10 +18,12 @@ from rtaudio import _native
 from rtaudio.bench.peers import load_peer
 from rtaudio.models.importers import IMPORTERS
 from rtaudio.runtime.imported import missing
+from rtaudio.runtime.native import PRECISIONS
 
 LANES = ("8", "64", "250")
 LANES_LEVELS = ("v3", "v4x", "neon")
 IMPORTED_LEVELS = ("v3", "v4", "neon")  # networks of others beside their own runtimes
+LAYER_LEVELS = ("v3", "v4x", "neon")
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
@@ -69,6 +71,13 @@ def main() -> None:
                     *(kind, "--model", name, "--isa", level, "--peers", name),
                     *("--seconds", args.seconds),
                 )
+    for level in LAYER_LEVELS:
+        if level in _native.supported_cpu_levels():
+            bench(args.results / f"layers-{level}.json", "layers", "--isa", level)
+    best = _native.supported_cpu_levels()[-1]
+    for precision in PRECISIONS[1:]:
+        path = args.results / f"layers-{best}-{precision}.json"
+        bench(path, "layers", "--isa", best, "--precision", precision)
     wavenets(args.results)
     bench(args.results / "startup.json", "startup")
 

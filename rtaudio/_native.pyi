@@ -16,6 +16,7 @@ __all__: list[str] = [
     "LiveResampler",
     "LiveTwoClocks",
     "Model",
+    "OperationTimer",
     "Session",
     "SpeakerQueue",
     "Step",
@@ -23,6 +24,8 @@ __all__: list[str] = [
     "cpu_level",
     "live_callback_addresses",
     "live_load_classes",
+    "measure_multiply_adds",
+    "measure_reads",
     "query_cuda",
     "speaker_callback_address",
     "supported_cpu_levels",
@@ -62,9 +65,10 @@ class Model:
         input_ranges: collections.abc.Mapping[
             str, collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
         ] = {},
+        exceptions: collections.abc.Mapping[str, str] = {},
     ) -> None:
         """
-        ValueError, with a sentence, for a program that cannot run. Precision 'calibrate' is fp32 and notes input_ranges while it runs, which int8 needs.
+        ValueError, with a sentence, for a program that cannot run. Precision 'calibrate' is fp32 and notes input_ranges while it runs, which int8 needs. Exceptions: the precision of single matrices, by the names of their tensors.
         """
     def output_length(self, source_length: typing.SupportsInt | typing.SupportsIndex) -> int: ...
     def run_whole(
@@ -434,6 +438,30 @@ class CudaReport:
     @property
     def runtime_version(self) -> str: ...
 
+class OperationTimer:
+    """
+    One operation of a model, run by itself on noise.
+    """
+    def __init__(
+        self,
+        model: Model,
+        operation: typing.SupportsInt | typing.SupportsIndex,
+        lanes: typing.SupportsInt | typing.SupportsIndex,
+        ticks: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def cold(
+        self,
+        calls: typing.SupportsInt | typing.SupportsIndex,
+        swept_bytes: typing.SupportsInt | typing.SupportsIndex,
+    ) -> list[float]:
+        """
+        Nanoseconds of single calls, each after reading as many bytes of other memory.
+        """
+    def hot(self, seconds: typing.SupportsFloat | typing.SupportsIndex) -> list[float]:
+        """
+        Nanoseconds a call of all lanes: means over short batches of calls in a row.
+        """
+
 def cpu_level() -> str:
     """
     The level in use: the highest, or the one RTAUDIO_CPU_ISA forces. RuntimeError if that level is unknown or the processor lacks it.
@@ -447,6 +475,21 @@ def live_callback_addresses() -> dict[str, int]:
 def live_load_classes() -> list[float]:
     """
     The upper ends of the classes that loads are counted in, as shares of a block's time.
+    """
+
+def measure_multiply_adds(
+    precision: str, seconds: typing.SupportsFloat | typing.SupportsIndex
+) -> float:
+    """
+    The most multiply-adds a second that this thread does in registers at the level in use.
+    """
+
+def measure_reads(
+    bytes: typing.SupportsInt | typing.SupportsIndex,
+    seconds: typing.SupportsFloat | typing.SupportsIndex,
+) -> float:
+    """
+    The most bytes a second that this thread reads of as many as it has just read.
     """
 
 def query_cuda() -> CudaReport:

@@ -24,9 +24,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <functional>
-#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -34,6 +32,7 @@
 #include "core/fft.h"
 #include "cpu/isa.h"
 #include "cpu/pack.h"
+#include "model/timing.h"
 
 namespace rtaudio {
 namespace {
@@ -52,54 +51,10 @@ double best_ns(const std::function<void(int)>& run) {
   return best;
 }
 
-// Peak: independent chains of fma. Bandwidth: sums of the whole array, one add a vector.
-__attribute__((target("avx512f"))) void fma_loop_v4(int n) {
-  for (int i = 0; i < n; ++i) {
-    asm volatile(
-        "vfmadd231ps %%zmm0, %%zmm0, %%zmm1\nvfmadd231ps %%zmm0, %%zmm0, %%zmm2\n"
-        "vfmadd231ps %%zmm0, %%zmm0, %%zmm3\nvfmadd231ps %%zmm0, %%zmm0, %%zmm4\n"
-        "vfmadd231ps %%zmm0, %%zmm0, %%zmm5\nvfmadd231ps %%zmm0, %%zmm0, %%zmm6\n"
-        "vfmadd231ps %%zmm0, %%zmm0, %%zmm7\nvfmadd231ps %%zmm0, %%zmm0, %%zmm8\n"
-        "vfmadd231ps %%zmm0, %%zmm0, %%zmm9\nvfmadd231ps %%zmm0, %%zmm0, %%zmm10\n" ::
-            : "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10");
-  }
-}
-__attribute__((target("avx2,fma"))) void fma_loop_v3(int n) {
-  for (int i = 0; i < n; ++i) {
-    asm volatile(
-        "vfmadd231ps %%ymm0, %%ymm0, %%ymm1\nvfmadd231ps %%ymm0, %%ymm0, %%ymm2\n"
-        "vfmadd231ps %%ymm0, %%ymm0, %%ymm3\nvfmadd231ps %%ymm0, %%ymm0, %%ymm4\n"
-        "vfmadd231ps %%ymm0, %%ymm0, %%ymm5\nvfmadd231ps %%ymm0, %%ymm0, %%ymm6\n"
-        "vfmadd231ps %%ymm0, %%ymm0, %%ymm7\nvfmadd231ps %%ymm0, %%ymm0, %%ymm8\n"
-        "vfmadd231ps %%ymm0, %%ymm0, %%ymm9\nvfmadd231ps %%ymm0, %%ymm0, %%ymm10\n" ::
-            : "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10");
-  }
-}
-__attribute__((target("avx512f"))) void read_v4(const float* p, std::size_t bytes) {
-  for (const char* q = reinterpret_cast<const char*>(p); bytes > 0; bytes -= 256, q += 256) {
-    asm volatile(
-        "vaddps (%0), %%zmm1, %%zmm1\nvaddps 64(%0), %%zmm2, %%zmm2\n"
-        "vaddps 128(%0), %%zmm3, %%zmm3\nvaddps 192(%0), %%zmm4, %%zmm4\n" ::"r"(q)
-        : "xmm1", "xmm2", "xmm3", "xmm4");
-  }
-}
-__attribute__((target("avx2"))) void read_v3(const float* p, std::size_t bytes) {
-  for (const char* q = reinterpret_cast<const char*>(p); bytes > 0; bytes -= 256, q += 256) {
-    asm volatile(
-        "vaddps (%0), %%ymm1, %%ymm1\nvaddps 32(%0), %%ymm2, %%ymm2\n"
-        "vaddps 64(%0), %%ymm3, %%ymm3\nvaddps 96(%0), %%ymm4, %%ymm4\n"
-        "vaddps 128(%0), %%ymm5, %%ymm5\nvaddps 160(%0), %%ymm6, %%ymm6\n"
-        "vaddps 192(%0), %%ymm7, %%ymm7\nvaddps 224(%0), %%ymm8, %%ymm8\n" ::"r"(q)
-        : "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8");
-  }
-}
-
 class Bench {
  public:
   explicit Bench(const Kernels& kernels)
-      : k_(kernels), wide_(std::strcmp(kernels.name, "v4") == 0) {
-    const double fma_ns = best_ns([&](int n) { wide_ ? fma_loop_v4(n) : fma_loop_v3(n); }) / 10;
-    macs_per_ns_ = (wide_ ? 16 : 8) / fma_ns;
+      : k_(kernels), macs_per_ns_(1e-9 * measure_multiply_adds(kernels, WeightFormat::fp32, 0.2)) {
     std::printf("%s: peak %.0f GMAC/s\n", k_.name, macs_per_ns_);
   }
 
@@ -148,11 +103,7 @@ class Bench {
     std::fflush(stdout);
   }
   double read_ns(double bytes) {
-    const auto size = (static_cast<std::size_t>(bytes) + 255) / 256 * 256;
-    const AlignedFloats data = make_aligned_floats(size / 4);
-    return best_ns([&](int n) {
-      for (int i = 0; i < n; ++i) wide_ ? read_v4(data.get(), size) : read_v3(data.get(), size);
-    });
+    return 1e9 * bytes / measure_reads(k_, static_cast<std::size_t>(bytes), 0.02);
   }
   std::vector<float> random(std::size_t n, float scale = 1.0f) {
     std::normal_distribution<float> normal(0.0f, scale);
@@ -287,8 +238,7 @@ class Bench {
   }
 
   const Kernels& k_;
-  bool wide_;
-  double macs_per_ns_ = 0;
+  double macs_per_ns_;
   std::mt19937 generator_{1};
 };
 

@@ -80,7 +80,7 @@ RTA_HD void dot_tiles(const PackedMatrix& m, const std::int32_t* w, int output,
                       int num_frames) {
   constexpr int F = kFrames < kMostFrames ? kFrames : kMostFrames;
   constexpr int kColumns = kWide || F == 1 ? V : 1;
-  for (; t + F <= num_frames; t += F) {
+  for (; fits<F>(num_frames - t); t += F) {
     for (int v = 0; v < V; v += kColumns) {
       dot_tile<Dot, F, kColumns>(m, w + v * kLanes, V * kLanes, output + v * kLanes,
                                  x + static_cast<std::ptrdiff_t>(4 * t) * words, words,

@@ -30,6 +30,7 @@ RTA_HD std::ptrdiff_t padded_row(int channels) {
 
 #include "cpu/conditioned_planes.inl"
 #include "cpu/conditioned_rows.inl"
+#include "cpu/probe.inl"
 
 #define RTA_STRING_(x) #x
 #define RTA_STRING(x) RTA_STRING_(x)
@@ -64,6 +65,8 @@ const Kernels RTA_CONCAT(kernels_, RTAUDIO_ISA) = {
     complex_power,
     complex_compress,
     deep_filter,
+    multiply_adds,
+    read_floats,
 };
 
 }  // namespace rtaudio

@@ -232,6 +232,11 @@ struct Kernels {
   // at x + i * x_step; coef rows: [tap][re(bins), im(bins)].
   void (*deep_filter)(const float* coefficients, const float* x, std::ptrdiff_t x_step,
                       std::ptrdiff_t x_im_offset, int taps, int bins, float* yre, float* yim);
+  // What this level does at best, to measure kernels against. multiply_adds: so many rounds of the
+  // format's products and sums in registers alone; returns how many there were. read_floats: every
+  // float once. `sum`: 16 floats, so that there is a result.
+  std::int64_t (*multiply_adds)(WeightFormat format, std::int64_t rounds, float* sum);
+  void (*read_floats)(const float* data, std::size_t count, float* sum);
 };
 
 // Each level is compiled for its own architecture alone: v2 to v4x for x86-64, neon for aarch64.

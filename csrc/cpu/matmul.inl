@@ -203,12 +203,18 @@ constexpr int kMostFrames = 8;
 constexpr int kMostFrames = 2;
 #endif
 
+// Whether a tile of F frames is next where so many are left: 8 are better 4 and 4 than 6, 1 and 1.
+template <int F>
+RTA_HD bool fits(int frames) {
+  return frames >= F && !(F == 6 && frames == 8);
+}
+
 template <int kFrames, int V, class W>
 RTA_HD void tiles(const PackedMatrix& m, const W* w, int output, const Rows& rows, float* y,
                   std::ptrdiff_t y_step, int& t, int num_frames) {
   constexpr int F = kFrames < kMostFrames ? kFrames : kMostFrames;
   constexpr int kColumns = kWide || F == 1 ? V : 1;
-  for (; t + F <= num_frames; t += F) {
+  for (; fits<F>(num_frames - t); t += F) {
     for (int v = 0; v < V; v += kColumns) {
       tile<F, kColumns>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows,
                         rows.data + t * rows.frame_step, y + t * y_step, y_step);

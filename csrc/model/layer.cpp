@@ -61,7 +61,10 @@ MatrixFormat LayerContext::format(const std::string& slot, int num_inputs) const
     if (ranges.size() < count) ranges.assign(count, 0.0f);
     return {WeightFormat::fp32, nullptr, 0, ranges.data()};
   }
-  if (precision_.format != WeightFormat::int8) return {precision_.format, nullptr, num_inputs};
+  const auto exception = precision_.exceptions.find(name);
+  const WeightFormat format =
+      exception == precision_.exceptions.end() ? precision_.format : exception->second;
+  if (format != WeightFormat::int8) return {format, nullptr, num_inputs};
   const auto found = precision_.input_ranges.find(name);
   const auto usable = [](float range) { return std::isfinite(range) && range >= 0.0f; };
   if (found == precision_.input_ranges.end() || found->second.size() != count ||

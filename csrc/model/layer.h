@@ -85,11 +85,12 @@ class Layer {
 
 // What the matrices of a model are stored in. int8 needs `input_ranges`: the largest |x| of
 // each input of a matrix, by its tensor's name. A model built to `calibrate` (in fp32) notes them
-// while it runs, so it may run in one thread only.
+// while it runs, so it may run in one thread only. `exceptions`: matrices in a format of their own.
 struct Precision {
   WeightFormat format = WeightFormat::fp32;
   bool calibrate = false;
   std::map<std::string, std::vector<float>> input_ranges;
+  std::map<std::string, WeightFormat> exceptions;
 };
 
 // What a layer is built from, with checks that fail in a sentence.

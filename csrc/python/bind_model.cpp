@@ -28,12 +28,14 @@ using OperationTuple =
                std::map<std::string, double>, std::map<std::string, std::string>, int>;
 
 Precision make_precision(const std::string& name,
-                         const std::map<std::string, std::vector<float>>& ranges) {
-  if (name == "calibrate") return {WeightFormat::fp32, true, {}};
-  for (std::size_t i = 0; i < std::size(kPrecisionNames); ++i) {
-    if (name == kPrecisionNames[i]) return {static_cast<WeightFormat>(i), false, ranges};
+                         const std::map<std::string, std::vector<float>>& ranges,
+                         const std::map<std::string, std::string>& exceptions) {
+  if (name == "calibrate") return {WeightFormat::fp32, true, {}, {}};
+  Precision precision{weight_format(name), false, ranges, {}};
+  for (const auto& [tensor, format] : exceptions) {
+    precision.exceptions.emplace(tensor, weight_format(format));
   }
-  throw std::invalid_argument("there is no precision '" + name + "'");
+  return precision;
 }
 
 std::shared_ptr<Model> make_model(const std::vector<BufferTuple>& buffers,
@@ -41,7 +43,8 @@ std::shared_ptr<Model> make_model(const std::vector<BufferTuple>& buffers,
                                   int output, int num_controls,
                                   const std::map<std::string, Array>& tensors,
                                   const std::string& precision,
-                                  const std::map<std::string, std::vector<float>>& input_ranges) {
+                                  const std::map<std::string, std::vector<float>>& input_ranges,
+                                  const std::map<std::string, std::string>& exceptions) {
   ProgramSpec program{{}, {}, input, output, num_controls, {}};
   for (const auto& [channels, frames, delay] : buffers) {
     program.buffers.push_back({channels, frames, delay});
@@ -55,7 +58,7 @@ std::shared_ptr<Model> make_model(const std::vector<BufferTuple>& buffers,
     tensor.data.assign(array.data(), array.data() + array.size());
     program.tensors.emplace(name, std::move(tensor));
   }
-  return std::make_shared<Model>(program, make_precision(precision, input_ranges));
+  return std::make_shared<Model>(program, make_precision(precision, input_ranges, exceptions));
 }
 
 // Frames of `x`, which is (frames,) where a frame is one number wide, else (frames, width).
@@ -261,6 +264,13 @@ class PyStream {
 
 }  // namespace
 
+WeightFormat weight_format(const std::string& precision) {
+  for (std::size_t i = 0; i < std::size(kPrecisionNames); ++i) {
+    if (precision == kPrecisionNames[i]) return static_cast<WeightFormat>(i);
+  }
+  throw std::invalid_argument("there is no precision '" + precision + "'");
+}
+
 void bind_model(py::module_& module) {
   py::class_<Model, std::shared_ptr<Model>>(
       module, "Model", "A checked program with packed weights; shared by streams and threads.")
@@ -268,8 +278,11 @@ void bind_model(py::module_& module) {
            py::arg("output"), py::arg("num_controls"), py::arg("tensors"),
            py::arg("precision") = "fp32",
            py::arg("input_ranges") = std::map<std::string, std::vector<float>>(),
+           py::arg("exceptions") = std::map<std::string, std::string>(),
            "ValueError, with a sentence, for a program that cannot run. Precision 'calibrate' is "
-           "fp32 and notes input_ranges while it runs, which int8 needs.")
+           "fp32 and notes input_ranges while it runs, which int8 needs. Exceptions: the precision "
+           "of "
+           "single matrices, by the names of their tensors.")
       .def_property_readonly("input_ranges",
                              [](const Model& m) { return m.precision().input_ranges; })
       .def("output_length", &Model::output_length, py::arg("source_length"))

@@ -8,4 +8,5 @@ PYBIND11_MODULE(_native, module) {
   rtaudio::bind_speaker(module);
   rtaudio::bind_step(module);
   rtaudio::bind_system(module);
+  rtaudio::bind_timing(module);
 }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rtaudio.bench.hardware import Peak, describe_machine, measure_peak
+from rtaudio.bench.hardware import Peak, at_level, describe_machine, lower_level, measure_peak
 from rtaudio.bench.peers import Peer
 from rtaudio.runtime.laws import fp32_error_db
 from rtaudio.runtime.native import WEIGHT_BYTES
@@ -34,7 +35,7 @@ class Lane:
     size: int
     call: Callable[[FloatArray], Any]
     signal: FloatArray
-    times: list[float]
+    times: list[float] = field(default_factory=list)
 
     def run(self, num_blocks: int, keep: bool) -> None:
         """The next blocks of the signal, round and round."""
@@ -82,38 +83,40 @@ def run_denoise(
     on_progress: Callable[[float], None] = lambda _part: None,
 ) -> dict[str, Any]:
     """The figures of one run with the design's keys. seconds: audio for each denoiser."""
-    latency = model.latency(sample_rate)
-    size = block_samples or latency.hop
-    with model.stream(sample_rate=sample_rate, channels=1) as stream:
-        ours = Lane(
-            name=model.name,
-            rate=sample_rate,
-            size=size,
-            call=stream.process if model.makes_audio else stream.push,
-            signal=test_signal(sample_rate, seconds),
-            times=[],
-        )
-        lanes = [ours]
-        for peer in peers:
-            signal = test_signal(peer.sample_rate, seconds)
-            lanes.append(
-                Lane(
-                    name=peer.name,
-                    rate=peer.sample_rate,
-                    size=peer.hop,
-                    call=peer.step,
-                    signal=signal,
-                    times=[],
+    size = block_samples or model.latency(sample_rate).hop
+    signal = test_signal(sample_rate, seconds)
+    lower = lower_level(level)
+    with ExitStack() as open_streams:
+        own = []
+        for each in (level, lower) if lower else (level,):
+            with at_level(each):
+                stream = open_streams.enter_context(
+                    model.stream(sample_rate=sample_rate, channels=1)
                 )
+            call = stream.process if model.makes_audio else stream.push
+            own.append(Lane(name=each, rate=sample_rate, size=size, call=call, signal=signal))
+        lanes = [
+            Lane(
+                name=peer.name,
+                rate=peer.sample_rate,
+                size=peer.hop,
+                call=peer.step,
+                signal=test_signal(peer.sample_rate, seconds),
             )
-        _interleave(lanes, seconds, on_progress)
+            for peer in peers
+        ]
+        interleave([*own, *lanes], seconds, on_progress)
     weight_bytes = WEIGHT_BYTES[model.precision] * model.num_parameters
     macs_per_block = model.macs_per_second(sample_rate) * size / sample_rate
-    peak = measure_peak(level, weight_bytes)
-    return _result(model, ours, lanes[1:], peers, peak, macs_per_block, level)
+    peak = measure_peak(model.precision, weight_bytes)
+    return _result(model, own, lanes, peers, peak, macs_per_block)
 
 
-def _interleave(lanes: list[Lane], seconds: float, on_progress: Callable[[float], None]) -> None:
+def interleave(
+    lanes: list[Lane],
+    seconds: float,
+    on_progress: Callable[[float], None] = lambda _part: None,
+) -> None:
     """Turn by turn, so that whatever else the machine does falls on all alike."""
     for lane in lanes:
         lane.run(round(_WARM_UP_SECONDS * lane.rate / lane.size) + 1, keep=False)
@@ -125,13 +128,13 @@ def _interleave(lanes: list[Lane], seconds: float, on_progress: Callable[[float]
 
 def _result(
     model: Model,
-    ours: Lane,
+    own: list[Lane],
     others: list[Lane],
     peers: list[Peer],
     peak: Peak,
     macs_per_block: float,
-    level: str,
 ) -> dict[str, Any]:
+    ours = own[0]
     mean = float(np.mean(ours.times))
     decibels = None if model.precision == "fp32" else fp32_error_db(model)
     latency = model.latency(ours.rate)
@@ -142,7 +145,7 @@ def _result(
         "kind": "denoise" if model.makes_audio else "vad",
         "model": model.name,
         "precision": model.precision,
-        "isa": level,
+        "isa": ours.name,
         "device": "cpu",
         "lanes": 1,
         "threads": 1,
@@ -154,6 +157,11 @@ def _result(
         "samples_per_second": round(ours.size / mean),
         "rtf": round(ours.rtf(), 6),
         "latency_ms": round(latency.seconds * 1e3, 3),
+        # the same model at a lower level, in the same run
+        "levels": {
+            lane.name: {"rtf": round(lane.rtf(), 6), "us_per_block": quantiles_us(lane.times)}
+            for lane in own[1:]
+        },
         "gmacs": round(macs_per_block / mean / 1e9, 3),
         "floor_us": round(floor * 1e6, 3),
         "peak": {

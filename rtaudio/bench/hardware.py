@@ -1,40 +1,23 @@
 """What this machine can do at best on one thread: multiply-adds and weight reads a second.
 
-The multiply-adds are measured with NumPy's own BLAS on a 512 x 512 product, in a process of its
-own so that it runs on one thread and at the wanted level. The reads are matrix-vector products,
-each way round, with a matrix as large as the weights, hot as they are in a stream. A block cannot
-be faster than the slower of the two: its floor.
+Both are measured natively, at the level in use: sums that stay in registers, and reads of as many
+bytes as the weights have, over and over, hot as they are in a stream. A block cannot be faster than
+the slower of the two: its floor.
 """
 
 from __future__ import annotations
 
 import os
 import platform
-import subprocess
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-# OpenBLAS calls the levels after processors.
-_CORE_OF_LEVEL = {"v2": "Nehalem", "v3": "Haswell", "v4": "SkylakeX", "v4x": "SkylakeX"}
+from rtaudio import _native
 
-_PROBE = """
-import sys, time
-import numpy as np
-def best(run, seconds):
-    times, end = [], time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        before = time.perf_counter(); run(); times.append(time.perf_counter() - before)
-    return min(times)
-a = np.random.default_rng(0).standard_normal((512, 512), dtype=np.float32)
-out = np.empty_like(a)
-multiply = best(lambda: np.matmul(a, a, out=out), 0.5)
-side = max(32, round((int(sys.argv[1]) / 4) ** 0.5))
-weights, x = np.ones((side, side), np.float32), np.ones(side, np.float32)
-y = np.empty_like(x)
-read = min(best(lambda m=m: np.matmul(m, x, out=y), 0.3) for m in (weights, weights.T))
-print(512**3 / multiply, weights.nbytes / read)
-"""
+COMMON_LEVEL = "v3"  # what most users' processors are
+_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -49,24 +32,31 @@ class Peak:
         return max(macs / self.macs_per_second, weight_bytes / self.bytes_per_second)
 
 
-def measure_peak(level: str, weight_bytes: int) -> Peak:
-    environment = {
-        **os.environ,
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-    }
-    if level in _CORE_OF_LEVEL:
-        environment["OPENBLAS_CORETYPE"] = _CORE_OF_LEVEL[level]
-    done = subprocess.run(
-        [sys.executable, "-c", _PROBE, str(weight_bytes)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
+def measure_peak(precision: str, weight_bytes: int) -> Peak:
+    """With a precision's own products, and as many bytes of weights as given."""
+    return Peak(
+        _native.measure_multiply_adds(precision, _SECONDS),
+        _native.measure_reads(weight_bytes, _SECONDS),
     )
-    macs, read = map(float, done.stdout.split())
-    return Peak(macs, read)
+
+
+@contextmanager
+def at_level(level: str) -> Iterator[None]:
+    """Streams that are opened inside run at this level."""
+    before = os.environ.get("RTAUDIO_CPU_ISA")
+    os.environ["RTAUDIO_CPU_ISA"] = level
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["RTAUDIO_CPU_ISA"]
+        else:
+            os.environ["RTAUDIO_CPU_ISA"] = before
+
+
+def lower_level(level: str) -> str | None:
+    """What figures of a level are compared with: v3 for those above it."""
+    return COMMON_LEVEL if level in ("v4", "v4x") else None
 
 
 def describe_machine() -> dict[str, str | int]:

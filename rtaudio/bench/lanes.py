@@ -60,7 +60,7 @@ def run_lanes(
     macs = model.macs_per_second(sample_rate) * size / sample_rate * lanes
     weights = WEIGHT_BYTES[model.precision] * model.num_parameters
     read = weights * -(-lanes // BATCH_LANES)
-    peak = measure_peak(level, weights)
+    peak = measure_peak(model.precision, weights)
     latency = model.latency(sample_rate)
     return {
         "schema": SCHEMA,

@@ -87,7 +87,7 @@ def run_wavenet(
         on_progress((turn + 1) / _ROUNDS)
     macs = network.macs_per_sample
     weight_bytes = round(macs * WEIGHT_BYTES[model.precision])
-    peak = measure_peak(level, weight_bytes)
+    peak = measure_peak(model.precision, weight_bytes)
     # A block of a network without feedback reads its weights once.
     reads = weight_bytes if network.config is not None else weight_bytes / ours.size
     floor = peak.floor_seconds(macs, reads / lanes)

@@ -17,9 +17,10 @@ from rtaudio.errors import ModelFileError
 
 DESCRIPTION = """\
 Measure speed. KIND is denoise (time per block from Python, beside other denoisers in
-the same run), vad (the same for voice activity), wavenet (time per sample, beside the
-same network in torch, NumPy and onnxruntime), or startup (time and memory of import
-and load). Without KIND: a minute of all of them, and how many streams that makes.
+the same run), vad (the same for voice activity), layers (every kind of layer by
+itself), wavenet (time per sample, beside the same network in torch, NumPy and
+onnxruntime), or startup (time and memory of import and load). Without KIND: a minute
+of all of them, and how many streams that makes.
 """
 USAGE = "%(prog)s [options] [KIND]"
 EPILOG = """\
@@ -33,18 +34,20 @@ examples:
   rtaudio bench denoise -m dtln --peers dtln       the same network in its own runtime
   rtaudio bench vad --peers all
   rtaudio bench wavenet -m nv --precision int8 --peers all
+  rtaudio bench layers --layer gru --precision bf16
 
 The floor is what the multiply-adds, or one read of the weights, would take at the
-measured peak of one thread, whichever is slower (NumPy's BLAS: a 512 x 512 product,
-and matrix-vector products with a matrix of as many bytes as the weights have).
+measured peak of one thread, whichever is slower: products that stay in registers, and
+reads of as many bytes as the weights have, at the level in use.
 """
 
-KINDS = ("denoise", "vad", "wavenet", "startup")
+KINDS = ("denoise", "vad", "layers", "wavenet", "startup")
 DEFAULT_MODELS = {"denoise": "rt-tcn", "vad": "silero-vad", "wavenet": "nv"}
 LEVELS = ("v2", "v3", "v4", "v4x", "neon")
 PEER_NAMES = {
     "denoise": ("rnnoise", "dtln", "gtcrn", "dfn3"),
     "vad": ("silero-vad",),
+    "layers": (),
     "wavenet": ("numpy", "onnxruntime", "torch", "torch-compile", "torch-naive"),
     "startup": (),
 }
@@ -54,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("kind", nargs="?", choices=KINDS, metavar="KIND", help=", ".join(KINDS))
     add("-m", "--model", metavar="MODEL", help="name or file (default: rt-tcn, silero-vad, nv)")
+    add("--layer", metavar="KIND", help="layers: this kind alone (default: every kind)")
     add_precision(parser)
     add("--isa", choices=LEVELS, metavar="LEVEL", help="v3, v4...; default: the best here")
     add("--threads", type=positive, default=1, metavar="N", help="1: a stream runs on one thread")
@@ -100,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
         results, left_out = _suite(args)
         _give(results, suite_lines(results, left_out), args.json)
         return 0
-    runs = {"startup": _startup, "wavenet": _wavenet}
+    runs = {"startup": _startup, "layers": _layers, "wavenet": _wavenet}
     result = runs.get(args.kind, _denoise)(args, names)
     _give(result, result_lines(result), args.json)
     return 0
@@ -195,6 +199,17 @@ def _wavenet(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
     for note in notes:
         print(f"rtaudio bench: left out: {note}", file=sys.stderr)
     return result
+
+
+def _layers(args: argparse.Namespace, _names: list[str]) -> dict[str, Any]:
+    from rtaudio import _native
+    from rtaudio.bench.layer_cases import CASES
+    from rtaudio.bench.layers import run_layers
+
+    if args.layer is not None and args.layer not in CASES:
+        raise UsageError(f"--layer {args.layer}: the kinds are {', '.join(CASES)}")
+    kinds = list(CASES) if args.layer is None else [args.layer]
+    return run_layers(kinds, args.precision, _native.cpu_level(), _progress())
 
 
 def _denoise(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:

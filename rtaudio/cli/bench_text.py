@@ -24,9 +24,19 @@ def result_lines(result: dict[str, Any]) -> list[str]:
         from rtaudio.bench.lanes import describe_lanes
 
         return [*describe_lanes(result), f"{where}; one thread"]
-    head = f"{'':<10} {'rate':>6} {'block':>6} {'RTF':>8}  {'p50 / p99 / p99.9 us':<24} latency"
-    rows = [head, _row(result["model"], result)]
-    rows += [_row(name, peer) for name, peer in result["peers"].items()]
+    if result["kind"] == "layers":
+        from rtaudio.cli.bench_layers import layers_lines
+
+        return layers_lines(result)
+    head = f"{'':<14} {'rate':>6} {'block':>6} {'RTF':>8}  {'p50 / p99 / p99.9 us':<24} latency"
+    ours = {f"{result['model']} {result['isa']}": result}
+    for level, figures in result["levels"].items():
+        ours[f"{result['model']} {level}"] = {**result, **figures}
+    rows = [head + "      RTF"]
+    rows += [
+        f"{_row(name, figures)} {figures['rtf'] / result['rtf']:>7.1f}x"
+        for name, figures in {**ours, **result["peers"]}.items()
+    ]
     block = result["us_per_block"]["p50"]
     part = result["floor_us"] / block if block else 0.0
     peak = result["peak"]
@@ -77,8 +87,8 @@ def _row(name: str, figures: dict[str, Any]) -> str:
     times = " / ".join(f"{figures['us_per_block'][key]:.1f}" for key in ("p50", "p99", "p999"))
     block = 1e3 * figures["block_samples"] / figures["sample_rate"]
     return (
-        f"{name:<10} {figures['sample_rate']:>6} {block:>3.0f} ms {figures['rtf']:>8.4f}  "
-        f"{times:<24} {figures['latency_ms']:.0f} ms"
+        f"{name:<14} {figures['sample_rate']:>6} {block:>3.0f} ms {figures['rtf']:>8.4f}  "
+        f"{times:<24} {figures['latency_ms']:>4.0f} ms"
     )
 
 

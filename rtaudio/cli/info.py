@@ -131,6 +131,8 @@ def model_rows(model: Model, rate: int, card: Path | None) -> list[tuple[str, An
     if model.name in shipped_models() and card is not None and card.parent == WEIGHTS:
         texts["license"] = shipped_license(texts)
     rows += [(name, texts[key]) for key, name in _TEXTS if texts.get(key)]
+    if model.int8_keeps:
+        rows.append(("bf16 in int8", ", ".join(model.int8_keeps)))
     if card is not None:
         rows.append(("model card", str(card)))
     return rows

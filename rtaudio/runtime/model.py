@@ -122,6 +122,12 @@ class Model:
     def num_parameters(self) -> int:
         return self._file.graph.num_parameters
 
+    @property
+    def int8_keeps(self) -> tuple[str, ...]:
+        """Tensors whose matrices the file wants in bf16 where the precision is int8."""
+        names = self._file.metadata.get("int8_keeps", "")
+        return tuple(each.strip() for each in names.split(",") if each.strip())
+
     def macs_per_second(self, sample_rate: int | None = None) -> float:
         return self.graph_at(self._rate(sample_rate)).macs_per_second
 
@@ -166,7 +172,11 @@ class Model:
                         f"({str(error).rstrip('.')}); export it again."
                     ) from error
             self._natives[sample_rate] = build_native(
-                program, tensors, self.precision, self.graph_at(sample_rate)
+                program,
+                tensors,
+                self.precision,
+                self.graph_at(sample_rate),
+                int8_exceptions=dict.fromkeys(self.int8_keeps, "bf16"),
             )
         return self._natives[sample_rate]
 

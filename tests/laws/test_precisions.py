@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from rtaudio import RtaudioError, load
-from rtaudio.graph import GRU, LSTM, Conv1d, GatedStack, Layer, Linear
+from rtaudio.graph import GRU, LSTM, Conv1d, GatedStack, Layer, Linear, lower
+from rtaudio.graph.file import ModelFile
 from rtaudio.graph.layer import FloatArray
+from rtaudio.models.importers import IMPORTERS
 from rtaudio.runtime.laws import fp32_error_db, graph_of, verify_streaming
 from rtaudio.runtime.model import Model
 from rtaudio.runtime.native import LEAST_DB
@@ -47,6 +49,25 @@ def test_the_shipped_model_keeps_the_laws_and_its_bound(precision: str) -> None:
     failed = [f"{law.name}: {law.detail}" for law in report.laws if law.passed is False]
     assert not failed, "; ".join(failed)
     assert f"{precision} near fp32" in {law.name for law in report.laws if law.passed}
+
+
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+@pytest.mark.parametrize("name", IMPORTERS)
+def test_networks_of_others_keep_the_bound(name: str, precision: str) -> None:
+    if IMPORTERS[name].installed() is None:
+        pytest.skip(f"the package {IMPORTERS[name].package} is not installed")
+    assert fp32_error_db(load(name, precision=precision)) >= LEAST_DB[precision]
+
+
+def test_matrices_that_a_file_names_stay_in_bf16() -> None:
+    graph = graph_of(LAYERS["gru"], 24)
+    tensors = graph.initial_tensors(1)
+    keeps = {"int8_keeps": "weight_ih, weight_hh"}
+    file = ModelFile(graph, tensors, *lower(graph, tensors), keeps)
+    x = np.random.default_rng(0).standard_normal((50, 24)).astype(np.float32)
+    assert (Model(file, "", "int8")(x) == Model(file, "", "bf16")(x)).all()
+    plain = model_of("gru", "int8")
+    assert (Model(file, "", "int8")(x) != plain(x)).any()
 
 
 def answer(model: Model, x: FloatArray, splits: list[int], lanes: int = 1) -> FloatArray:

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from rtaudio.bench.layer_cases import CASES
 from rtaudio.bench.peers import PEERS, VAD_PEERS, load_peer
 from rtaudio.cli.main import main
+from rtaudio.graph.composite import Fused
+from rtaudio.graph.heads import Part
+from rtaudio.graph.layer import Composite, Layer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -126,3 +130,34 @@ def test_readme_shows_the_results():
     script = ROOT / "benchmarks" / "readme_table.py"
     done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_layers(tmp_path, capsys):
+    path = tmp_path / "result.json"
+    assert main(["bench", "layers", "--layer", "gru", "--json", str(path)]) == 0
+    assert "floor" in capsys.readouterr().out
+    result = json.loads(path.read_text())
+    rows = result["layers"]
+    assert set(result) | set(rows[0]) >= KEYS - {"sample_rate", "rtf"}
+    assert [(row["lanes"], row["block_samples"]) for row in rows] == [(1, 1), (1, 8), (8, 1)]
+    for row in rows:
+        assert 0 < row["us_per_block"]["p50"] <= row["us_per_block"]["p99"]
+        # 256 inputs and 256 units: so many multiply-adds a frame.
+        macs = 3 * 256 * (256 + 256) * row["lanes"] * row["block_samples"]
+        assert row["gmacs"] * row["us_per_block"]["p50"] * 1e3 == pytest.approx(macs, rel=0.01)
+    # A lane reads the weights of its state once a frame, lanes share them.
+    assert rows[1]["floor_us"] > rows[2]["floor_us"] > rows[0]["floor_us"]
+
+
+def test_every_kind_of_layer_is_benched():
+    kinds = {
+        kind
+        for kind, layer in Layer.registry.items()
+        if issubclass(layer, Fused) or not issubclass(layer, Composite | Part)
+    }
+    assert set(CASES) == kinds
+
+
+def test_an_unknown_layer_is_told(capsys):
+    assert main(["bench", "layers", "--layer", "nothing"]) == 2
+    assert "gated_stack" in capsys.readouterr().err

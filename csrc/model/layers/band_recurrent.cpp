@@ -112,42 +112,60 @@ class BandScan final : public BandCells {
         run_(hidden_ / directions_ / context.integer("groups", 1, hidden_)) {
     context.require(run_ * directions_ * context.integer("groups", 1, hidden_) == hidden_,
                     "has a hidden size that does not split into its groups and directions");
-    context.require((3 * gate_floats() + 2 * row()) * bands_ <= kMaxScratch, "is too large");
+    context.require(kTogether * (3 * gate_floats() + 2 * row()) * bands_ <= kMaxScratch,
+                    "is too large");
     if (directions_ == 2) mask(context);
   }
 
-  // Gates of W x for both orders, of U h for one step; states of all steps, and c.
-  std::size_t scratch_floats(int) const override {
-    return static_cast<std::size_t>((2 * bands_ + 1) * gate_floats() + (bands_ + 2) * row());
+  bool stateless() const override { return true; }
+
+  // Of each frame: gates of W x for both orders, of U h for one step; states of all steps, and c.
+  std::size_t scratch_floats(int frames) const override {
+    return static_cast<std::size_t>(std::min(frames, kTogether)) *
+           static_cast<std::size_t>((2 * bands_ + 1) * gate_floats() + (bands_ + 2) * row());
   }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
-    for (int t = 0; t < call.num_frames; ++t) {
-      const float* x = call.inputs[0] + t * in_row();
-      float* const wx = call.scratch;
-      float* const uh = wx + 2 * bands_ * gate_floats();
-      float* const h = uh + gate_floats();  // row i: the state before step i
-      float* const c = h + (bands_ + 1) * row();
-      const float* const gates = project(call, x, wx);
-      std::fill_n(h, row(), 0.0f);
-      std::fill_n(c, row(), 0.0f);
-      for (int i = 0; i < bands_; ++i) {
-        float* const next = h + (i + 1) * row();
-        std::copy_n(h + i * row(), row(), next);
-        call.kernels.matmul(weights_.uh(), Rows{next, 0, 0, 1, hidden_}, uh, gate_floats(), 1);
-        step(call, gates + i * gate_floats(), uh, next, c);
-      }
-      write(h + row(), call.output + t * out_row());
+    for (int t = 0; t < call.num_frames; t += kTogether) {
+      scan(call, t, std::min(kTogether, call.num_frames - t));
     }
   }
 
  private:
+  static constexpr int kTogether = 8;  // frames, which know nothing of one another
+
+  void scan(const Call& call, int begin, int frames) const noexcept {
+    float* const gates = call.scratch;
+    float* const uh = gates + 2 * bands_ * frames * gate_floats();
+    float* const c = uh + frames * gate_floats();
+    float* const h = c + frames * row();  // [step][frame] rows; step i: before band i
+    std::fill_n(c, 2 * frames * row(), 0.0f);
+    const std::ptrdiff_t all_gates = 2 * bands_ * gate_floats();
+    for (int t = 0; t < frames; ++t) {
+      project(call, call.inputs[0] + (begin + t) * in_row(), gates + t * all_gates);
+    }
+    for (int i = 0; i < bands_; ++i) {
+      const float* now = h + i * frames * row();
+      float* const next = h + (i + 1) * frames * row();
+      call.kernels.matmul(weights_.uh(), Rows{now, row(), 0, 1, hidden_}, uh, gate_floats(),
+                          frames);
+      std::copy_n(now, frames * row(), next);
+      for (int t = 0; t < frames; ++t) {
+        step(call, gates + t * all_gates + i * gate_floats(), uh + t * gate_floats(),
+             next + t * row(), c + t * row());
+      }
+    }
+    for (int t = 0; t < frames; ++t) {
+      write(h + (frames + t) * row(), frames * row(), call.output + (begin + t) * out_row());
+    }
+  }
+
   // W x of every step: both orders, then one addition, where one of the two is always zero.
-  const float* project(const Call& call, const float* x, float* wx) const noexcept {
+  void project(const Call& call, const float* x, float* wx) const noexcept {
     const int inputs = weights_.inputs();
     if (directions_ == 1) {
       call.kernels.matmul(weights_.wx(), Rows{x, inputs, 0, 1, inputs}, wx, gate_floats(), bands_);
-      return wx;
+      return;
     }
     float* const backward = wx + bands_ * gate_floats();
     const float* last = x + std::ptrdiff_t{bands_ - 1} * inputs;
@@ -156,18 +174,18 @@ class BandScan final : public BandCells {
     call.kernels.matmul(directional_[1].view(), Rows{last, -inputs, 0, 1, inputs}, backward,
                         gate_floats(), bands_);
     call.kernels.add(wx, backward, wx, static_cast<std::size_t>(bands_ * gate_floats()));
-    return wx;
   }
 
-  // States of step i: forward lanes belong to band i, backward lanes to the i-th band from the end.
-  void write(const float* h, float* y) const noexcept {
+  // `h`, `step` apart: the states after each step. Forward lanes belong to band i, backward lanes
+  // to the i-th band from the end.
+  void write(const float* h, std::ptrdiff_t step, float* y) const noexcept {
     for (int band = 0; band < bands_; ++band, y += hidden_) {
+      const float* forward = h + band * step;
       if (directions_ == 1) {
-        std::copy_n(h + band * row(), hidden_, y);
+        std::copy_n(forward, hidden_, y);
         continue;
       }
-      const float* forward = h + band * row();
-      const float* backward = h + (bands_ - 1 - band) * row();
+      const float* backward = h + (bands_ - 1 - band) * step;
       for (int at = 0; at < hidden_; at += 2 * run_) {
         std::copy_n(forward + at, run_, y + at);
         std::copy_n(backward + at + run_, run_, y + at + run_);

@@ -26,42 +26,42 @@ class Gated final : public Layer {
   }
 
   std::size_t state_floats(int) const override { return 2 * row(); }
-  std::size_t scratch_floats(int max_frames) const override {
-    return static_cast<std::size_t>(max_frames + 1) * gate_floats();
+  std::size_t scratch_floats(int frames) const override {
+    return static_cast<std::size_t>(frames) * (2 * gate_floats() + row());
   }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
-    const int begin = call.valid_begin, end = call.valid_end;
-    const std::ptrdiff_t out_row = row_floats(hidden_);
-    std::fill(call.output, call.output + begin * out_row, 0.0f);
-    std::fill(call.output + end * out_row, call.output + call.num_frames * out_row, 0.0f);
-    if (end <= begin) return;
-    const std::ptrdiff_t in_row = row_floats(weights_.inputs());
-    const std::ptrdiff_t gate_row = static_cast<std::ptrdiff_t>(gate_floats());
-    float* uh = call.scratch;
-    float* wx = uh + gate_row;
-    float* h = call.state;
-    float* c = h + row();
-    // W x has no memory: one product for all frames of the call.
-    const Rows x{call.inputs[0] + begin * in_row, in_row, 0, 1, weights_.inputs()};
-    call.kernels.matmul(weights_.wx(), x, wx, gate_row, end - begin);
-    const Rows state{h, 0, 0, 1, hidden_};
-    for (int t = begin; t < end; ++t) {
-      call.kernels.matmul(weights_.uh(), state, uh, gate_row, 1);
-      const float* now = wx + (t - begin) * gate_row;
-      switch (cell_) {
-        case Cell::gru:
-          call.kernels.gru({hidden_, now, uh, weights_.stride(), h});
-          break;
-        case Cell::lstm:
-          call.kernels.lstm({hidden_, now, uh, weights_.stride(), h, c});
-          break;
-        case Cell::rnn:
-          call.kernels.add(now, uh, h, static_cast<std::size_t>(hidden_));
-          call.kernels.unary(function_, h, h, static_cast<std::size_t>(hidden_), 0.0f, 0.0f);
-          break;
+    process_lanes({&call, 1});
+  }
+
+  // W x has no memory: one product for all frames. U h follows the frames, all lanes at a time.
+  void process_lanes(std::span<const Call> calls) const noexcept RTA_NONBLOCKING override {
+    const Call& first = calls[0];
+    const std::size_t lanes = calls.size();
+    float* const uh = first.scratch;                   // [lane][gate]
+    float* const states = uh + lanes * gate_floats();  // [lane][hidden]
+    float* const wx = states + lanes * row();          // [lane][frame][gate]
+    project(calls, wx);
+    for (int t = 0; t < first.num_frames; ++t) {
+      const int active = gather(calls, t, states);
+      if (active > 0) {
+        first.kernels.matmul(weights_.uh(), Rows{states, weights_.stride(), 0, 1, hidden_}, uh,
+                             static_cast<std::ptrdiff_t>(gate_floats()), active);
       }
-      std::copy_n(h, hidden_, call.output + t * out_row);
+      const float* now = uh;
+      for (std::size_t lane = 0; lane < lanes; ++lane) {
+        const Call& call = calls[lane];
+        float* const out = call.output + t * row_floats(hidden_);
+        if (!is_valid(call, t)) {
+          std::fill_n(out, hidden_, 0.0f);
+          continue;
+        }
+        const std::size_t frame =
+            lane * static_cast<std::size_t>(call.num_frames) + static_cast<std::size_t>(t);
+        step(call, wx + frame * gate_floats(), now);
+        std::copy_n(call.state, hidden_, out);
+        now += gate_floats();
+      }
     }
   }
 
@@ -85,6 +85,59 @@ class Gated final : public Layer {
  private:
   std::size_t row() const { return static_cast<std::size_t>(weights_.stride()); }
   std::size_t gate_floats() const { return static_cast<std::size_t>(gates_) * row(); }
+  static bool is_valid(const Call& call, int t) {
+    return call.valid_begin <= t && t < call.valid_end;
+  }
+
+  // W x of the valid frames. Lanes that lie one after the other are one product.
+  void project(std::span<const Call> calls, float* wx) const noexcept {
+    const std::ptrdiff_t in_row = row_floats(weights_.inputs());
+    const auto gate_row = static_cast<std::ptrdiff_t>(gate_floats());
+    for (std::size_t lane = 0; lane < calls.size();) {
+      const Call& call = calls[lane];
+      const float* const begin = call.inputs[0] + call.valid_begin * in_row;
+      float* const to =
+          wx + (static_cast<std::ptrdiff_t>(lane) * call.num_frames + call.valid_begin) * gate_row;
+      const float* end = begin;
+      const auto follows = [&](const Call& next) {
+        return next.inputs[0] + next.valid_begin * in_row == end;
+      };
+      for (; lane < calls.size() && follows(calls[lane]); ++lane) {
+        end = calls[lane].inputs[0] + calls[lane].valid_end * in_row;
+      }
+      const auto frames = static_cast<int>((end - begin) / in_row);
+      if (frames > 0) {
+        const Rows x{begin, in_row, 0, 1, weights_.inputs()};
+        call.kernels.matmul(weights_.wx(), x, to, gate_row, frames);
+      }
+    }
+  }
+
+  // The states of the lanes whose frame t is valid, side by side; returns how many.
+  int gather(std::span<const Call> calls, int t, float* states) const noexcept {
+    int active = 0;
+    for (const Call& call : calls) {
+      if (is_valid(call, t))
+        std::copy_n(call.state, hidden_, states + weights_.stride() * active++);
+    }
+    return active;
+  }
+
+  void step(const Call& call, const float* wx, const float* uh) const noexcept {
+    float* const h = call.state;
+    switch (cell_) {
+      case Cell::gru:
+        call.kernels.gru({hidden_, wx, uh, weights_.stride(), h});
+        break;
+      case Cell::lstm:
+        call.kernels.lstm({hidden_, wx, uh, weights_.stride(), h, h + row()});
+        break;
+      case Cell::rnn:
+        call.kernels.add(wx, uh, h, static_cast<std::size_t>(hidden_));
+        call.kernels.unary(function_, h, h, static_cast<std::size_t>(hidden_), 0.0f, 0.0f);
+        break;
+    }
+  }
 
   Cell cell_;
   int gates_;

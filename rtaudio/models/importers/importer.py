@@ -35,8 +35,9 @@ class Importer:
     `files`: names of its files in `package` (`same_in` are others that carry them too); `marks`: a
     tensor name for each by which a file that the user gives is recognised; `convert` gets the files
     read, in that order, and returns the tensors of `graph()`, or raises ModelFileError where one
-    does not fit (OnnxFile.take does). `revision` counts changes of `graph` or `convert`: caches of
-    older ones are not used.
+    does not fit (OnnxFile.take does). `revision` counts changes of what is made: caches of older
+    ones are not used. `int8_keeps`: matrices that int8 would harm, by the names of their tensors;
+    they stay in bf16 there.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Importer:
     license: str
     paper: str
     same_in: tuple[str, ...] = ()
+    int8_keeps: tuple[str, ...] = ()
     revision: int = 1
 
     def installed(self) -> tuple[Path, ...] | None:
@@ -74,6 +76,7 @@ class Importer:
                 "description": self.title,
                 "license": self.license,
                 "paper": self.paper,
+                "int8_keeps": ", ".join(self.int8_keeps),
                 "imported_from": ", ".join(f.path.name for f in files),
                 "imported_sha256": ", ".join(digest(f.path) for f in files),
             },
