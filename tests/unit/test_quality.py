@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import json
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +19,7 @@ from rtaudio.training.score import LOWEST_PESQ, Score, score_clip
 from .test_training import write_dev_set
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "benchmarks"))  # the scripts import one another, as when they are run
 
 
 def load_script(name: str) -> ModuleType:
