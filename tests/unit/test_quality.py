@@ -30,7 +30,7 @@ def load_script(name: str) -> ModuleType:
     return module
 
 
-quality, readme_table = load_script("quality"), load_script("readme_table")
+quality, tables = load_script("quality"), load_script("tables")
 
 
 class Delay:
@@ -111,8 +111,8 @@ def test_result_and_card(result):
 
 def test_readme_names_metrics_with_units(result, monkeypatch):
     found, _ = result
-    monkeypatch.setattr(readme_table, "load", lambda kind: [found])
-    lines = readme_table.quality_table()
+    monkeypatch.setattr(tables, "load", lambda kind: [found])
+    lines = tables.quality_table()
     assert "PESQ (wideband)" in lines[1]
     assert "_db" not in lines[1]
     noisy = next(line for line in lines if "noisy input" in line)
