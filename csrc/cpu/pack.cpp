@@ -91,6 +91,7 @@ PackedWeights pack_matrix(const float* weights, int outputs, int depth, const fl
   }
   matrix.narrow = storage.get();
   matrix.in_pairs = in_pairs;
+  matrix.input_scales = bias_out;  // bf16dot reads none, but its kernel steps along them
   if (format != WeightFormat::int8) {
     fill_panels(reinterpret_cast<std::uint16_t*>(storage.get()), rows, columns, group,
                 [&](std::size_t row, std::size_t k) { return to_half(weight(row, k)); });
@@ -109,7 +110,13 @@ PackedWeights pack_matrix(const float* weights, int outputs, int depth, const fl
   for (std::size_t row = 0; row < rows; ++row) {
     float largest = 0.0f;
     for (std::size_t k = 0; k < columns; ++k) {
-      largest = std::fmax(largest, std::fabs(scaled(row, k)));
+      const float size = std::fabs(scaled(row, k));
+      if (!std::isfinite(size)) {
+        throw std::invalid_argument(
+            "a weight times the range of its input is not finite, which int8 cannot hold; use "
+            "bf16");
+      }
+      largest = std::fmax(largest, size);
     }
     scales[row] = largest / 127.0f;
   }

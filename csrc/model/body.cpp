@@ -26,6 +26,7 @@ Body::Body(const LayerContext& loop, int count, int source, int result) {
   source_channels_ = place(source);
   for (int i = 1; i <= count; ++i) {
     const LayerContext context = loop.at(loop.index() + i);
+    context.require(context.spec().control < 0, "reads a control inside a loop");
     Step step{make_layer(context), {}, 0, state_floats_};
     for (const int input : context.spec().inputs) step.inputs.push_back(local.at(input));
     place(context.spec().output);

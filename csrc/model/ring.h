@@ -15,6 +15,7 @@ class Ring {
   Ring(int channels, int history) : Ring(channels, history, row_floats(channels)) {}
   Ring(int channels, int history, int row) : channels_(channels), history_(history), row_(row) {}
 
+  int channels() const { return channels_; }
   int history() const { return history_; }
   int row() const { return row_; }
   int frames(int max_frames) const { return history_ + max_frames; }

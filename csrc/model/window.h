@@ -60,4 +60,28 @@ class WindowRule {
   Ring ring_;
 };
 
+// A layer whose memory is what its window looks back on.
+class WindowLayer : public Layer {
+ public:
+  std::size_t state_floats(int max_frames) const final { return window().state_floats(max_frames); }
+
+  std::int64_t out_length(std::int64_t length) const final { return window().out_length(length); }
+
+  std::vector<StateSpec> state_specs() const final {
+    if (!window().has_memory()) return {};
+    return {{"history", window().ring().channels(), window().ring().history()}};
+  }
+  void save(const float* state, std::int64_t position, int max_frames,
+            std::span<const std::span<float>> out) const final {
+    if (window().has_memory()) window().ring().save(state, max_frames, position, out[0]);
+  }
+  void load(float* state, std::int64_t position, int max_frames,
+            std::span<const std::span<const float>> in) const final {
+    if (window().has_memory()) window().ring().load(state, max_frames, position, in[0]);
+  }
+
+ private:
+  virtual const WindowRule& window() const = 0;
+};
+
 }  // namespace rtaudio

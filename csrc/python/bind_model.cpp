@@ -61,6 +61,15 @@ std::shared_ptr<Model> make_model(const std::vector<BufferTuple>& buffers,
   return std::make_shared<Model>(program, make_precision(precision, input_ranges, exceptions));
 }
 
+py::array as_array(const py::object& x, const char* name) {
+  if (!py::isinstance<py::array>(x)) {
+    throw py::type_error(std::string(name) + " is " +
+                         std::string(py::str(py::type::of(x).attr("__name__"))) +
+                         "; give a numpy array of float32");
+  }
+  return py::reinterpret_borrow<py::array>(x);
+}
+
 // Frames of `x`, which is (frames,) where a frame is one number wide, else (frames, width).
 std::int64_t check_frames(const py::array& x, int width, const char* name) {
   if (!py::isinstance<py::array_t<float>>(x)) {
@@ -134,8 +143,10 @@ class PyStream {
     return output;
   }
 
-  void process_into(const py::array& x, py::array& y) {
+  void process_into(const py::object& input, const py::object& output) {
     const InUse in_use(in_use_);
+    const py::array x = as_array(input, "the input");
+    py::array y = as_array(output, "the output");
     check_process(x);
     if (check_frames(y, stream_.output_width(), "the output") != x.shape(0)) {
       throw py::value_error("the input has " + std::to_string(x.shape(0)) +

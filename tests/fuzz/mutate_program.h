@@ -1,5 +1,5 @@
-// Changes of one program into another: numbers, names, edges, shapes. Many keep a program whole
-// (a size changed everywhere, an operation added with its buffer), so that deep checks are reached.
+// Changes of one program into another: numbers, names, edges, shapes. Half of the results are made
+// whole again (fit_program.h), so that deep checks are reached.
 #pragma once
 
 #include <array>
@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "fit_program.h"
 #include "program_text.h"
 
 namespace rtaudio::fuzz {
@@ -17,6 +18,7 @@ class ProgramMutator {
 
   void mutate(ProgramText& program) {
     for (int i = below(3); i >= 0; --i) mutate_once(program);
+    if (below(2) == 0) Fitter(program, random_).fit_all();
   }
 
  private:
@@ -50,44 +52,45 @@ class ProgramMutator {
                                                             -2,
                                                             -2147483648LL,
                                                             INT64_MAX};
-  static constexpr std::array<const char*, 38> kKinds = {"conv1d",
-                                                         "conv_transpose1d",
-                                                         "gated_stack",
-                                                         "conditioned_stack",
-                                                         "conditioned_gated_stack",
-                                                         "feedback",
-                                                         "embedding",
-                                                         "gru",
-                                                         "lstm",
-                                                         "mean_subtract",
-                                                         "unary",
-                                                         "gate",
-                                                         "affine",
-                                                         "prelu",
-                                                         "layer_norm",
-                                                         "channels",
-                                                         "blend",
-                                                         "stft",
-                                                         "istft",
-                                                         "complex_power",
-                                                         "complex_compress",
-                                                         "complex_gain",
-                                                         "cumulative_norm",
-                                                         "pool",
-                                                         "rnn",
-                                                         "unpool",
-                                                         "upsample",
-                                                         "window_attention",
-                                                         "conv2d",
-                                                         "band_norm",
-                                                         "band_recurrent",
-                                                         "band_scan",
-                                                         "gather",
-                                                         "deep_filter",
-                                                         "add",
-                                                         "mul",
-                                                         "cat",
-                                                         "delay"};
+  static constexpr std::array kKinds = {"conv1d",
+                                        "conv_transpose1d",
+                                        "gated_stack",
+                                        "conditioned_stack",
+                                        "conditioned_gated_stack",
+                                        "feedback",
+                                        "embedding",
+                                        "gru",
+                                        "lstm",
+                                        "mean_subtract",
+                                        "unary",
+                                        "gate",
+                                        "affine",
+                                        "prelu",
+                                        "layer_norm",
+                                        "channels",
+                                        "blend",
+                                        "stft",
+                                        "istft",
+                                        "complex_power",
+                                        "complex_compress",
+                                        "complex_gain",
+                                        "cumulative_norm",
+                                        "pool",
+                                        "rnn",
+                                        "unpool",
+                                        "upsample",
+                                        "window_attention",
+                                        "conv2d",
+                                        "band_norm",
+                                        "band_recurrent",
+                                        "band_scan",
+                                        "gather",
+                                        "deep_filter",
+                                        "add",
+                                        "mul",
+                                        "cat",
+                                        "delay",
+                                        "with_constant"};
   static constexpr std::array<double, 9> kFloats = {0.0,  1.0,   -1.0, 0.5,  1e-30,
                                                     1e30, -1e30, 1e39, 1e300};
 
@@ -134,8 +137,10 @@ class ProgramMutator {
       case 5:
         return change_tensor(p);
       case 6:
+        p.format = below(kCalibrating + 1);
+        p.ranges = below(6);
+        return;
       case 7:
-        return fit_tensors(p);
       case 8:
         return append(p);
       case 9:
@@ -239,78 +244,18 @@ class ProgramMutator {
     }
   }
 
-  // Gives an operation's tensors, and its buffers' frames, the sizes that its numbers ask for.
-  void fit_tensors(ProgramText& p) {
-    if (p.spec.operations.empty()) return;
-    OperationSpec& op = any(p.spec.operations);
-    const auto known = [&](int b) { return b >= 0 && b < static_cast<int>(p.spec.buffers.size()); };
-    if (op.inputs.empty() || !known(op.inputs[0]) || !known(op.output)) return;
-    const std::int64_t in = p.spec.buffers[static_cast<std::size_t>(op.inputs[0])].channels;
-    BufferSpec& output = p.spec.buffers[static_cast<std::size_t>(op.output)];
-    const std::int64_t out = output.channels;
-    const auto integer = [&](const char* name) {
-      const auto found = op.ints.find(name);
-      return found == op.ints.end() ? std::int64_t{1} : found->second;
-    };
-    const std::int64_t kernel = integer("kernel"), hidden = integer("hidden");
-    const std::int64_t groups = std::max<std::int64_t>(1, integer("groups"));
-    for (const auto& [slot, name] : op.tensors) {
-      std::vector<std::int64_t> shape = {out};
-      if (op.kind == "conv1d" && slot == "weight") shape = {out, in / groups, kernel};
-      if (op.kind == "conv_transpose1d" && slot == "weight") shape = {in, out / groups, kernel};
-      if (op.kind == "gru" || op.kind == "lstm") {
-        const std::int64_t rows =
-            (op.kind == "gru" ? 3 : 4) * std::clamp<std::int64_t>(hidden, 1, 1 << 14);
-        shape = {rows};
-        if (slot == "weight_ih") shape = {rows, in};
-        if (slot == "weight_hh") shape = {rows, hidden};
-      }
-      if (slot == "window") shape = {integer("window")};
-      if (op.kind == "gated_stack") shape = stack_shape(op, slot);
-      for (TensorText& t : p.tensors) {
-        if (t.name == name) t = {name, t.fill, 0, shape};
-      }
-    }
-    const std::int64_t stride = std::clamp<std::int64_t>(
-        op.kind == "stft" ? integer("hop") : integer("stride"), 1, 1 << 20);
-    const int frames = p.spec.buffers[static_cast<std::size_t>(op.inputs[0])].frames;
-    if (op.kind == "conv1d" || op.kind == "stft") output.frames = frames / static_cast<int>(stride);
-  }
-
-  static std::vector<std::int64_t> stack_shape(const OperationSpec& op, const std::string& slot) {
-    const auto integer = [&](const char* name) {
-      const auto found = op.ints.find(name);
-      return found == op.ints.end() ? std::int64_t{1}
-                                    : std::clamp<std::int64_t>(found->second, 0, 1 << 20);
-    };
-    const std::int64_t channels = integer("channels"), gate = integer("gate_channels");
-    const std::int64_t outputs = channels + integer("skip_channels");
-    if (slot.ends_with("conv.weight")) return {2 * gate, channels, integer("kernel")};
-    if (slot.ends_with("conv.bias")) return {2 * gate};
-    return slot.ends_with("out.weight") ? std::vector<std::int64_t>{outputs, gate, 1}
-                                        : std::vector<std::int64_t>{outputs};
-  }
-
-  // A pointwise operation on the output, with a buffer of its own.
+  // An operation of any kind on the output, with a buffer of its own.
   void append(ProgramText& p) {
     ProgramSpec& spec = p.spec;
     if (spec.output < 0 || spec.output >= static_cast<int>(spec.buffers.size())) return;
-    BufferSpec b = spec.buffers[static_cast<std::size_t>(spec.output)];
+    const BufferSpec& last = spec.buffers[static_cast<std::size_t>(spec.output)];
     const int buffer = static_cast<int>(spec.buffers.size());
-    OperationSpec op{"unary",
-                     {spec.output},
-                     buffer,
-                     {{"function", below(18)}},
-                     {{"a", any(kFloats)}, {"b", any(kFloats)}},
-                     {},
-                     -1};
-    if (below(3) == 0) op = {"delay", {spec.output}, buffer, {{"frames", number(3)}}, {}, {}, -1};
-    if (below(4) == 0) op = {"cat", {spec.output, spec.output}, buffer, {}, {}, {}, -1};
-    if (op.kind == "cat" && b.channels > 0 && b.channels < 1 << 20) b.channels *= 2;
-    if (below(6) == 0) op.kind = any(kKinds);
-    spec.buffers.push_back(b);
+    OperationSpec op{any(kKinds), {spec.output}, buffer, {}, {}, {}, -1};
+    if (op.kind == "add" || op.kind == "mul" || op.kind == "cat") op.inputs.push_back(spec.output);
+    spec.buffers.push_back({last.channels, last.frames, last.delay});
     spec.operations.push_back(op);
     spec.output = buffer;
+    Fitter(p, random_).fit(spec.operations.back());
   }
 
   void scale_frames(ProgramSpec& spec) {

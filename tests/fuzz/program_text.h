@@ -2,6 +2,7 @@
 // how to make them.
 //
 //   program INPUT OUTPUT NUM_CONTROLS
+//   precision FORMAT FILL                                    (FILL: of int8's input ranges)
 //   buffer CHANNELS FRAMES DELAY
 //   op KIND OUTPUT CONTROL INPUT...
 //   int NAME VALUE | float NAME VALUE | tensor SLOT NAME     (of the last op)
@@ -16,11 +17,14 @@
 #include <string>
 #include <vector>
 
+#include "model/layer.h"
 #include "model/program.h"
 
 namespace rtaudio::fuzz {
 
 constexpr std::int64_t kMaxTensorFloats = 1 << 17;
+constexpr int kIndexFill = 16;   // and above: whole numbers from -1 to fill - kIndexFill - 1
+constexpr int kCalibrating = 4;  // as a FORMAT: after those of WeightFormat
 
 struct TensorText {
   std::string name;
@@ -32,10 +36,15 @@ struct TensorText {
 struct ProgramText {
   ProgramSpec spec;  // without tensors
   std::vector<TensorText> tensors;
+  int format = 0;
+  int ranges = 0;
 };
 
 inline float fill_value(int fill, std::size_t i) {
   const auto hash = static_cast<std::uint32_t>(i * 2654435761u + 12345u) >> 8;
+  if (fill >= kIndexFill) {
+    return static_cast<float>(hash % static_cast<std::uint32_t>(fill - kIndexFill + 1)) - 1.0f;
+  }
   const float noise = static_cast<float>(hash) / static_cast<float>(1 << 24) - 0.5f;
   if (i % 5 != 0) return noise;
   switch (fill) {
@@ -61,6 +70,8 @@ inline ProgramText parse_program(const std::string& text) {
     words >> what;
     if (what == "program") {
       words >> program.spec.input >> program.spec.output >> program.spec.num_controls;
+    } else if (what == "precision") {
+      words >> program.format >> program.ranges;
     } else if (what == "buffer") {
       BufferSpec b{};
       words >> b.channels >> b.frames >> b.delay;
@@ -94,6 +105,7 @@ inline std::string print_program(const ProgramText& program) {
   std::ostringstream out;
   const ProgramSpec& spec = program.spec;
   out << "program " << spec.input << ' ' << spec.output << ' ' << spec.num_controls << '\n';
+  out << "precision " << program.format << ' ' << program.ranges << '\n';
   for (const BufferSpec& b : spec.buffers) {
     out << "buffer " << b.channels << ' ' << b.frames << ' ' << b.delay << '\n';
   }
@@ -129,6 +141,26 @@ inline ProgramSpec make_program(const ProgramText& text) {
     spec.tensors[t.name] = std::move(tensor);
   }
   return spec;
+}
+
+// With a range for each input of each matrix, as a calibration run would note it.
+inline Precision make_precision(const ProgramText& text) {
+  if (text.format == kCalibrating) return {WeightFormat::fp32, true, {}};
+  Precision precision;
+  if (text.format > 0 && text.format < kCalibrating) {
+    precision.format = static_cast<WeightFormat>(text.format);
+  }
+  if (precision.format != WeightFormat::int8) return precision;
+  for (const TensorText& t : text.tensors) {
+    if (t.shape.size() < 2 || t.shape[1] < 1 || t.shape[1] > kMaxTensorFloats) continue;
+    std::vector<float>& ranges = precision.input_ranges[t.name];
+    for (std::size_t i = 0; i < static_cast<std::size_t>(t.shape[1]); ++i) {
+      const float value = fill_value(text.ranges, i);
+      // Below zero once in a while: that has to be refused.
+      ranges.push_back(text.ranges == 5 ? value : std::fabs(value));
+    }
+  }
+  return precision;
 }
 
 }  // namespace rtaudio::fuzz

@@ -1,4 +1,5 @@
-"""What one lane gets hurts no other: NaN, infinities, overflow and denormals, in every layer."""
+"""What one lane gets hurts no other: NaN, infinities, overflow and denormals, in every layer and
+every precision."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import pytest
 from rtaudio.graph.layer import FloatArray
 from rtaudio.runtime.laws import graph_of
 from rtaudio.runtime.model import Model
+from rtaudio.runtime.native import PRECISIONS
 
 from .catalogue import EXAMPLES
 
@@ -20,11 +22,12 @@ def answer(model: Model, x: FloatArray) -> FloatArray:
     return np.concatenate([stream.push(x[:7]), stream.push(x[7:]), stream.flush()])
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_a_poisoned_lane_hurts_only_itself(name: str) -> None:
+def test_a_poisoned_lane_hurts_only_itself(name: str, precision: str) -> None:
     layer, channels = EXAMPLES[name]
     graph = graph_of(layer, channels)
-    model = Model.from_graph(graph, graph.initial_tensors(2))
+    model = Model.from_graph(graph, graph.initial_tensors(2), precision=precision)
     rng = np.random.default_rng(0)
     frames = 12 * graph.plan.block + 5
     good = (0.3 * rng.standard_normal((frames, channels))).astype(np.float32)

@@ -14,13 +14,29 @@
 #if defined(__GLIBC__) && !defined(RTAUDIO_SANITIZED)
 
 #include <dlfcn.h>
+#include <linux/futex.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <cstdarg>
 
 namespace {
+
 thread_local std::int64_t num_calls = 0;
+
+// Counts a call of our `function` and hands it on to the C library's of that name.
+template <auto* function, class... Arguments>
+auto counted(const char* name, Arguments... arguments) {
+  ++num_calls;
+  static auto* const next = reinterpret_cast<decltype(function)>(dlsym(RTLD_NEXT, name));
+  return next(arguments...);
 }
+
+}  // namespace
 
 // glibc's own entries; operator new comes here too.
 extern "C" {
@@ -59,11 +75,44 @@ void free(void* block) {
   ++num_calls;
   __libc_free(block);
 }
+
+// Locks. A condition variable needs one of them, and a try does not wait.
 int pthread_mutex_lock(pthread_mutex_t* mutex) {
-  ++num_calls;
-  static auto* const next =
-      reinterpret_cast<int (*)(pthread_mutex_t*)>(dlsym(RTLD_NEXT, "pthread_mutex_lock"));
-  return next(mutex);
+  return counted<&pthread_mutex_lock>("pthread_mutex_lock", mutex);
+}
+int pthread_mutex_timedlock(pthread_mutex_t* mutex, const timespec* until) {
+  return counted<&pthread_mutex_timedlock>("pthread_mutex_timedlock", mutex, until);
+}
+int pthread_mutex_clocklock(pthread_mutex_t* mutex, clockid_t clock, const timespec* until) {
+  return counted<&pthread_mutex_clocklock>("pthread_mutex_clocklock", mutex, clock, until);
+}
+int pthread_rwlock_rdlock(pthread_rwlock_t* lock) {
+  return counted<&pthread_rwlock_rdlock>("pthread_rwlock_rdlock", lock);
+}
+int pthread_rwlock_wrlock(pthread_rwlock_t* lock) {
+  return counted<&pthread_rwlock_wrlock>("pthread_rwlock_wrlock", lock);
+}
+int pthread_spin_lock(pthread_spinlock_t* lock) {
+  return counted<&pthread_spin_lock>("pthread_spin_lock", lock);
+}
+int sem_wait(sem_t* semaphore) { return counted<&sem_wait>("sem_wait", semaphore); }
+
+// Waiting, and what std::atomic's wait comes to.
+int nanosleep(const timespec* time, timespec* rest) {
+  return counted<&nanosleep>("nanosleep", time, rest);
+}
+int clock_nanosleep(clockid_t clock, int flags, const timespec* time, timespec* rest) {
+  return counted<&clock_nanosleep>("clock_nanosleep", clock, flags, time, rest);
+}
+long syscall(long number, ...) {
+  va_list list;
+  va_start(list, number);
+  long a[6];
+  for (long& each : a) each = va_arg(list, long);
+  va_end(list);
+  // Waking another thread is no waiting.
+  if (number == SYS_futex && (a[1] & FUTEX_CMD_MASK) == FUTEX_WAKE) --num_calls;
+  return counted<&syscall>("syscall", number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 }
 

@@ -1,5 +1,5 @@
-// Counts what a real-time thread must not do: allocate, free, lock a mutex. Only in builds without
-// a sanitizer (theirs are the functions that are counted here); RealtimeSanitizer does the same.
+// Counts what a real-time thread must not do: allocate, free, lock, wait. Only in builds without a
+// sanitizer (theirs are the functions that are counted here); RealtimeSanitizer does the same.
 #pragma once
 
 #include <cstdint>

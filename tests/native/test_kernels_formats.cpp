@@ -131,6 +131,17 @@ TEST(Formats, SmallAndVeryDeepMatricesStayFp32) {
   }
 }
 
+TEST(Formats, Int8RefusesWhatItsScalesCannotHold) {
+  const std::vector<float> ranges(16, 1e3f);
+  std::vector<float> weights(256, 0.1f);
+  for (const float bad : {kNan, INFINITY, -3e38f}) {
+    weights[100] = bad;
+    EXPECT_THROW(pack_matrix(weights.data(), 16, 16, nullptr,
+                             {WeightFormat::int8, ranges.data(), 16, nullptr}),
+                 std::invalid_argument);
+  }
+}
+
 TEST(Formats, ACalibrationRunNotesTheLargestOfEachInput) {
   const Case c{16, 5, 2, 3};
   const Problem p(c, WeightFormat::fp32);

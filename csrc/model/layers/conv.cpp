@@ -28,7 +28,7 @@ std::vector<float> taps_first(const float* weight, int outputs, int inputs, int 
   return out;
 }
 
-class Conv final : public Layer {
+class Conv final : public WindowLayer {
  public:
   explicit Conv(const LayerContext& context)
       : kernel_(context.integer("kernel", 1, kMaxFrames)),
@@ -57,10 +57,6 @@ class Conv final : public Layer {
                                     bias ? bias + g * outputs : nullptr,
                                     context.format("weight", inputs)));
     }
-  }
-
-  std::size_t state_floats(int max_frames) const override {
-    return window_.state_floats(max_frames);
   }
 
   bool stateless() const override { return window_.pointwise(); }
@@ -100,22 +96,9 @@ class Conv final : public Layer {
     }
   }
 
-  std::int64_t out_length(std::int64_t length) const override { return window_.out_length(length); }
-
-  std::vector<StateSpec> state_specs() const override {
-    if (!window_.has_memory()) return {};
-    return {{"history", channels_, window_.ring().history()}};
-  }
-  void save(const float* state, std::int64_t position, int max_frames,
-            std::span<const std::span<float>> out) const override {
-    if (window_.has_memory()) window_.ring().save(state, max_frames, position, out[0]);
-  }
-  void load(float* state, std::int64_t position, int max_frames,
-            std::span<const std::span<const float>> in) const override {
-    if (window_.has_memory()) window_.ring().load(state, max_frames, position, in[0]);
-  }
-
  private:
+  const WindowRule& window() const override { return window_; }
+
   WindowRule make_window(const LayerContext& context) const {
     const std::int64_t width = (std::int64_t{kernel_} - 1) * dilation_ + 1;
     context.require(width <= kMaxFrames, "has a receptive field that is too long");

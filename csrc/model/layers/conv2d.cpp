@@ -80,7 +80,7 @@ std::vector<Phase> make_phases(const Shape& s) {
   return phases;
 }
 
-class Conv2d final : public Layer {
+class Conv2d final : public WindowLayer {
  public:
   explicit Conv2d(const LayerContext& context)
       : shape_(context),
@@ -113,9 +113,6 @@ class Conv2d final : public Layer {
     }
   }
 
-  std::size_t state_floats(int max_frames) const override {
-    return window_.state_floats(max_frames);
-  }
   std::size_t scratch_floats(int) const override {
     return patch_floats_ + static_cast<std::size_t>(most_outputs_ * staged_row()) + 16;
   }
@@ -137,22 +134,9 @@ class Conv2d final : public Layer {
     }
   }
 
-  std::int64_t out_length(std::int64_t length) const override { return window_.out_length(length); }
-
-  std::vector<StateSpec> state_specs() const override {
-    if (!window_.has_memory()) return {};
-    return {{"history", shape_.bands * shape_.inputs, window_.ring().history()}};
-  }
-  void save(const float* state, std::int64_t position, int max_frames,
-            std::span<const std::span<float>> out) const override {
-    if (window_.has_memory()) window_.ring().save(state, max_frames, position, out[0]);
-  }
-  void load(float* state, std::int64_t position, int max_frames,
-            std::span<const std::span<const float>> in) const override {
-    if (window_.has_memory()) window_.ring().load(state, max_frames, position, in[0]);
-  }
-
  private:
+  const WindowRule& window() const override { return window_; }
+
   // A vector computes 16 outputs in any case, so narrow groups share one, with zeros between them.
   int groups_in_a_bundle() const {
     const int outputs = shape_.outputs / shape_.groups;

@@ -13,6 +13,10 @@ namespace {
 
 std::size_t aligned(std::size_t floats) { return (floats + 15) / 16 * 16; }
 
+float bounded(float x, float low, float high) {
+  return std::isnan(x) ? 0.0f : std::clamp(x, low, high);
+}
+
 constexpr std::size_t kMaxLanes = 16;  // that go through the body together
 
 // The values that a lane is to begin with; kept in its state, but not saved.
@@ -95,12 +99,12 @@ class Feedback final : public Layer {
   }
   void load(float* state, std::int64_t position, int,
             std::span<const std::span<const float>> in) const override {
+    // A saved state is not trusted.
     for (int i = 0; i < width_; ++i) {
-      state[i] = std::clamp(in[0][static_cast<std::size_t>(i)], -1e6f, 1e6f);
+      state[i] = bounded(in[0][static_cast<std::size_t>(i)], -1e6f, 1e6f);
     }
-    for (int i = 0; i < 4; ++i) {  // NaN becomes 0
-      const float half = std::max(0.0f, in[1][static_cast<std::size_t>(i)]);
-      state[width_ + i] = std::floor(std::min(65535.0f, half));
+    for (int i = 0; i < 4; ++i) {
+      state[width_ + i] = std::floor(bounded(in[1][static_cast<std::size_t>(i)], 0.0f, 65535.0f));
     }
     body_.load(state + fixed_floats(), steps(position), in.subspan(2));
   }

@@ -83,7 +83,7 @@ class Upsample final : public Layer {
   int channels_;
 };
 
-class Pool final : public Layer {
+class Pool final : public WindowLayer {
  public:
   explicit Pool(const LayerContext& context)
       : size_(context.integer("size", 1, kMaxFactor)),
@@ -93,10 +93,6 @@ class Pool final : public Layer {
         window_(context, size_, size_) {
     context.require_inputs(1);
     context.require_output(mode_ == Mode::max_with_index ? std::int64_t{2} * channels_ : channels_);
-  }
-
-  std::size_t state_floats(int max_frames) const override {
-    return window_.state_floats(max_frames);
   }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
@@ -113,23 +109,10 @@ class Pool final : public Layer {
     }
   }
 
-  std::int64_t out_length(std::int64_t length) const override { return window_.out_length(length); }
-
-  std::vector<StateSpec> state_specs() const override {
-    if (!window_.has_memory()) return {};
-    return {{"history", channels_, window_.ring().history()}};
-  }
-  void save(const float* state, std::int64_t position, int max_frames,
-            std::span<const std::span<float>> out) const override {
-    if (window_.has_memory()) window_.ring().save(state, max_frames, position, out[0]);
-  }
-  void load(float* state, std::int64_t position, int max_frames,
-            std::span<const std::span<const float>> in) const override {
-    if (window_.has_memory()) window_.ring().load(state, max_frames, position, in[0]);
-  }
-
  private:
   enum class Mode { mean, max, max_with_index };
+
+  const WindowRule& window() const override { return window_; }
 
   void mean(const Kernels& kernels, const float* x, float* y) const noexcept {
     const auto n = static_cast<std::size_t>(channels_);

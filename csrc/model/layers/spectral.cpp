@@ -16,7 +16,7 @@ std::vector<float> window_table(const LayerContext& context, int window) {
   return {values, values + window};
 }
 
-class Stft final : public Layer {
+class Stft final : public WindowLayer {
  public:
   explicit Stft(const LayerContext& context)
       : window_(context.integer("window", 2, kMaxWindow)),
@@ -29,7 +29,6 @@ class Stft final : public Layer {
     context.require_output(2 * bins());
   }
 
-  std::size_t state_floats(int max_frames) const override { return rule_.state_floats(max_frames); }
   std::size_t scratch_floats(int) const override {
     return static_cast<std::size_t>(window_ + 16) / 16 * 16 + fft_scratch_floats(window_);
   }
@@ -47,22 +46,9 @@ class Stft final : public Layer {
     }
   }
 
-  std::int64_t out_length(std::int64_t length) const override { return rule_.out_length(length); }
-
-  std::vector<StateSpec> state_specs() const override {
-    if (!rule_.has_memory()) return {};
-    return {{"history", 1, rule_.ring().history()}};
-  }
-  void save(const float* state, std::int64_t position, int max_frames,
-            std::span<const std::span<float>> out) const override {
-    if (rule_.has_memory()) rule_.ring().save(state, max_frames, position, out[0]);
-  }
-  void load(float* state, std::int64_t position, int max_frames,
-            std::span<const std::span<const float>> in) const override {
-    if (rule_.has_memory()) rule_.ring().load(state, max_frames, position, in[0]);
-  }
-
  private:
+  const WindowRule& window() const override { return rule_; }
+
   int bins() const { return window_ / 2 + 1; }
 
   int window_;
@@ -189,7 +175,7 @@ class ComplexFrame final : public Layer {
 };
 
 // Input [coefficients(taps, 2 * bins); re; im]; the ring keeps whole rows of it.
-class DeepFilter final : public Layer {
+class DeepFilter final : public WindowLayer {
  public:
   explicit DeepFilter(const LayerContext& context)
       : taps_(context.integer("taps", 1, 64)),
@@ -200,8 +186,6 @@ class DeepFilter final : public Layer {
                     "does not fit its input's channels");
     context.require_output(2 * bins_);
   }
-
-  std::size_t state_floats(int max_frames) const override { return rule_.state_floats(max_frames); }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
     const float* rows = rule_.append(call);
@@ -215,22 +199,9 @@ class DeepFilter final : public Layer {
     }
   }
 
-  std::int64_t out_length(std::int64_t length) const override { return rule_.out_length(length); }
-
-  std::vector<StateSpec> state_specs() const override {
-    if (!rule_.has_memory()) return {};
-    return {{"history", 2 * bins_ * (taps_ + 1), rule_.ring().history()}};
-  }
-  void save(const float* state, std::int64_t position, int max_frames,
-            std::span<const std::span<float>> out) const override {
-    if (rule_.has_memory()) rule_.ring().save(state, max_frames, position, out[0]);
-  }
-  void load(float* state, std::int64_t position, int max_frames,
-            std::span<const std::span<const float>> in) const override {
-    if (rule_.has_memory()) rule_.ring().load(state, max_frames, position, in[0]);
-  }
-
  private:
+  const WindowRule& window() const override { return rule_; }
+
   int taps_;
   int bins_;
   WindowRule rule_;
