@@ -71,6 +71,16 @@ def test_wrong_arrays_are_refused_and_change_nothing(model: Model, name: str, ca
     np.testing.assert_array_equal(stream.push(x), other.push(x))
 
 
+@pytest.mark.parametrize("wrong", [None, [[0.0, 0.0]], "x", 3])
+def test_what_is_no_array_is_named_on_the_live_path_too(model: Model, wrong: Any) -> None:
+    stream, good = model.stream(RATE, 2), noise(480, 2)
+    for arrays, which in (((wrong, good), "input"), ((good, wrong), "output")):
+        for call in (stream.process_into, lambda x, y: stream.callback(x, y, 480, None, None)):
+            words = f"the {which} is {type(wrong).__name__}; give a numpy array"
+            with pytest.raises(TypeError, match=words):
+                call(*arrays)
+
+
 @pytest.mark.parametrize("shape", [(1, 4800), (2, 4800), (1, 65)])
 def test_a_transposed_signal_is_told(model: Model, shape: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match=r"which is \(frames, channels\); is it transposed"):
