@@ -24,6 +24,7 @@ from rtaudio.graph.feedback import Feedback
 from rtaudio.graph.heads import Embedding
 from rtaudio.graph.layer import FloatArray, Recurrent
 from rtaudio.graph.plan import Node
+from rtaudio.graph.pointwise import Channels
 from rtaudio.graph.program import Operation, Program, lower
 from rtaudio.runtime.laws import graph_of
 from rtaudio.runtime.model import Model
@@ -218,6 +219,8 @@ def _work(node: Node, weights: dict[str, float], lanes: int, frames: int) -> lis
     layer, channels = node.layer, node.inputs[0].channels
     macs = layer.macs_per_frame(channels) * frames * lanes
     per_frame = sum(s.channels for s in node.inputs) + node.output.channels * float(layer.ratio)
+    if isinstance(layer, Channels):
+        per_frame = 2.0 * node.output.channels  # what it leaves out is not read
     num_bytes = 4.0 * per_frame * frames * lanes
     every = sum(weights.values())
     if isinstance(layer, Embedding):
