@@ -21,7 +21,8 @@ class Runner {
   int delay() const { return processor_->delay(); }
   int num_controls() const { return processor_->num_controls(); }
 
-  // Longest of `blocks` blocks of noise, in seconds, the first few apart; resets afterwards.
+  // Seconds that the longest of `blocks` blocks of noise takes, the first few and what other
+  // programs take apart; resets afterwards.
   // Allocates: before the sound starts.
   double measure_worst(int block, int blocks);
 
