@@ -51,10 +51,7 @@ def build_native(
     `int8_exceptions`: the precisions of matrices that keep more, by the names of their tensors."""
     if precision != "int8":
         return _make_native(program, tensors, precision)
-    ranges = {
-        name: [_HEADROOM * each for each in found]
-        for name, found in input_ranges(program, tensors, graph, calibration).items()
-    }
+    ranges = input_ranges(program, tensors, graph, calibration)
     return _make_native(program, tensors, precision, ranges, int8_exceptions or {})
 
 
@@ -64,13 +61,13 @@ def input_ranges(
     graph: Graph,
     calibration: FloatArray | None = None,
 ) -> dict[str, list[float]]:
-    """The largest |x| of each input of every matrix, by the matrix's name."""
+    """What |x| of each input of every matrix may reach, by the matrix's name."""
     observer = _make_native(program, tensors, "calibrate")
     controls = [control.to_kernel(control.default) for control in graph.controls]
     stream = _native.Stream(observer, 1, _CALIBRATION_TICKS, 1.0, controls, 0)
     stream.push(calibration_signal(graph) if calibration is None else calibration)
     stream.flush()
-    return observer.input_ranges
+    return {name: [_HEADROOM * x for x in found] for name, found in observer.input_ranges.items()}
 
 
 def calibration_signal(graph: Graph) -> FloatArray:
