@@ -82,10 +82,13 @@ class Stack final : public Layer {
     for (const Step& layer : layers_) floats += ring_floats(layer, max_frames);
     return floats;
   }
-  std::size_t scratch_floats(int max_frames) const override {
-    return in_planes(max_frames)
-               ? conditioned_planes_scratch_floats(channels_, hidden_, skip_, gate_.has_value())
-               : conditioned_rows_scratch_floats(channels_, hidden_, skip_, gate_.has_value());
+  // Enough for both ways: several lanes ask for their frames together, and come one by one.
+  std::size_t scratch_floats(int) const override {
+    const bool gated = gate_.has_value();
+    const std::size_t rows = conditioned_rows_scratch_floats(channels_, hidden_, skip_, gated);
+    return is_narrow_
+               ? std::max(rows, conditioned_planes_scratch_floats(channels_, hidden_, skip_, gated))
+               : rows;
   }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
