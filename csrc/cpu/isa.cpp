@@ -12,23 +12,37 @@ struct Level {
 };
 
 #if defined(__aarch64__)
-std::vector<Level> levels() { return {{&kernels_neon, true}}; }
+bool supports_neon() { return true; }
 #else
 // Exactly the features that the objects are compiled for and use.
-std::vector<Level> levels() {
-  __builtin_cpu_init();
-  const bool v2 = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
-  const bool v3 = v2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                  __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
-                  __builtin_cpu_supports("f16c");
-  const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-                  __builtin_cpu_supports("avx512cd");
-  const bool v4x =
-      v4 && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16");
-  return {{&kernels_v2, v2}, {&kernels_v3, v3}, {&kernels_v4, v4}, {&kernels_v4x, v4x}};
+bool supports_v2() {
+  return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
+}
+[[maybe_unused]] bool supports_v3() {
+  return supports_v2() && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+         __builtin_cpu_supports("f16c");
+}
+[[maybe_unused]] bool supports_v4() {
+  return supports_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512cd");
+}
+[[maybe_unused]] bool supports_v4x() {
+  return supports_v4() && __builtin_cpu_supports("avx512vnni") &&
+         __builtin_cpu_supports("avx512bf16");
 }
 #endif
+
+// Those this build has, the best last: X(v2)X(v3).. from CMakeLists.txt.
+std::vector<Level> levels() {
+#if !defined(__aarch64__)
+  __builtin_cpu_init();
+#endif
+#define X(level) Level{&kernels_##level, supports_##level()},
+  return {RTAUDIO_LEVELS};
+#undef X
+}
 
 std::string join(const std::vector<std::string>& names) {
   std::string text;
@@ -65,8 +79,8 @@ const Kernels& select_kernels() {
   }
   if (names.empty()) {
     throw std::runtime_error(
-        "this processor has no SSE4.2, which the lowest level (v2) of rtaudio needs; use a "
-        "processor made after 2011");
+        "this processor can run none of the levels that this build of rtaudio has; the lowest of "
+        "a full build (v2) needs SSE4.2, which processors have since 2011");
   }
   return *find_kernels(names.back());
 }
