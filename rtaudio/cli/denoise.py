@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rtaudio.cli.interrupt import catch_interrupts
 from rtaudio.cli.jobs import DENOISED, Job, plan_jobs
+from rtaudio.cli.limit import attenuation_limit, check_limit
 from rtaudio.cli.main import DONE, FAILED, INTERRUPTED, UsageError, fail
 from rtaudio.cli.progress import Reporter
 from rtaudio.cli.recording import Task, denoise
@@ -41,16 +41,6 @@ examples:
 
 exit codes: 0 done, 1 a recording failed, 2 a wrong call, 130 interrupted
 """
-
-
-def attenuation_limit(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not value >= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of decibels, 0 or more")
-    return value
 
 
 def positive(text: str) -> int:
@@ -115,19 +105,6 @@ def check_makes_audio(model: Model, named: str) -> None:
             f"{named}: this model gives no audio but {port.name} ({port.unit}); "
             "use it from Python, or name another (`rtaudio models` lists them)"
         )
-
-
-def check_limit(model: Model, decibels: float | None) -> None:
-    """Raises UsageError for a limit beyond what the model's control can be set to."""
-    ports = [each for each in model.graph.controls if each.name == "attenuation_limit_db"]
-    if decibels in (None, math.inf) or not ports:
-        return
-    if ports[0].low <= decibels <= ports[0].high:
-        return
-    raise UsageError(
-        f"-a {decibels:g}: {model.name} takes {ports[0].low:g} to {ports[0].high:g} dB; "
-        "inf is no limit"
-    )
 
 
 def run(args: argparse.Namespace) -> int:

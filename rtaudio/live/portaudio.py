@@ -5,13 +5,10 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import shutil
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from rtaudio.errors import DeviceError
 
@@ -43,7 +40,7 @@ def silent_stderr(kept: list[str] | None = None) -> Iterator[None]:
         except OSError:  # closed: nothing can be printed
             yield
             return
-        with tempfile.TemporaryFile() if kept is not None else open(os.devnull, "wb") as noise:  # noqa: PTH123
+        with _noise_file(is_kept=kept is not None) as noise:
             try:
                 os.dup2(noise.fileno(), 2)
                 yield
@@ -56,6 +53,14 @@ def silent_stderr(kept: list[str] | None = None) -> Iterator[None]:
                     kept.extend(line.strip() for line in text.splitlines() if line.strip())
 
 
+def _noise_file(*, is_kept: bool) -> IO[bytes]:
+    if not is_kept:
+        return open(os.devnull, "wb")  # noqa: PTH123
+    import tempfile  # takes a while, and is seldom needed
+
+    return tempfile.TemporaryFile()
+
+
 def sounddevice() -> Any:
     """The module. Raises DeviceError where it or PortAudio is missing, or hangs."""
     if not _loaded:
@@ -63,33 +68,54 @@ def sounddevice() -> Any:
     return _loaded[0]
 
 
-# sounddevice once it is imported as a whole: PortAudio looks for devices then, which may hang.
+# sounddevice once it is imported as a whole: PortAudio looks for devices then, which takes a tenth
+# of a second and may hang.
 _loaded: list[Any] = []
+_loading: list[threading.Event] = []  # set when the import under way has ended
+_errors: list[Exception] = []
+
+
+@contextlib.contextmanager
+def loading_early() -> Iterator[None]:
+    """Begins the import, beside what is done inside. stderr must not be the user's meanwhile: see
+    own_stderr()."""
+    if not _loaded and not _loading and sys.platform != "win32":
+        _loading.append(_begin(_import))
+    try:
+        yield
+    except Exception:  # not Ctrl-C, which waits for nobody
+        if _loading:
+            _wait(_loading.pop(), LOAD_SECONDS)
+        raise
+
+
+def _import() -> None:
+    _errors.clear()
+    try:
+        import sounddevice as module
+    except (ImportError, OSError) as error:
+        _errors.append(error)
+    else:
+        _loaded.append(module)
 
 
 def _load() -> None:
-    errors: list[Exception] = []
-
-    def load() -> None:
-        try:
-            import sounddevice as module
-        except (ImportError, OSError) as error:
-            errors.append(error)
-        else:
-            _loaded.append(module)
-
-    with silent_stderr():
-        with_deadline(load, LOAD_SECONDS)
+    if _loading:
+        _wait(_loading.pop(), LOAD_SECONDS)
+    else:
+        with silent_stderr():
+            with_deadline(_import, LOAD_SECONDS)
     if _loaded:
         return
-    if not errors:
+    if not _errors:
         raise DeviceError(HANGS)
-    if isinstance(errors[0], OSError):
+    error = _errors[0]
+    if isinstance(error, OSError):
         raise DeviceError(
             "PortAudio is missing; install it (Debian and Ubuntu: sudo apt-get install "
             "libportaudio2) and try again."
-        ) from errors[0]
-    raise DeviceError(f"{errors[0]}; live sound needs it: pip install sounddevice.") from errors[0]
+        ) from error
+    raise DeviceError(f"{error}; live sound needs it: pip install sounddevice.") from error
 
 
 def explain(error: Exception) -> str:
@@ -105,6 +131,11 @@ def with_deadline(call: Callable[[], object], seconds: float) -> bool:
         with contextlib.suppress(Exception):
             call()
         return True
+    return _wait(_begin(call), seconds)
+
+
+def _begin(call: Callable[[], object]) -> threading.Event:
+    """Runs it in a thread; the event is set when it has come back."""
     done = threading.Event()
 
     def run() -> None:
@@ -113,6 +144,10 @@ def with_deadline(call: Callable[[], object], seconds: float) -> bool:
         done.set()
 
     threading.Thread(target=run, name="rtaudio-portaudio", daemon=True).start()
+    return done
+
+
+def _wait(done: threading.Event, seconds: float) -> bool:
     try:
         return done.wait(seconds)
     except BaseException:  # Ctrl-C
@@ -152,6 +187,9 @@ def renew() -> None:
     """A second copy of PortAudio in place of one that hangs in a call: it holds on to a server that
     is dead, and would do so to the end. Raises DeviceError where there is no way to get one.
     """
+    import shutil
+    import tempfile
+
     module = sounddevice()
     leave_portaudio_alone()
     path = _library_path()
@@ -168,6 +206,8 @@ def renew() -> None:
 
 def _library_path() -> str | None:
     """The file of the PortAudio that is loaded, on Linux."""
+    from pathlib import Path
+
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/maps").read_text().splitlines():
             path = line[line.find("/") :] if "/" in line else ""
