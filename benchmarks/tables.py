@@ -19,6 +19,8 @@ PEER_NAMES = {
     "silero-vad": "silero-vad",
 }
 
+LEADING_LAYERS = (("gated_stack", "1 x 48"), ("gru", "1 x 1"), ("gru", "8 x 1"))
+
 # Heading, digits and unit of every metric of quality.json.
 QUALITY = {
     "pesq_wb": ("PESQ (wideband)", 2, ""),
@@ -193,6 +195,33 @@ def precisions_table() -> list[str]:
         cells = [name, each["precision"], f"{times['p50']:.1f} us", f"{times['p99']:.1f} us"]
         rows.append([*cells, "" if decibels is None else f"{decibels:.1f} dB"])
     return table(["", "precision", "p50", "p99", "SI-SDR to fp32"], rows, text_columns=2)
+
+
+def leading_layers_table() -> list[str]:
+    """Of the layers that carry most networks: times and shares of the floor."""
+    columns = ["v3, fp32", "v4x, fp32", "v4x, bf16dot", "v4x, int8"]
+    cells: dict[str, dict[str, str]] = {}
+    for result in load("layers"):
+        for each in result["layers"]:
+            if (each["layer"], shape(each)) in LEADING_LAYERS:
+                name = f"{each['layer']}, {each['size']}; {shape(each)}"
+                share = f"{each['us_per_block']['p50']:.1f} us ({100 * each['share']:.0f} %)"
+                cells.setdefault(name, {})[f"{result['isa']}, {result['precision']}"] = share
+    rows = [[name, *(by.get(each, "") for each in columns)] for name, by in cells.items()]
+    return table(["lanes x frames", *columns], rows)
+
+
+def accuracy_table() -> list[str]:
+    """SI-SDR of narrow precisions against the fp32 output, the lowest of the levels."""
+    columns = ["bf16", "bf16dot", "int8"]
+    worst: dict[str, dict[str, float]] = {}
+    for each in (row for result in load("precisions") for row in result["rows"]):
+        if each["si_sdr_db_to_fp32"] is not None:
+            by = worst.setdefault(PEER_NAMES.get(each["model"], each["model"]), {})
+            old = by.get(each["precision"], float("inf"))
+            by[each["precision"]] = min(old, each["si_sdr_db_to_fp32"])
+    rows = [[name, *(f"{by[each]:.0f} dB" for each in columns)] for name, by in worst.items()]
+    return table(["", *columns], rows)
 
 
 def machine_line(machine: Result) -> str:

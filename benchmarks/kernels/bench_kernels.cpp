@@ -4,21 +4,14 @@
 // measured here first. Each figure is the smallest mean of many short batches, because other
 // programs can only make a batch longer.
 //
-// Tried and left out (Zen 4, 3.7 GHz):
+// Tried and left out (Zen 4, 3.7 GHz; the loops that stand alone are in bench_variants.cpp):
 //  * one frame of a split matrix with a cursor for each of the S segments instead of gathering
 //    the taps first: 16 x 48 43 ns instead of 31 ns;
 //  * S x 4 sums side by side for blocks on v4: 16 x 48, 4 frames 87 ns instead of 70 ns, because
 //    16 row addresses do not fit the integer registers;
-//  * sigmoid by tanh: 223 ns instead of 177 ns for 512 on v3, and no relative accuracy;
-//  * one general exp in the gate, scaled in two steps: 694 ns instead of 626 ns (v3);
-//  * software prefetch 1, 2 or 4 KB ahead in one-frame sums: nothing gained with cold caches, and
-//    1536 x 512 (3 MB) 41 us to 45 us instead of 33 us: the hardware already reads ahead;
-//  * bf16 weights one k a load: widening them costs two operations each, of pairs one: one frame of
-//    a gated stack of 64 + 256 channels, 20 layers 28.1 us instead of 22.4 us, 32 channels, 16
-//    layers 4.1 us instead of 3.2 us (v4x);
-//  * one frame of the same stack in fp32 (2.9 MB: 29 us at 100 GB/s): the next matrix's first 1 KB
-//    or 4 KB prefetched, all weights in one arena, that in pages of 2 MB: 35 to 37 us, each as
-//    without;
+//  * one frame of a gated stack of 64 + 256 channels, 20 layers, in fp32 (2.9 MB: 29 us at
+//    100 GB/s): the next matrix's first 1 KB or 4 KB prefetched, all weights in one arena, that in
+//    pages of 2 MB: 35 to 37 us, each as without;
 //  * FFT work arrays one after the other: 1920 points 2.1 us instead of 1.5 us (v3), because
 //    loads waited for stores with the same low address bits.
 #include <chrono>

@@ -181,9 +181,7 @@ Runner& runner_of(Engine& engine, bool fallback) {
   return *runner;
 }
 
-}  // namespace
-
-void bind_live(py::module_& module) {
+void bind_engine(py::module_& module) {
   py::class_<Engine>(module, "LiveEngine", "What PortAudio calls for every block of live sound.")
       .def(py::init(&make_engine), py::kw_only(), py::arg("model"),
            py::arg("fallback") = py::none(), py::arg("sample_rate"), py::arg("block"),
@@ -224,7 +222,9 @@ void bind_live(py::module_& module) {
       .def_property_readonly("delay", &Engine::delay)
       .def_property_readonly("worker_delay", &Engine::worker_delay)
       .def_property_readonly("warm_up_worst", &Engine::warm_up_worst);
+}
 
+void bind_clocks(py::module_& module) {
   py::class_<TwoClocks>(module, "LiveTwoClocks",
                         "An input and an output stream with a clock each, and one engine.")
       .def(py::init<Engine&, int>(), py::arg("engine"), py::arg("slack"), py::keep_alive<1, 2>(),
@@ -254,6 +254,13 @@ void bind_live(py::module_& module) {
       .def_property_readonly("drift", &ClockBridge::drift)
       .def_property_readonly("fill", &ClockBridge::fill)
       .def_property_readonly("wanted_fill", &ClockBridge::wanted_fill);
+}
+
+}  // namespace
+
+void bind_live(py::module_& module) {
+  bind_engine(module);
+  bind_clocks(module);
 
   py::class_<Resampler>(module, "LiveResampler", "The resampler of live sound, for tests.")
       .def(py::init<int, int, int, int>(), py::arg("input_rate"), py::arg("output_rate"),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rtaudio.bench.denoise import SCHEMA, quantiles_us, test_signal
 from rtaudio.bench.hardware import describe_machine, measure_peak
@@ -21,6 +22,32 @@ _KEPT_BLOCKS = 32  # different blocks of input
 _WARM_UP_BLOCKS = 50
 # Linux stops a real-time thread that never sleeps for 50 ms a second.
 _REST_AFTER_SECONDS, _REST_SECONDS = 0.4, 0.05
+
+
+def _time_blocks(
+    session: Session, seconds: float, on_progress: Callable[[float], None]
+) -> NDArray[np.float64]:
+    """Seconds that each block of all lanes took."""
+    size, sample_rate = session.block_samples, session.sample_rate
+    signal = test_signal(sample_rate, 10.0)
+    starts = np.random.default_rng(0).integers(0, len(signal) - size, (_KEPT_BLOCKS, session.lanes))
+    blocks = signal[starts[:, :, None] + np.arange(size)]  # [block, lane, time]
+    num_blocks = max(1, round(seconds * sample_rate / size))
+    clock, times = time.perf_counter, np.zeros(num_blocks)
+    for index in range(min(_WARM_UP_BLOCKS, num_blocks)):
+        session.process(blocks[index % _KEPT_BLOCKS])
+    rested = clock()
+    for index in range(num_blocks):
+        block = blocks[index % _KEPT_BLOCKS]
+        if clock() - rested > _REST_AFTER_SECONDS:
+            time.sleep(_REST_SECONDS)
+            session.process(block)
+            rested = clock()
+        before = clock()
+        session.process(block)
+        times[index] = clock() - before
+        on_progress((index + 1) / num_blocks)
+    return times
 
 
 def run_lanes(
@@ -38,24 +65,7 @@ def run_lanes(
     """
     session = Session(model, lanes, sample_rate)
     size = session.block_samples
-    signal = test_signal(sample_rate, 10.0)
-    starts = np.random.default_rng(0).integers(0, len(signal) - size, (_KEPT_BLOCKS, lanes))
-    blocks = signal[starts[:, :, None] + np.arange(size)]  # [block, lane, time]
-    num_blocks = max(1, round(seconds * sample_rate / size))
-    clock, times = time.perf_counter, np.zeros(num_blocks)
-    for index in range(min(_WARM_UP_BLOCKS, num_blocks)):
-        session.process(blocks[index % _KEPT_BLOCKS])
-    rested = clock()
-    for index in range(num_blocks):
-        block = blocks[index % _KEPT_BLOCKS]
-        if clock() - rested > _REST_AFTER_SECONDS:
-            time.sleep(_REST_SECONDS)
-            session.process(block)
-            rested = clock()
-        before = clock()
-        session.process(block)
-        times[index] = clock() - before
-        on_progress((index + 1) / num_blocks)
+    times = _time_blocks(session, seconds, on_progress)
     mean = float(np.mean(times))
     macs = model.macs_per_second(sample_rate) * size / sample_rate * lanes
     weights = WEIGHT_BYTES[model.precision] * model.num_parameters
@@ -73,7 +83,7 @@ def run_lanes(
         "threads": 1,
         "block_samples": size,
         "sample_rate": sample_rate,
-        "blocks": num_blocks,
+        "blocks": len(times),
         "us_per_block": quantiles_us(times),
         "us_per_sample": round(mean * 1e6 / (size * lanes), 5),
         "samples_per_second": round(size * lanes / mean),

@@ -107,6 +107,38 @@ class _Chain:
         return np.concatenate([*parts, self._down.flush()])
 
 
+class _Output:
+    """Writes to the sink, never ahead of the input nor longer than it."""
+
+    def __init__(self, sink: Sink, result: Result, delay_samples: int) -> None:
+        self._sink = sink
+        self._result = result
+        self._pending = np.zeros((delay_samples, result.channels), np.float32)
+        self.written = 0
+
+    def emit(self, output: FloatArray) -> None:
+        if len(self._pending):
+            output = np.concatenate([self._pending, output])
+        ready = self._result.frames - self.written
+        output, self._pending = output[:ready], output[ready:]
+        if not len(output):
+            return
+        if self._sink.clips:
+            self._result.clipped_samples += int(np.count_nonzero(np.abs(output) > 1.0))
+        self._sink.write(output)
+        self.written += len(output)
+
+    def finish(self, name: str) -> None:
+        """A resampler may end one frame short; anything more is a fault of the stream."""
+        missing = self._result.frames - self.written
+        if missing > 2:
+            raise RtaudioError(
+                f"{name}: the model returned {self.written:,} frames for "
+                f"{self._result.frames:,}; run `rtaudio verify` on it"
+            )
+        self.emit(np.zeros((missing, self._result.channels), np.float32))
+
+
 def process(
     source: Source,
     sink: Sink,
@@ -131,22 +163,8 @@ def process(
     result = Result(sample_rate=source.sample_rate, channels=channels)
     chain = _Chain(stream, source.sample_rate, stream_rate, channels)
     block_frames = max(256, min(source.sample_rate // 2, _MAX_BLOCK_SAMPLES // channels))
-    pending = np.zeros((delay_samples, channels), np.float32)
-    written = 0
+    out = _Output(sink, result, delay_samples)
     started = time.perf_counter()
-
-    def emit(output: FloatArray) -> None:
-        nonlocal written, pending
-        if len(pending):
-            output = np.concatenate([pending, output])
-        ready = result.frames - written  # never ahead of the input, nor longer than it
-        output, pending = output[:ready], output[ready:]
-        if not len(output):
-            return
-        if sink.clips:
-            result.clipped_samples += int(np.count_nonzero(np.abs(output) > 1.0))
-        sink.write(output)
-        written += len(output)
 
     def check() -> None:
         if strict and (problems := result.problems(source, sink)):
@@ -167,7 +185,7 @@ def process(
         before = time.perf_counter()
         output = chain.push(block)
         result.compute_seconds += time.perf_counter() - before
-        emit(output)
+        out.emit(output)
         check()
         on_block(block, output)
         on_progress(result.frames)
@@ -175,15 +193,8 @@ def process(
     tail = chain.flush()
     result.compute_seconds += time.perf_counter() - before
     on_block(np.zeros((0, channels), np.float32), tail)
-    emit(tail)
-    if written < result.frames:
-        # A resampler may end one frame short; anything more is a fault of the stream.
-        if result.frames - written > 2:
-            raise RtaudioError(
-                f"{source.name}: the model returned {written:,} frames for {result.frames:,}; "
-                "run `rtaudio verify` on it"
-            )
-        emit(np.zeros((result.frames - written, channels), np.float32))
+    out.emit(tail)
+    out.finish(source.name)
     result.wall_seconds = time.perf_counter() - started
     if result.frames == 0 and not source.warnings:
         source.warnings.append(f"{source.name} holds no audio (0 frames), so the output is empty")
