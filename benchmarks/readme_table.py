@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from live_table import live_table
 from tables import (
     LEVEL_ORDER,
     Result,
@@ -76,6 +77,7 @@ def summary() -> str:
             "",
             *startup_lines(),
             "",
+            *live_table(),
             *quality_table(),
         ]
     ).rstrip()

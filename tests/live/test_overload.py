@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import soundfile
 
 import rtaudio
 
+from .jack import Server
 from .playing import Player, playing, rig_on
 
 OVERLOAD_SECONDS = 2.0
@@ -31,39 +34,54 @@ def recovery(player: Player) -> tuple[float, dict[str, Any]]:
     return last - ended, stats
 
 
-@pytest.mark.parametrize("fallback", [None, "rt-tcn"])
-def test_a_model_that_sleeps(serve, guard, tmp_path, fallback):
-    server = serve(period=480)
+@dataclass(frozen=True)
+class Overloaded:
+    """A model that slept, and what came of it."""
+
+    back_seconds: float  # from the end of the trouble to the last concealed sample
+    slept: dict[str, Any]  # the counters at that end
+    after: dict[str, Any]  # those of a while later
+    recordings: list[str]
+
+
+def overload(server: Server, guard: Path, folder: Path, fallback: str | None) -> Overloaded:
+    """For two seconds the model needs four times the time that there is."""
     config = {"block_samples": 480, "placement": "worker", "fallback": fallback}
     for _ in range(TRIES):  # a stall of the machine is an overload too
-        takes = tmp_path / str(time.monotonic_ns())
+        takes = folder / str(time.monotonic_ns())
         with (
             rig_on(server, "counter", 10**9),
             playing(server, rtaudio.DEFAULT_DENOISER, preload=guard, record=str(takes), **config)
             as player,
         ):  # fmt: skip
             time.sleep(0.5)
-            player.sleep(0.02)  # twice a block: four times what there is
+            player.sleep(0.02)  # twice a block
             time.sleep(OVERLOAD_SECONDS)
             slept = player.sleep(0.0)
-            seconds, stats = recovery(player)
-            paths = player.finish()["recordings"]
+            seconds, after = recovery(player)
+            found = Overloaded(seconds, slept, after, player.finish()["recordings"])
         if seconds <= RECOVERY_SECONDS:
             break
-    counts = slept["counts"]
-    print(f"fallback {fallback}: back {seconds:.2f} s after the overload, {counts['overloads']} "
-          f"rests, {counts['concealed_frames'] / 480:.0f} blocks concealed, "
+    return found
+
+
+@pytest.mark.parametrize("fallback", [None, "rt-tcn"])
+def test_a_model_that_sleeps(serve, guard, tmp_path, fallback):
+    found = overload(serve(period=480), guard, tmp_path, fallback)
+    counts = found.slept["counts"]
+    print(f"fallback {fallback}: back {found.back_seconds:.2f} s after the overload, "
+          f"{counts['overloads']} rests, {counts['concealed_frames'] / 480:.0f} blocks concealed, "
           f"{counts['fallback_frames'] / 480:.0f} by the fallback")  # fmt: skip
     assert counts["overloads"] > 0
-    assert seconds <= RECOVERY_SECONDS
-    assert stats["state"] == "running"
-    assert stats["delay"] == slept["delay"]
+    assert found.back_seconds <= RECOVERY_SECONDS
+    assert found.after["state"] == "running"
+    assert found.after["delay"] == found.slept["delay"]
     if fallback is not None:
         assert counts["fallback_frames"] > 0.5 * OVERLOAD_SECONDS * 48_000
     else:
         assert counts["concealed_frames"] > 0.5 * OVERLOAD_SECONDS * 48_000
         # The dry signal in its place is the input, as late as ever, bit for bit.
-        x, y = (soundfile.read(path, dtype="float32")[0] for path in paths)
-        late = stats["delay"]
+        x, y = (soundfile.read(path, dtype="float32")[0] for path in found.recordings)
+        late = found.after["delay"]
         same = np.count_nonzero((y[late:] == x[:-late]) & (x[:-late] != 0.0))
         assert same > 0.5 * OVERLOAD_SECONDS * 48_000

@@ -79,19 +79,22 @@ def test_freewheel_keeps_every_sample(serve, request):
     assert verdict.breaks == 0
 
 
-def test_a_stream_of_ones_own_alters_nothing(serve, request, tmp_path):
+def own_stream(server: Server, model: Path, seconds: float, block: int) -> Verdict:
     """sounddevice.Stream with our Stream.callback, in a Python that does nothing else."""
+    with rig_on(server, "counter", round(seconds * server.rate)) as rig:
+        process = python(server.environment, OWN_STREAM, model, block, stdin=subprocess.PIPE)
+        try:
+            return rig.verdict(seconds + 60.0)
+        finally:
+            process.communicate("")
+
+
+def test_a_stream_of_ones_own_alters_nothing(serve, request, tmp_path):
     seconds, block = request.config.getoption("--live-seconds"), 480
     server = serve(period=block)
     model = save_gains(tmp_path / "identity.safetensors", 1.0)
 
-    def listen_to_it() -> Verdict:
-        with rig_on(server, "counter", round(seconds * server.rate)) as rig:
-            process = python(server.environment, OWN_STREAM, model, block, stdin=subprocess.PIPE)
-            try:
-                return rig.verdict(seconds + 60.0)
-            finally:
-                process.communicate("")
-
-    verdict = until_the_machine_is_calm(listen_to_it, period_ms=1e3 * block / server.rate)
+    verdict = until_the_machine_is_calm(
+        lambda: own_stream(server, model, seconds, block), period_ms=1e3 * block / server.rate
+    )
     print(f"{verdict.altered} samples altered in {seconds:g} s")
