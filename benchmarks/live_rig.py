@@ -68,5 +68,6 @@ def told(verdicts: list[Verdict]) -> str:
     text = f"{last.altered} of {last.frames / 1e6:g} million"
     if failed:
         worst = max(each.stall_ms for each in failed)
-        text += f" ({len(failed)} runs repeated: the machine stood still for up to {worst:.0f} ms)"
+        times = "once" if len(failed) == 1 else f"{len(failed)} times"
+        text += f" (repeated {times}: the machine stood still for up to {worst:.0f} ms)"
     return text

@@ -112,6 +112,8 @@ def _play(
         title = f"{args.what}  {live.sample_rate / 1000:g} kHz"
         display = Display(terminal, title, amount(live), quiet=args.quiet, keys=keys.open)
 
+        keys.on_stop, keys.on_continue = display.pause, display.go_on
+
         def put_back() -> None:
             keys.close()
             if route is not None:

@@ -22,6 +22,7 @@ WIDE = 56  # from here on the peak stands beside its bar in full
 LONGEST_BAR = 60
 HIGH_LOAD = 0.7
 PARTS_MS = 1.0  # a change of the latency that is worth another line
+COLORS = {"running": "green", "overload": "yellow", "fallback": "yellow"}  # of states; red: others
 KEYS = ("space A/B", "+ - amount", "m mute", "r reset", "q quit")
 
 
@@ -88,6 +89,15 @@ class Display:
             self._screen.close()
             self._screen = None
 
+    def pause(self) -> None:
+        """The terminal is another program's, until go_on()."""
+        if self._screen is not None:
+            self._screen.close()
+
+    def go_on(self) -> None:
+        if self._screen is not None:
+            self._screen.open()
+
     def say(self, line: str) -> None:
         """An event; it stays above the status."""
         if self._screen is not None:
@@ -111,7 +121,7 @@ class Display:
 
         if stats.glitches > self._glitches[0]:
             self._glitches = (stats.glitches, now)
-        color = {"running": "green", "overload": "yellow"}.get(stats.state, "red")
+        color = COLORS.get(stats.state, "red")
         minutes, seconds = divmod(int(stats.seconds), 60)
         state = Text.assemble((fancy("● ", "* "), color), (state_of(stats), f"bold {color}"))
         load = f"load {100 * stats.load_p50:.1f} % p99 {100 * stats.load_p99:.1f} %"

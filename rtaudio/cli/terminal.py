@@ -69,6 +69,10 @@ class Screen:
         self._file = file
         self._console = Console(file=file, highlight=False, force_terminal=True)
         self._widths: list[int] = []  # of the lines that are drawn
+        self.open()
+
+    def open(self) -> None:
+        """Also after close()."""
         self._write("\x1b[?25l")  # no cursor
 
     @property
@@ -100,6 +104,7 @@ class Screen:
         self._write(back + "".join(f"{row}\x1b[K\n" for row in rows) + "\x1b[J")
 
     def close(self) -> None:
+        """The terminal is as it was."""
         self._write(self._back(self.width) + "\x1b[J\x1b[?25h")
         self._widths = []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -18,7 +18,7 @@ from rtaudio.live.config import (
     share_a_clock,
 )
 from rtaudio.live.devices import Device, check_rate, find_device
-from rtaudio.live.overload import Overload
+from rtaudio.live.overload import Overload, WorkerDelay
 from rtaudio.live.recorder import QUEUE_SECONDS, Recorder
 from rtaudio.live.stats import Looks, Stats, counts_of, glitches_of
 from rtaudio.live.stream import DeviceStream
@@ -78,6 +78,7 @@ class Live:
         self._bypass = self._mute = False
         self._attenuation = self.config.attenuation_limit_db
         self._engine = self._make_engine()
+        self._worker_delay = WorkerDelay(self._engine.worker_delay, self.sample_rate)
         self._recorder: Recorder | None = None
         self._looks = Looks()
         self._lock = threading.Lock()
@@ -90,8 +91,12 @@ class Live:
             period_seconds=self.block / self.sample_rate,
             give_up_seconds=self.config.give_up_seconds,
             on_event=on_event,
-            news=lambda: self._overload.news(self._engine.overloaded, time.monotonic()),
+            news=self._news,
         )
+
+    def _news(self) -> Iterator[str]:
+        yield from self._overload.news(self._engine.overloaded, time.monotonic())
+        yield from self._worker_delay.news(self._engine.worker_delay)
 
     def _check(self) -> None:
         config = self.config
@@ -249,7 +254,7 @@ class Live:
 
     @property
     def state(self) -> str:
-        """stopped, running, overload, stalled, reconnecting or lost."""
+        """stopped, running, stalled, reconnecting or lost."""
         return self._supervisor.state
 
     @property
@@ -295,9 +300,9 @@ class Live:
             parts["model"] = 1e3 * own.signal_delay / self.model_rate
             parts["block fitting"] = 1e3 * fitting / self.model_rate
             parts["worker"] = worker
-            rest = 1e3 * self._engine.delay / self.sample_rate - sum(
+            rest = max(0.0, 1e3 * self._engine.delay / self.sample_rate - sum(
                 parts[name] for name in ("model", "block fitting", "worker")
-            )
+            ))  # fmt: skip
             # Whatever is left: the resamplers', or what makes both models equally late.
             alone = self.model_rate == self.sample_rate
             parts["fallback" if alone else "resamplers"] = rest
@@ -311,17 +316,19 @@ class Live:
 
     @property
     def delay_samples(self) -> int:
-        """What the path adds to the device's own buffers, constant."""
+        """What the path adds to the device's own buffers. Constant, unless a worker has to serve a
+        device that asks for several blocks at once."""
         return self._engine.delay
 
     def stats(self) -> Stats:
         """Counters since the start; levels and loads since the last call."""
         with self._lock:
             snapshot = self._engine.snapshot()
+            fallback_heard = self._looks.grown(snapshot, "fallback_frames") > 0
             recent = self._looks.since_last(snapshot)
         state = self.state
         if state == "running" and snapshot["overloaded"]:
-            state = "overload"
+            state = "fallback" if fallback_heard else "overload"
         counts = counts_of(snapshot) | self._supervisor.counts
         clocks = self._clocks
         return Stats(

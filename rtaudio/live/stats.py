@@ -33,7 +33,9 @@ class Stats:
     """One look at a running Live. Levels and loads are those since the look before.
 
     Levels in dB of full scale; loads as shares of a block's time; latency parts in ms. `drift_ppm`:
-    by how much the input's clock is faster than the output's; None where they are one.
+    by how much the input's clock is faster than the output's; None where they are one. `state` is
+    Live.state, or while the model cannot keep up "overload" (the untouched sound is heard) or
+    "fallback".
     """
 
     state: str
@@ -85,6 +87,9 @@ class Looks:
 
     def __init__(self) -> None:
         self._last: Mapping[str, Any] = {}
+
+    def grown(self, now: Mapping[str, Any], counter: str) -> int:
+        return int(now[counter]) - int(self._last.get(counter, 0))
 
     def since_last(self, now: Mapping[str, Any]) -> dict[str, Any]:
         frames = now["frames"] - self._last.get("frames", 0)

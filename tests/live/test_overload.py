@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,17 @@ class Overloaded:
 
     back_seconds: float  # from the end of the trouble to the last concealed sample
     slept: dict[str, Any]  # the counters at that end
+    states: set[str]  # that were shown until then
     after: dict[str, Any]  # those of a while later
     recordings: list[str]
+
+
+def watched(player: Player, seconds: float) -> Iterator[str]:
+    """The states that are shown."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        yield player.stats()["state"]
+        time.sleep(0.1)
 
 
 def overload(server: Server, guard: Path, folder: Path, fallback: str | None) -> Overloaded:
@@ -56,10 +66,10 @@ def overload(server: Server, guard: Path, folder: Path, fallback: str | None) ->
         ):  # fmt: skip
             time.sleep(0.5)
             player.sleep(0.02)  # twice a block
-            time.sleep(OVERLOAD_SECONDS)
+            states = set(watched(player, OVERLOAD_SECONDS))
             slept = player.sleep(0.0)
             seconds, after = recovery(player)
-            found = Overloaded(seconds, slept, after, player.finish()["recordings"])
+            found = Overloaded(seconds, slept, states, after, player.finish()["recordings"])
         if seconds <= RECOVERY_SECONDS:
             break
     return found
@@ -74,6 +84,7 @@ def test_a_model_that_sleeps(serve, guard, tmp_path, fallback):
           f"{counts['fallback_frames'] / 480:.0f} by the fallback")  # fmt: skip
     assert counts["overloads"] > 0
     assert found.back_seconds <= RECOVERY_SECONDS
+    assert ("overload" if fallback is None else "fallback") in found.states
     assert found.after["state"] == "running"
     assert found.after["delay"] == found.slept["delay"]
     if fallback is not None:
