@@ -78,23 +78,26 @@ Engine::Engine(const EngineConfig& config, std::unique_ptr<Processor> processor,
     : config_(checked(config)),
       runner_(make_runner(config, std::move(processor))),
       warm_up_worst_(measure(config, runner_.get())),
-      worker_delay_(delay_of_worker(config, runner_.get(), warm_up_worst_)),
-      mixer_(config.lanes, longest_delay(runner_.get(), worker_delay_, fallback.get()),
-             config.block, config.sample_rate),
-      line_(config.lanes, runner_ ? mixer_.delay() - runner_->delay() - worker_delay_ : 0,
+      least_worker_delay_(delay_of_worker(config, runner_.get(), warm_up_worst_)),
+      worker_delay_(least_worker_delay_),
+      bursts_(config.block, config.sample_rate, least_worker_delay_),
+      delay_(longest_delay(runner_.get(), least_worker_delay_, fallback.get())),
+      mixer_(config.lanes, delay_, config.block, config.sample_rate, delay_ + most_extra_delay()),
+      line_(config.lanes, runner_ ? mixer_.delay() - runner_->delay() - least_worker_delay_ : 0,
             config.block),
       breaker_(config.sample_rate) {
   if (fallback != nullptr) {
     auto runner = make_runner(config, std::move(fallback));
     runner->measure_worst(config.block, 1);  // its pages are there when it is needed
-    fallback_ = std::make_unique<Fallback>(std::move(runner), config.lanes, mixer_.delay(),
-                                           config.block, config.sample_rate);
+    fallback_ =
+        std::make_unique<Fallback>(std::move(runner), config.lanes, mixer_.delay(), config.block,
+                                   config.sample_rate, delay_ + most_extra_delay());
   }
   const auto floats =
       static_cast<std::size_t>(config.block) * static_cast<std::size_t>(config.lanes);
   for (auto* buffer : {&dry_, &wet_, &mixed_}) buffer->resize(floats);
   both_.resize(2 * floats);
-  if (worker_delay_ > 0) {
+  if (least_worker_delay_ > 0) {
     const int slots = kWorkerSeconds * config.sample_rate / config.block + 4;
     worker_ = std::make_unique<Worker>(*runner_, config.lanes, config.block, slots);
     worker_->start();
@@ -117,6 +120,11 @@ void Engine::note_flags(unsigned long flags) noexcept {
 
 void Engine::process(const float* in, float* out, std::int64_t frames,
                      unsigned long flags) noexcept {
+  process_at(now_ns(), in, out, frames, flags);
+}
+
+void Engine::process_at(std::int64_t now, const float* in, float* out, std::int64_t frames,
+                        unsigned long flags) noexcept {
   const FlushDenormals guard;
   const std::int64_t start = now_ns();
   if (last_call_ns_ == 0) {
@@ -125,10 +133,10 @@ void Engine::process(const float* in, float* out, std::int64_t frames,
         callback_priority_.store(raise_priority(kCallbackPriority), std::memory_order_relaxed));
   }
   const double block_ns = 1e9 * config_.block / config_.sample_rate;
-  if (last_call_ns_ != 0 && static_cast<double>(start - last_call_ns_) > 2.0 * block_ns) {
+  if (last_call_ns_ != 0 && static_cast<double>(now - last_call_ns_) > 2.0 * block_ns) {
     counts_.late_calls.add();
   }
-  last_call_ns_ = start;
+  last_call_ns_ = now;
   note_flags(flags);
   const std::int64_t whole = frames / config_.block * config_.block;
   for (std::int64_t t = 0; t < whole; t += config_.block) {
@@ -200,7 +208,8 @@ const float* Engine::processed(int frames) noexcept {
 
 const float* Engine::of_worker(const float* in, int frames) noexcept {
   worker_->give({position_, frames, worker_->generation(), true}, in);
-  const std::int64_t wanted = position_ - worker_delay_;
+  follow_bursts();
+  const std::int64_t wanted = position_ - worker_delay();
   if (wanted < 0) {  // the worker's head start: the signal has not begun
     std::fill(wet_.begin(), wet_.end(), 0.0f);
     return wet_.data();
@@ -215,15 +224,31 @@ const float* Engine::of_worker(const float* in, int frames) noexcept {
       break;
   }
   counts_.missed_blocks.add();
-  if (breaker_.miss(position_)) {
+  if (bursts_.excuses_miss()) {
+    counts_.early_calls.add();
+    follow_bursts();
+  } else if (breaker_.miss(position_)) {
     counts_.overloads.add();
     worker_->forget();
   }
   return nullptr;
 }
 
+void Engine::follow_bursts() noexcept {
+  const int before = worker_delay(), after = least_worker_delay_ + bursts_.extra();
+  if (before == after) return;
+  // What was heard already is not there any more.
+  given_from_ = std::max(given_from_, position_ - before);
+  mixer_.set_delay(mixer_.delay() + after - before);
+  if (fallback_) fallback_->set_delay(mixer_.delay());
+  worker_delay_.store(after, std::memory_order_relaxed);
+  delay_.store(mixer_.delay(), std::memory_order_relaxed);
+  counts_.delay_changes.add();
+}
+
 void Engine::process_block(const float* in, float* out, int frames) noexcept {
   read_input(in, frames);
+  if (worker_) bursts_.note(last_call_ns_);
   const float* wet = nullptr;
   const bool want_wet = runner_ && !bypass_.load(std::memory_order_relaxed);
   if (runner_) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "live/breaker.h"
+#include "live/burst_watch.h"
 #include "live/delay_line.h"
 #include "live/fallback.h"
 #include "live/meters.h"
@@ -37,7 +38,8 @@ class Engine {
   struct Counts {
     Counter frames, blocks, late_calls, input_overflows, input_underflows, output_underflows,
         output_overflows, missed_blocks, overloads, concealed_frames, fallback_frames,
-        bad_input_samples, clipped_samples, odd_calls, unrecorded_blocks, clock_slips;
+        bad_input_samples, clipped_samples, odd_calls, unrecorded_blocks, clock_slips, early_calls,
+        delay_changes;
   };
 
   // Without a processor the input goes straight to the output. `fallback`: the cheaper processor
@@ -51,16 +53,20 @@ class Engine {
   // [frame][channel]; `flags` are PortAudio's.
   void process(const float* in, float* out, std::int64_t frames,
                unsigned long flags) noexcept RTA_NONBLOCKING;
+  // The same at a time that the caller tells; those of all calls are of one clock.
+  void process_at(std::int64_t now_ns, const float* in, float* out, std::int64_t frames,
+                  unsigned long flags) noexcept RTA_NONBLOCKING;
 
   const EngineConfig& config() const { return config_; }
   bool has_processor() const { return runner_ != nullptr; }
   const Worker* worker() const { return worker_.get(); }
   // Seconds of the longest block at warm-up; 0 where it was not measured.
   double warm_up_worst() const { return warm_up_worst_; }
-  // Frames from input to output, constant: the processor's delay and the worker's, or the
-  // fallback's where that is longer.
-  int delay() const { return mixer_.delay(); }
-  int worker_delay() const { return worker_delay_; }
+  // Frames from input to output: the processor's delay and the worker's, or the fallback's where
+  // that is longer. Constant, but for a device that asks for several blocks at once: see
+  // BurstWatch.
+  int delay() const { return delay_.load(std::memory_order_relaxed); }
+  int worker_delay() const { return worker_delay_.load(std::memory_order_relaxed); }
 
   void set_bypass(bool on) noexcept { bypass_.store(on, std::memory_order_relaxed); }
   void set_mute(bool on) noexcept { mute_.store(on, std::memory_order_relaxed); }
@@ -82,10 +88,12 @@ class Engine {
   SlotRing* recording() { return recording_.get(); }
 
  private:
+  int most_extra_delay() const { return least_worker_delay_ > 0 ? bursts_.most_extra() : 0; }
   void process_block(const float* in, float* out, int frames) noexcept RTA_NONBLOCKING;
   void read_input(const float* in, int frames) noexcept;
   const float* processed(int frames) noexcept RTA_NONBLOCKING;
   const float* of_worker(const float* in, int frames) noexcept RTA_NONBLOCKING;
+  void follow_bursts() noexcept RTA_NONBLOCKING;
   void write_output(float* out, int frames) noexcept;
   void record(int frames) noexcept RTA_NONBLOCKING;
   void note_flags(unsigned long flags) noexcept;
@@ -93,8 +101,11 @@ class Engine {
   EngineConfig config_;
   std::unique_ptr<Runner> runner_;
   double warm_up_worst_ = 0.0;
-  int worker_delay_ = 0;
+  int least_worker_delay_ = 0;
+  std::atomic<int> worker_delay_;
   std::unique_ptr<Worker> worker_;
+  BurstWatch bursts_;
+  std::atomic<int> delay_;
   Mixer mixer_;
   DelayLine line_;  // the model's input, so that it is as late as the fallback
   std::unique_ptr<Fallback> fallback_;

@@ -9,12 +9,13 @@ namespace {
 constexpr double kFadeSeconds = 0.005;
 }
 
-Fallback::Fallback(std::unique_ptr<Runner> runner, int lanes, int delay, int block, int sample_rate)
+Fallback::Fallback(std::unique_ptr<Runner> runner, int lanes, int delay, int block, int sample_rate,
+                   int most_delay)
     : runner_(std::move(runner)),
       lanes_(lanes),
       block_ns_(1e9 * block / sample_rate),
       step_(static_cast<float>(1.0 / (kFadeSeconds * sample_rate))),
-      line_(lanes, delay - runner_->delay(), block),
+      line_(lanes, delay - runner_->delay(), block, most_delay),
       breaker_(sample_rate),
       out_(static_cast<std::size_t>(lanes) * static_cast<std::size_t>(block)) {}
 

@@ -15,14 +15,17 @@ namespace rtaudio {
 // sound is faded over 5 ms.
 class Fallback {
  public:
-  // `delay`: frames from input to output, of both models. Throws std::invalid_argument.
-  Fallback(std::unique_ptr<Runner> runner, int lanes, int delay, int block, int sample_rate);
+  // `delay`: frames from input to output, of both models; `most_delay` is what set_delay() may ask
+  // for. Throws std::invalid_argument.
+  Fallback(std::unique_ptr<Runner> runner, int lanes, int delay, int block, int sample_rate,
+           int most_delay = 0);
 
   // What is heard of a block: of `wet`, the first model's output or null, and of the own one. Null
   // where neither is there. `rests`: the first model is given nothing.
   const float* join(std::int64_t position, const float* dry, const float* wet, bool rests,
                     int frames) noexcept RTA_NONBLOCKING;
 
+  void set_delay(int delay) noexcept { line_.set_delay(delay - runner_->delay()); }
   // Whether it is heard.
   bool heard() const noexcept { return sounds_ && share_ < 1.0f; }
   // Blocks that took longer than they last.

@@ -8,10 +8,10 @@ namespace {
 constexpr double kFadeSeconds = 0.005;
 }
 
-Mixer::Mixer(int lanes, int delay, int max_frames, int sample_rate)
+Mixer::Mixer(int lanes, int delay, int max_frames, int sample_rate, int most_delay)
     : lanes_(lanes),
       step_(static_cast<float>(1.0 / (kFadeSeconds * sample_rate))),
-      line_(lanes, delay, max_frames),
+      line_(lanes, delay, max_frames, most_delay),
       last_(static_cast<std::size_t>(lanes)),
       splice_(static_cast<std::size_t>(lanes)) {
   if (sample_rate < 1) throw std::invalid_argument("a mixer needs a sample rate above zero");
@@ -22,12 +22,13 @@ void Mixer::mix(const float* dry, const float* wet, bool want_wet, float* out,
   const float* late = line_.push(dry, frames);
   if (!started_) share_ = want_wet && wet != nullptr ? 1.0f : 0.0f;  // nothing to fade from
   started_ = true;
-  if (wet == nullptr && share_ > 0.0f) {
+  if (jumps_ || (wet == nullptr && share_ > 0.0f)) {
     for (int c = 0; c < lanes_; ++c) {
       splice_[static_cast<std::size_t>(c)] = last_[static_cast<std::size_t>(c)] - late[c];
     }
     splice_gain_ = 1.0f;
     share_ = 0.0f;
+    jumps_ = false;
   }
   const float target = wet != nullptr && want_wet ? 1.0f : 0.0f;
   for (int t = 0; t < frames; ++t) {

@@ -88,6 +88,8 @@ py::dict snapshot(Engine& engine) {
   d["odd_calls"] = c.odd_calls.get();
   d["unrecorded_blocks"] = c.unrecorded_blocks.get();
   d["clock_slips"] = c.clock_slips.get();
+  d["early_calls"] = c.early_calls.get();
+  d["delay_changes"] = c.delay_changes.get();
   const Runner* runner = engine.runner();
   d["bad_model_blocks"] = runner != nullptr ? runner->num_bad_blocks() : 0;
   d["resets"] = runner != nullptr ? runner->num_resets() : 0;
