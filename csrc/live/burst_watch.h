@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/platform.h"
+
 namespace rtaudio {
 
 // Where a sound server's buffer is larger than a block, several calls come at once, and for the
@@ -19,10 +21,10 @@ class BurstWatch {
   BurstWatch(int block, int sample_rate, int delay);
 
   // The next block is asked for.
-  void note(std::int64_t now_ns) noexcept;
+  void note(std::int64_t now_ns) noexcept RTA_NONBLOCKING;
   // Of an output that is missing in the block just noted: was it asked for too early? Where that
   // happens again and again, extra() grows.
-  bool excuses_miss() noexcept;
+  bool excuses_miss() noexcept RTA_NONBLOCKING;
   // Frames that the worker's delay has to be longer by, whole blocks.
   int extra() const noexcept { return extra_ * block_; }
   int most_extra() const noexcept { return most_ * block_; }

@@ -254,6 +254,11 @@ def _pactl(*arguments: str) -> str:
         raise DeviceError(HANGS) from error
     if done.returncode != 0:
         said = " ".join(done.stderr.split()).rstrip(".")
+        if "Connection failure" in said:
+            raise DeviceError(
+                "no sound server answers; a virtual device needs PulseAudio or PipeWire running "
+                "for this user (`rtaudio doctor` says more)."
+            )
         raise DeviceError(
             f"the sound server refuses ({said or 'no reason given'}); a virtual device needs "
             "PulseAudio or PipeWire running for this user."
