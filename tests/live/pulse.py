@@ -16,14 +16,12 @@ SCRIPT = f"""\
 load-module module-native-protocol-unix auth-anonymous=1
 load-module module-null-source source_name=mic rate=48000 channels=1
 load-module module-null-sink sink_name=speaker {" ".join(FORMAT)}
-load-module module-pipe-source source_name=pipe file={{pipe}} {" ".join(FORMAT)}
 set-default-source mic
 set-default-sink speaker
 """
 # PortAudio sees PulseAudio's devices as ALSA's, and only those that have a name there.
 ASOUNDRC = """\
 pcm.rt_mic { type pulse device mic hint { show on description "rt_mic" } }
-pcm.rt_pipe { type pulse device pipe hint { show on description "rt_pipe" } }
 pcm.rt_speaker { type pulse device speaker hint { show on description "rt_speaker" } }
 """
 PLUGIN = "alsa-lib/libasound_module_pcm_pulse.so"
@@ -47,8 +45,7 @@ class Pulse:
 
     def __init__(self, home: Path) -> None:
         home.chmod(0o700)
-        self.pipe = home / "pipe"  # a microphone by the clock of who writes to it
-        (home / "rig.pa").write_text(SCRIPT.format(pipe=self.pipe))
+        (home / "rig.pa").write_text(SCRIPT)
         (home / ".asoundrc").write_text(ASOUNDRC)
         self.environment = os.environ | {
             "HOME": str(home),
@@ -126,9 +123,11 @@ class PipeWire(Pulse):
     tools = ("pipewire", "pipewire-pulse", "wireplumber", "dbus-run-session")
 
     def command(self) -> list[str]:
-        # Without a bus of its own it would look for the user's.
+        # Without a bus of its own it would look for the user's. Those that come after pipewire end
+        # at once where it is not there yet.
+        ready = 'until [ -S "$XDG_RUNTIME_DIR/pipewire-0" ]; do sleep 0.1; done'
         return ["dbus-run-session", "--", "sh", "-c",
-                "pipewire & wireplumber & pipewire-pulse & wait"]  # fmt: skip
+                f"pipewire & {ready}; wireplumber & pipewire-pulse & wait"]  # fmt: skip
 
     def is_ready(self) -> bool:
         if "PipeWire" not in self.pactl("info"):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import threading
+import ctypes
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from .playing import playing
-from .test_exact import lag, played
-from .test_recovery import ON_PULSE
+from rtaudio import _native
 
-SKEW = 200e-6
+from .jack import compile_c
+from .test_exact import lag, played
+
 TONES_HZ = (220.0, 1000.0, 5000.0)
 
 
@@ -46,41 +44,43 @@ def test_the_signal_that_crosses_is_clean_and_as_late_as_said(serve, tmp_path):
     assert abs(later - said) <= 128  # a period, by which stream the server calls first
 
 
-def write_by_another_clock(pipe: Path, stop: threading.Event) -> None:
-    """Noise in blocks of 10 ms, faster by SKEW."""
-    rng = np.random.default_rng(1)
-    block = (0.05 * rng.standard_normal(480)).astype(np.float32).tobytes()
-    file = os.open(pipe, os.O_WRONLY)
-    try:
-        began, count = time.monotonic(), 0
-        while not stop.is_set():
-            os.write(file, block)
-            count += 1
-            due = began + count * 0.010 / (1.0 + SKEW)
-            time.sleep(max(0.0, due - time.monotonic()))
-    finally:
-        os.close(file)
+RATE, BLOCK, SLACK = 48_000, 128, 240
 
 
-def test_a_clock_that_is_faster_is_followed(pulse, request):
+@pytest.mark.parametrize("ppm", [200.0, -200.0])
+def test_another_clock_is_followed(rig, request, tmp_path, ppm):
+    """The engine's own callbacks on two threads whose clocks differ, in real time."""
     seconds = request.config.getoption("--live-seconds")
     if seconds < 60:
         pytest.skip("takes a minute: --live-seconds 60")
-    stop = threading.Event()
-    writer = threading.Thread(target=write_by_another_clock, args=(pulse.pipe, stop))
-    writer.start()
-    try:
-        with playing(pulse, "wire", **ON_PULSE | {"input_device": "rt_pipe"}) as player:
-            drifts = []
-            began = time.monotonic()
-            while time.monotonic() - began < seconds:
-                time.sleep(0.5)
-                stats = player.stats()
-                if time.monotonic() - began > 0.5 * seconds:
-                    drifts.append(stats["drift_ppm"])
-    finally:
-        stop.set()
-        writer.join()
-    print(f"followed {np.mean(drifts):+.0f} ppm ({min(drifts):+.0f} to {max(drifts):+.0f}), "
-          f"{stats['counts']['clock_slips']} slips in {seconds:g} s")  # fmt: skip
-    assert abs(np.mean(drifts) - 1e6 * SKEW) < 50.0
+    ticker = ctypes.CDLL(str(compile_c("ticker.c", tmp_path / "ticker.so", "-shared", "-fPIC")))
+    ticker.ticker_stop.restype = ctypes.c_longlong
+    engine = _native.LiveEngine(
+        model=None, sample_rate=RATE, block=BLOCK, input_channels=1, output_channels=1, lanes=1,
+        placement="auto", ramp_seconds=0.005, record_seconds=0,
+    )  # fmt: skip
+    clocks = _native.LiveTwoClocks(engine, SLACK)
+    addresses = _native.live_callback_addresses()
+    for kind, skew in (("input", 1e-6 * ppm), ("output", 0.0)):
+        assert not ticker.ticker_start(
+            ctypes.c_void_p(addresses[kind]),
+            ctypes.c_void_p(clocks.user_data),
+            ctypes.c_ulong(BLOCK),
+            ctypes.c_double(1e9 * BLOCK / RATE / (1.0 + skew)),
+        )
+    drifts, excesses = [], []
+    began = time.monotonic()
+    while (passed := time.monotonic() - began) < seconds:
+        time.sleep(0.1)
+        if passed > 0.5 * seconds:  # the loop needs its time
+            drifts.append(1e6 * clocks.drift)
+            excesses.append(clocks.excess)
+    late_ms = 1e-6 * ticker.ticker_stop()
+    slips = engine.snapshot()["clock_slips"]
+    print(f"followed {np.mean(drifts):+.0f} ppm ({min(drifts):+.0f} to {max(drifts):+.0f}), fill "
+          f"within {max(map(abs, excesses)):.0f} frames, {slips} slips; a call came up to "
+          f"{late_ms:.1f} ms late")  # fmt: skip
+    assert abs(np.mean(drifts) - ppm) < 20.0
+    assert max(map(abs, excesses)) <= BLOCK
+    # A call that is later than the slack is the machine's doing.
+    assert slips == 0 or late_ms > 1e3 * SLACK / RATE
