@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import math
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -113,6 +114,12 @@ def _tensors(path: Path, content: bytes) -> Tensors:
             raise ModelFileError(
                 f"{path} keeps tensor {name!r:.60} in another file; give one that holds its "
                 "tensors."
+            )
+        if min(proto.dims, default=0) < 0 or math.prod(proto.dims) > 4 * proto.ByteSize():
+            # The narrowest types have 2 bits; onnx makes room before it looks.
+            raise ModelFileError(
+                f"{path}: tensor {name!r:.60} is broken (of shape {list(proto.dims)!s:.80}, with "
+                f"{proto.ByteSize()} bytes)."
             )
         try:
             tensors[name] = onnx.numpy_helper.to_array(proto)
