@@ -13,7 +13,7 @@ from .test_faults import ON_RIG, check_end, flows
 from .test_faults import command as command
 from .test_rig import until_the_machine_is_calm
 
-SECONDS = 2.0
+SECONDS = 1.0
 NAN = (1e30, 1e30, 0.0)
 
 
