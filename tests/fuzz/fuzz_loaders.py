@@ -18,6 +18,8 @@ from pathlib import Path
 
 import atheris
 
+from tests.unit.fuzzing import IN_MEMORY
+
 MODULES = {
     "audio": ("test_audio_file_fuzz", "AUDIO"),
     "model": ("test_model_file_fuzz", "MODELS"),
@@ -45,7 +47,7 @@ def main() -> None:
         fuzzed = getattr(import_module(f"tests.unit.{module}"), attribute)
     warnings.simplefilter("ignore" if name == "audio" else "error")
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder:
         path = Path(folder) / f"case{fuzzed.suffix}"
         Path(corpus).mkdir(parents=True, exist_ok=True)
         for number, seed in enumerate(fuzzed.seeds(Path(folder))):

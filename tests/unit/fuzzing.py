@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+# Some file systems wait for the disk each time that a file is written anew.
+IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 HANG_SECONDS = 60
 
 
@@ -35,7 +37,7 @@ class Fuzzed:
         """How often each outcome came. A case that ends otherwise is kept and raised."""
         results = dict.fromkeys(self.outcomes, 0)
         until = time.monotonic() + seconds
-        with tempfile.TemporaryDirectory() as name:
+        with tempfile.TemporaryDirectory(dir=IN_MEMORY) as name:
             files = self.seeds(Path(name))
             path = Path(name) / f"case{self.suffix}"
             for case in range(first, first + cases):
