@@ -87,17 +87,22 @@ def wavenets(results: Path) -> None:
     for level in [each for each in _native.supported_cpu_levels() if each != "v2"]:
         for model in ("small", "nvmed", "nv", "r9y9"):
             for precision in ("fp32", "bf16", "int8"):
-                peers = "numpy,onnxruntime,torch,torch-naive" if precision == "fp32" else ""
+                peers = "numpy,onnxruntime,torch,torch-compile,torch-naive" if precision == "fp32" else ""
                 bench(
                     results / f"wavenet-{model}-{precision}-{level}.json",
                     *("wavenet", "-m", model, "--precision", precision, "--isa", level),
                     *(("--peers", peers) if peers else ()),
                 )
-        for block in ("1", "16", "64"):
-            bench(
-                results / f"wavenet-nam-standard-{block}-{level}.json",
-                *("wavenet", "-m", "nam-standard", "--isa", level, "--block-samples", block),
-            )
+        bench(
+            results / f"wavenet-nv-8-streams-{level}.json",
+            *("wavenet", "-m", "nv", "--isa", level, "--lanes", "8"),
+        )
+        for model in ("nam-standard", "nam-a2"):
+            for block in ("1", "16", "64"):
+                bench(
+                    results / f"wavenet-{model}-{block}-{level}.json",
+                    *("wavenet", "-m", model, "--isa", level, "--block-samples", block),
+                )
 
 
 if __name__ == "__main__":

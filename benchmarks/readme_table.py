@@ -32,7 +32,7 @@ from tables import (
     speed_table,
     startup_lines,
 )
-from wavenet_table import wavenet_table
+from wavenet_table import nam_table, wavenet_table
 
 ROOT = Path(__file__).resolve().parents[1]
 START, END = "<!-- figures: made by benchmarks/readme_table.py -->", "<!-- end of figures -->"
@@ -74,6 +74,7 @@ def summary() -> str:
             "",
             *accuracy_table(),
             *wavenet_table([each for each in load("wavenet") if leads(each)]),
+            *nam_table([each for each in load("nam-peers") if leads(each)]),
             "",
             *startup_lines(),
             "",
@@ -90,6 +91,7 @@ def details() -> str:
     lines += imported_table(imported_networks())
     lines += ["", "## Streams a core", "", *lanes_table(lanes())]
     lines += ["", "## WaveNets", "", *wavenet_table(load("wavenet"))]
+    lines += nam_table(load("nam-peers"))
     lines += ["", "## Precisions", "", *precisions_table()]
     for result in sorted(load("layers"), key=layers_order):
         lines += ["", f"## Layers, level {result['isa']}, {result['precision']}", ""]

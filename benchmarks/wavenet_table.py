@@ -6,13 +6,17 @@ from typing import Any
 
 Result = dict[str, Any]
 
-MODELS = ("small", "nvmed", "nv", "r9y9", "nam-standard")
+MODELS = ("small", "nvmed", "nv", "r9y9", "nam-standard", "nam-a2")
 PRECISIONS = ("fp32", "bf16", "bf16dot", "int8")
 LEVELS = ("v3", "neon", "v4x", "v4", "v2")
 HEADING = """
 WaveNets of random weights, one thread, us a sample (draw included); the peers compute the same
 network with the same weights, in turns within the run. `rtaudio bench wavenet -m NAME --peers all`
 makes a row; the floor is as above, of one sample.
+"""
+NAM_HEADING = """
+A guitar-amp WaveNet beside engines for these, all called from C++, in turns within the run; the
+peers have whatever this processor offers. `python benchmarks/nam_peers.py` makes the rows.
 """
 
 
@@ -22,10 +26,11 @@ def wavenet_table(results: list[Result]) -> list[str]:
         return []
     results.sort(key=_order)
     names = list(dict.fromkeys(name for each in results for name in each["peers"]))
-    columns = ["", "block", "us a sample", "RTF", "floor", *names]
-    lines = [_row(columns), _row(["---"] * 2 + ["---:"] * (3 + len(names)))]
+    columns = ["", "block", "us a sample", "RTF", "p99.9 / p50", "floor", *names]
+    lines = [_row(columns), _row(["---"] * 2 + ["---:"] * (4 + len(names)))]
     for each in results:
         share = 100 * each["floor_us"] / each["us_per_sample"]
+        block = each["us_per_block"]
         lanes = "" if each["lanes"] == 1 else f", {each['lanes']} streams"
         lines.append(
             _row(
@@ -34,12 +39,28 @@ def wavenet_table(results: list[Result]) -> list[str]:
                     str(each["block_samples"]),
                     f"**{each['us_per_sample']:.2f}**",
                     f"{each['rtf']:.3f}",
+                    f"{block['p999'] / block['p50']:.2f}",
                     f"{each['floor_us']:.2f} ({share:.0f} %)",
                     *(_peer(each, name) for name in names),
                 ]
             )
         )
     return ["", HEADING.strip().replace("\n", " "), "", *lines]
+
+
+def nam_table(results: list[Result]) -> list[str]:
+    """NAM "standard" beside engines in C++, all called from C++."""
+    if not results:
+        return []
+    names = [name for name in results[0]["us_per_sample"] if name != "rtaudio"]
+    lines = [_row(["", "block", "us a sample", *names]), _row(["---"] * 2 + ["---:"] * (1 + len(names)))]
+    for each in sorted(results, key=lambda r: LEVELS.index(r["isa"])):
+        times = each["us_per_sample"]
+        for block, us in times["rtaudio"].items():
+            others = [f"{times[n][block]:.2f} ({times[n][block] / us:.2f}x)" for n in names]
+            cells = [f"{each['model']}, {each['isa']}", block, f"**{us:.3f}**", *others]
+            lines.append(_row(cells))
+    return ["", NAM_HEADING.strip().replace("\n", " "), "", *lines]
 
 
 def _peer(result: Result, name: str) -> str:

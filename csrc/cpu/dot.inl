@@ -32,69 +32,81 @@ RTA_HD void round_frame(const PackedMatrix& m, const Rows& rows, const float* x,
 struct HalfDot {
   using Input = Half;
   using Sum = Vec;
-  RTA_HD static Vec start(const PackedMatrix& m, int output) { return load(m.bias + output); }
+  RTA_HD static Vec start(const PackedMatrix&, int, const float* bias) { return load(bias); }
   RTA_HD static Vec step(Vec sum, Int w, Int x) { return dot_halves(sum, w, x); }
-  RTA_HD static Vec finish(const PackedMatrix&, int, Vec sum) { return sum; }
+  RTA_HD static Vec finish(const PackedMatrix&, int, const float*, Vec sum) { return sum; }
 };
 struct ByteDot {
   using Input = std::int8_t;
   using Sum = Int;
-  RTA_HD static Int start(const PackedMatrix& m, int output) {
+  RTA_HD static Int start(const PackedMatrix& m, int output, const float*) {
     return kUnsignedBytes ? Int(0) - shift_left<7>(load_words(m.sums + output)) : Int(0);
   }
   RTA_HD static Int step(Int sum, Int w, Int x) { return dot_bytes(sum, w, x); }
-  RTA_HD static Vec finish(const PackedMatrix& m, int output, Int sum) {
-    return fma(to_float(sum), load(m.scales + output), load(m.bias + output));
+  RTA_HD static Vec finish(const PackedMatrix& m, int output, const float* bias, Int sum) {
+    return fma(to_float(sum), load(m.scales + output), load(bias));
   }
 };
 
-// F frames times V vectors of outputs; w points at the first of them in the panel.
+// The rounded inputs of a few frames, `words` words each, and what their sums start from.
+struct RoundedRows {
+  const unsigned char* data;
+  int words;
+  const float* const* starts;
+};
+
+// F frames from t on times V vectors of outputs; w points at the first of them in the panel.
 template <class Dot, int F, int V>
 void dot_tile(const PackedMatrix& m, const std::int32_t* w, std::ptrdiff_t w_step, int output,
-              const unsigned char* x, int words, float* y, std::ptrdiff_t y_step) {
+              const RoundedRows& rows, int t, float* y, std::ptrdiff_t y_step) {
+  const unsigned char* x = rows.data + static_cast<std::ptrdiff_t>(4 * t) * rows.words;
   typename Dot::Sum sum[F][V];
-  for (int v = 0; v < V; ++v) {
-    const auto start = Dot::start(m, output + v * kLanes);
-    for (int f = 0; f < F; ++f) sum[f][v] = start;
+  const float* starts[F];
+  for (int f = 0; f < F; ++f) {
+    starts[f] = start_of(m, rows.starts, t + f) + output;
+    for (int v = 0; v < V; ++v) {
+      sum[f][v] = Dot::start(m, output + v * kLanes, starts[f] + v * kLanes);
+    }
   }
-  for (int k = 0; k < words; ++k, w += w_step) {
+  for (int k = 0; k < rows.words; ++k, w += w_step) {
     Int weights[V];
     for (int v = 0; v < V; ++v) weights[v] = load_words(w + v * kLanes);
     for (int f = 0; f < F; ++f) {
       std::int32_t word;
-      __builtin_memcpy(&word, x + 4 * (f * words + k), sizeof word);
+      __builtin_memcpy(&word, x + 4 * (f * rows.words + k), sizeof word);
       const Int value(word);
       for (int v = 0; v < V; ++v) sum[f][v] = Dot::step(sum[f][v], weights[v], value);
     }
   }
   Vec out[F][V];
   for (int f = 0; f < F; ++f) {
-    for (int v = 0; v < V; ++v) out[f][v] = Dot::finish(m, output + v * kLanes, sum[f][v]);
+    for (int v = 0; v < V; ++v) {
+      out[f][v] = Dot::finish(m, output + v * kLanes, starts[f] + v * kLanes, sum[f][v]);
+    }
   }
-  store_tile(m, out, output, y, y_step);
+  store_tile(m, out, output, y + t * y_step, y_step);
 }
 
 template <class Dot, int kFrames, int V>
 RTA_HD void dot_tiles(const PackedMatrix& m, const std::int32_t* w, int output,
-                      const unsigned char* x, int words, float* y, std::ptrdiff_t y_step, int& t,
+                      const RoundedRows& rows, float* y, std::ptrdiff_t y_step, int& t,
                       int num_frames) {
   constexpr int F = kFrames < kMostFrames ? kFrames : kMostFrames;
   constexpr int kColumns = kWide || F == 1 ? V : 1;
   for (; fits<F>(num_frames - t); t += F) {
     for (int v = 0; v < V; v += kColumns) {
-      dot_tile<Dot, F, kColumns>(m, w + v * kLanes, V * kLanes, output + v * kLanes,
-                                 x + static_cast<std::ptrdiff_t>(4 * t) * words, words,
-                                 y + t * y_step, y_step);
+      dot_tile<Dot, F, kColumns>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows, t, y,
+                                 y_step);
     }
   }
 }
 template <class Dot, int V>
-void dot_panel(const PackedMatrix& m, const std::int32_t* w, int output, const unsigned char* x,
-               int words, float* y, std::ptrdiff_t y_step, int num_frames) {
+void dot_panel(const PackedMatrix& m, const std::int32_t* w, int output, const RoundedRows& rows,
+               float* y, std::ptrdiff_t y_step, int num_frames) {
   int t = 0;
-  dot_tiles<Dot, 6, V>(m, w, output, x, words, y, y_step, t, num_frames);
-  dot_tiles<Dot, 4, V>(m, w, output, x, words, y, y_step, t, num_frames);
-  dot_tiles<Dot, 1, V>(m, w, output, x, words, y, y_step, t, num_frames);
+  dot_tiles<Dot, 6, V>(m, w, output, rows, y, y_step, t, num_frames);
+  dot_tiles<Dot, 4, V>(m, w, output, rows, y, y_step, t, num_frames);
+  dot_tiles<Dot, 1, V>(m, w, output, rows, y, y_step, t, num_frames);
 }
 
 template <class Dot>
@@ -112,22 +124,23 @@ void dot_matmul(const PackedMatrix& m, const Rows& rows, float* y, std::ptrdiff_
       round_frame(m, rows, rows.data + (t + f) * rows.frame_step,
                   reinterpret_cast<Input*>(x + 4 * f * words), words);
     }
+    const RoundedRows rounded{x, words, rows.starts != nullptr ? rows.starts + t : nullptr};
     float* out = y + t * y_step;
     for (int v = 0; v < vectors; v += 4) {
       const auto* w = static_cast<const std::int32_t*>(m.narrow) +
                       static_cast<std::ptrdiff_t>(v) * kLanes * words;
       switch (vectors - v) {
         case 1:
-          dot_panel<Dot, 1>(m, w, v * kLanes, x, words, out, y_step, count);
+          dot_panel<Dot, 1>(m, w, v * kLanes, rounded, out, y_step, count);
           break;
         case 2:
-          dot_panel<Dot, 2>(m, w, v * kLanes, x, words, out, y_step, count);
+          dot_panel<Dot, 2>(m, w, v * kLanes, rounded, out, y_step, count);
           break;
         case 3:
-          dot_panel<Dot, 3>(m, w, v * kLanes, x, words, out, y_step, count);
+          dot_panel<Dot, 3>(m, w, v * kLanes, rounded, out, y_step, count);
           break;
         default:
-          dot_panel<Dot, 4>(m, w, v * kLanes, x, words, out, y_step, count);
+          dot_panel<Dot, 4>(m, w, v * kLanes, rounded, out, y_step, count);
           break;
       }
     }

@@ -55,6 +55,8 @@ struct Rows {
   std::ptrdiff_t tap_step;
   int taps;
   int inputs;
+  // matmul: what each frame's sums start from in place of the bias, as wide as that; null: the bias
+  const float* const* starts = nullptr;
 };
 
 enum class Unary : std::int32_t {

@@ -19,6 +19,17 @@ template <int F, int V>
 RTA_HD void accumulate(Vec (&acc)[F][V], const HalfPair* w, std::ptrdiff_t w_step, const float* x,
                        std::ptrdiff_t frame_step, int count) {
   const Int upper(static_cast<int>(0xffff0000u));
+  if constexpr (F == 1) {  // vector by vector: few registers, and no weight is loaded twice
+    for (int k = 0; k < count; k += 2, w += w_step) {
+      const Vec even(x[k]), odd(x[k + 1]);
+      RTA_UNROLL for (int v = 0; v < V; ++v) {
+        const Int words = in_register(load_words(w + v * kLanes));
+        acc[0][v] = fma(even, as_float(shift_left<16>(words)), acc[0][v]);
+        acc[0][v] = fma(odd, as_float(words & upper), acc[0][v]);
+      }
+    }
+    return;
+  }
   for (int k = 0; k < count; k += 2, w += w_step) {
     Int words[V];
     for (int v = 0; v < V; ++v) words[v] = load_words(w + v * kLanes);
@@ -121,19 +132,41 @@ RTA_HD void sum_tree(const PackedMatrix& m, Vec (&sum)[F][V], const Next& next) 
   add_to(sum, part);
 }
 
-// F frames times V vectors of outputs: w, floats or bf16, points at the first of them in the panel.
+// What the sums of frame t start from.
+RTA_HD const float* start_of(const PackedMatrix& m, const float* const* starts, int t) {
+  return starts != nullptr ? starts[t] : m.bias;
+}
+
+// F frames from t on times V vectors of outputs: w, floats or bf16, points at the first of them in
+// the panel.
 template <int F, int V, class W>
 void tile(const PackedMatrix& m, const W* w, std::ptrdiff_t w_step, int output, const Rows& rows,
-          const float* x, float* y, std::ptrdiff_t y_step) {
-  Cursor cursor(rows, x);
+          int t, float* y, std::ptrdiff_t y_step) {
+  Cursor cursor(rows, rows.data + t * rows.frame_step);
   Vec sum[F][V];
   for (int f = 0; f < F; ++f) {
-    for (int v = 0; v < V; ++v) sum[f][v] = load(m.bias + output + v * kLanes);
+    const float* start = start_of(m, rows.starts, t + f) + output;
+    for (int v = 0; v < V; ++v) sum[f][v] = load(start + v * kLanes);
   }
   sum_tree(m, sum, [&](Vec(&acc)[F][V], int depth) {
     accumulate_taps(acc, w, w_step, rows, cursor, depth);
   });
-  store_tile(m, sum, output, y, y_step);
+  store_tile(m, sum, output, y + t * y_step, y_step);
+}
+
+// One frame of a panel in a single chain of sums, tap by tap: the weights come in at the speed of
+// the cache that they are in, so nothing else may stand in the loop.
+template <int V, class W>
+void whole_frame(const PackedMatrix& m, const W* w, int output, const Rows& rows, int t, float* y) {
+  const float* x = rows.data + t * rows.frame_step;
+  const float* start = start_of(m, rows.starts, t) + output;
+  Vec sum[1][V];
+  for (int v = 0; v < V; ++v) sum[0][v] = load(start + v * kLanes);
+  for (int tap = 0; tap < rows.taps; ++tap, x += rows.tap_step) {
+    accumulate(sum, w, V * kLanes, x, 0, rows.inputs);
+    w += static_cast<std::ptrdiff_t>(V * kLanes) * rows.inputs / kEachStep<W>;
+  }
+  store_tile(m, sum, output, y, 0);
 }
 
 // The taps of one row side by side, in `buffer` unless they already are.
@@ -152,15 +185,16 @@ RTA_HD const float* gather_taps(const Rows& rows, const float* x, float* buffer)
 // One frame of a split matrix of V vectors: the S sums run side by side, so that they are not
 // bound by the latency of a single chain of fma.
 template <int S, int V, class W>
-void split_frame(const PackedMatrix& m, const W* w, const Rows& rows, const float* row, float* y) {
+void split_frame(const PackedMatrix& m, const W* w, const Rows& rows, int t, float* y) {
   alignas(64) float buffer[kMaxGathered + kLanes];
-  const float* x = gather_taps(rows, row, buffer);
+  const float* x = gather_taps(rows, rows.data + t * rows.frame_step, buffer);
+  const float* start = start_of(m, rows.starts, t);
   constexpr std::ptrdiff_t kStep = V * kLanes;
   const std::ptrdiff_t segment = (m.depth + S - 1) / S;
   const std::ptrdiff_t shortest = m.depth - (S - 1) * segment;
   Vec acc[S][V];
   for (int s = 0; s < S; ++s) {
-    for (int v = 0; v < V; ++v) acc[s][v] = s == 0 ? load(m.bias + v * kLanes) : zero();
+    for (int v = 0; v < V; ++v) acc[s][v] = s == 0 ? load(start + v * kLanes) : zero();
   }
   for (std::ptrdiff_t k = 0; k < shortest; ++k, w += kStep) {
     for (int s = 0; s < S; ++s) {
@@ -216,8 +250,7 @@ RTA_HD void tiles(const PackedMatrix& m, const W* w, int output, const Rows& row
   constexpr int kColumns = kWide || F == 1 ? V : 1;
   for (; fits<F>(num_frames - t); t += F) {
     for (int v = 0; v < V; v += kColumns) {
-      tile<F, kColumns>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows,
-                        rows.data + t * rows.frame_step, y + t * y_step, y_step);
+      tile<F, kColumns>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows, t, y, y_step);
     }
   }
 }
@@ -230,10 +263,14 @@ void panel(const PackedMatrix& m, const W* w, int output, const Rows& rows, floa
   if constexpr (V <= 2 && kEachStep<W> == 1) {
     if (m.splits == 4 / V && m.depth <= kMaxGathered) {
       for (; t < num_frames; ++t) {
-        split_frame<4 / V, V>(m, w, rows, rows.data + t * rows.frame_step, y + t * y_step);
+        split_frame<4 / V, V>(m, w, rows, t, y + t * y_step);
       }
       return;
     }
+  }
+  if (m.splits == 1) {
+    for (; t < num_frames; ++t) whole_frame<V>(m, w, output, rows, t, y + t * y_step);
+    return;
   }
   tiles<1, V>(m, w, output, rows, y, y_step, t, num_frames);
 }

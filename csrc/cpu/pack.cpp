@@ -1,5 +1,9 @@
 #include "cpu/pack.h"
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -9,6 +13,43 @@
 
 namespace rtaudio {
 namespace {
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+constexpr bool kSanitized = __has_feature(address_sanitizer);
+#else
+constexpr bool kSanitized = false;
+#endif
+
+// Whole pages of 2 MiB, given away from front to back.
+class LargePages {
+ public:
+  explicit LargePages(std::size_t bytes)
+      : bytes_((bytes + kPage - 1) / kPage * kPage),
+        memory_(static_cast<char*>(::operator new[](bytes_, std::align_val_t{kPage}))) {
+#if defined(__linux__)
+    madvise(memory_.get(), bytes_, MADV_HUGEPAGE);  // a wish; small pages do as well
+#endif
+    std::fill_n(memory_.get(), bytes_, '\0');
+  }
+
+  std::size_t left() const { return bytes_ - used_; }
+  float* take(std::size_t bytes) {
+    auto* const p = reinterpret_cast<float*>(memory_.get() + used_);
+    used_ += bytes;
+    return p;
+  }
+
+ private:
+  static constexpr std::size_t kPage = std::size_t{1} << 21;
+  struct Delete {
+    void operator()(char* p) const { ::operator delete[](p, std::align_val_t{kPage}); }
+  };
+  std::size_t bytes_;
+  std::size_t used_ = 0;
+  std::unique_ptr<char[], Delete> memory_;
+};
 
 // Rounded to the nearest bf16, ties to even.
 std::uint16_t to_half(float x) {
@@ -52,6 +93,19 @@ std::vector<float> usable_ranges(const float* ranges, std::size_t count) {
 
 }  // namespace
 
+SharedFloats make_weight_floats(std::size_t n) {
+  const std::size_t bytes = (n * sizeof(float) + 63) / 64 * 64;
+  // A sanitizer sees reads beyond a matrix only if each is by itself.
+  if (kSanitized) return {make_aligned_floats(n).release(), AlignedDelete()};
+  static thread_local std::weak_ptr<LargePages> latest;
+  std::shared_ptr<LargePages> pages = latest.lock();
+  if (pages == nullptr || pages->left() < bytes) {
+    pages = std::make_shared<LargePages>(bytes);
+    latest = pages;
+  }
+  return {pages, pages->take(bytes)};
+}
+
 AlignedFloats make_aligned_floats(std::size_t n) {
   auto* p = static_cast<float*>(::operator new[](n * sizeof(float), std::align_val_t{64}));
   std::fill_n(p, n, 0.0f);
@@ -77,7 +131,7 @@ PackedWeights pack_matrix(const float* weights, int outputs, int depth, const fl
   const std::size_t num_floats =
       weight_floats + padded +
       (is_int8 ? 2 * padded + static_cast<std::size_t>(wanted.num_inputs + 15) / 16 * 16 : 0);
-  AlignedFloats storage = make_aligned_floats(num_floats);
+  SharedFloats storage = make_weight_floats(num_floats);
   float* bias_out = storage.get() + weight_floats;
   if (bias != nullptr) std::copy_n(bias, rows, bias_out);
   const auto weight = [&](std::size_t row, std::size_t k) { return weights[row * columns + k]; };

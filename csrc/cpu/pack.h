@@ -15,6 +15,11 @@ struct AlignedDelete {
 using AlignedFloats = std::unique_ptr<float[], AlignedDelete>;
 AlignedFloats make_aligned_floats(std::size_t n);  // zeros, 64-byte aligned
 
+// The same for what is read over and over, one after the other in large pages: matrices that follow
+// one another in a network then come in as one stream, without a search for each small page.
+using SharedFloats = std::shared_ptr<float>;
+SharedFloats make_weight_floats(std::size_t n);
+
 // The number of partial sums of a row; part of the numerics, so fixed by shape alone.
 constexpr int num_splits(int outputs, int depth) {
   if (depth < 32 || outputs > 32) return 1;
@@ -33,13 +38,13 @@ struct MatrixFormat {
 
 class PackedWeights {
  public:
-  PackedWeights(AlignedFloats storage, PackedMatrix matrix, std::size_t num_floats)
+  PackedWeights(SharedFloats storage, PackedMatrix matrix, std::size_t num_floats)
       : storage_(std::move(storage)), matrix_(matrix), num_floats_(num_floats) {}
   const PackedMatrix& view() const { return matrix_; }
   std::size_t num_floats() const { return num_floats_; }
 
  private:
-  AlignedFloats storage_;
+  SharedFloats storage_;
   PackedMatrix matrix_;
   std::size_t num_floats_;
 };

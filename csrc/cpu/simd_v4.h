@@ -67,6 +67,11 @@ RTA_HD Int shift_right(Int a) {
 
 // Sixteen words of 32 bits each.
 RTA_HD Int load_words(const void* p) { return _mm512_loadu_si512(p); }
+// Compilers load a vector anew for each operation on it; here the loads are what limits.
+RTA_HD Int in_register(Int a) {
+  asm("" : "+v"(a.v));
+  return a;
+}
 RTA_HD Vec load(const Half* p) {
   const __m512i wide =
       _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));

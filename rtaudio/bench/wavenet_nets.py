@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float32]
 
 BLOCK = 64  # samples of a call
-NAMES = ("small", "nvmed", "nv", "r9y9", "nam-standard")
+NAMES = ("small", "nvmed", "nv", "r9y9", "nam-standard", "nam-a2")
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ def load_network(name: str, precision: str, block_samples: int | None) -> Networ
     """A preset, or a model file. Raises ModelFileError for a file that is none."""
     from rtaudio.runtime.model import load
 
-    if name == "nam-standard":
-        graph = nam_standard()
+    if name.startswith("nam-") and name in NAMES:
+        graph = nam_standard() if name == "nam-standard" else nam_a2()
         return Network(_random(graph, name, precision), graph.sample_rate)
     if name in NAMES:
         config = preset(name, block_samples or BLOCK)
@@ -99,6 +99,21 @@ def nam_standard() -> Graph:
         for channels, outputs in ((16, 8), (8, 1))
     )
     return wavenet(arrays, None, 48_000)
+
+
+def nam_a2() -> Graph:
+    """Neural Amp Modeler's A2 of 8 channels: one array of 23 layers, deep in time."""
+    cycle = (1, 3, 7, 17, 41, 101, 239)
+    array = LayerArray(
+        channels=8,
+        kernel_sizes=(*(6,) * 14, 15, 15, *(6,) * 7),
+        dilations=(*cycle, *cycle, 1, 13, *cycle),
+        hidden=8,
+        activation=Activation(function="leaky_relu", a=0.01),
+        head_outputs=1,
+        head_kernel_size=16,
+    )
+    return wavenet((array,), None, 48_000)
 
 
 def _random(graph: Graph, name: str, precision: str) -> Model:

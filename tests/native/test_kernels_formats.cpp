@@ -34,12 +34,16 @@ struct Problem {
     const auto first = x.begin() + frame * shape.inputs;
     return {first, first + depth()};
   }
-  std::vector<float> run(const Kernels& k, int block) const {
+  std::vector<float> run(const Kernels& k, int block, const float* const* starts = nullptr) const {
     const int step = row_of(shape.outputs);
     std::vector<float> y(static_cast<std::size_t>(shape.frames * step) + 1, kGuard);
     for (int t = 0; t < shape.frames; t += block) {
-      const Rows rows{x.data() + t * shape.inputs, shape.inputs, shape.inputs, shape.taps,
-                      shape.inputs};
+      const Rows rows{x.data() + t * shape.inputs,
+                      shape.inputs,
+                      shape.inputs,
+                      shape.taps,
+                      shape.inputs,
+                      starts != nullptr ? starts + t : nullptr};
       k.matmul(packed.view(), rows, y.data() + t * step, step, std::min(block, shape.frames - t));
     }
     EXPECT_EQ(y.back(), kGuard);
@@ -121,6 +125,37 @@ TEST(Formats, Int8SumsWholeNumbers) {
     }
     return std::fma(static_cast<float>(sum), scale / 127.0f, p.bias[static_cast<std::size_t>(o)]);
   });
+}
+
+// As if each frame had a matrix of its own, with another bias.
+TEST(Formats, StartsTakeTheBiasesPlaceFrameByFrame) {
+  for (const WeightFormat format :
+       {WeightFormat::fp32, WeightFormat::bf16, WeightFormat::bf16dot, WeightFormat::int8}) {
+    for (const Case& c : {Case{16, 16, 2, 13}, Case{31, 40, 1, 13}, Case{48, 33, 1, 13},
+                          Case{100, 32, 2, 19}, Case{130, 500, 1, 5}}) {
+      const Problem p(c, format);
+      const int width = padded16(c.outputs);
+      const std::vector<float> starts =
+          random_floats(static_cast<std::size_t>(width * c.frames), 1.0f, 8);
+      std::vector<const float*> rows_of_starts;
+      for (int t = 0; t < c.frames; ++t) rows_of_starts.push_back(starts.data() + t * width);
+      std::vector<float> wanted;
+      for (int t = 0; t < c.frames; ++t) {
+        Problem one(c, format);
+        one.packed = pack_matrix(p.weights.data(), c.outputs, p.depth(),
+                                 rows_of_starts[static_cast<std::size_t>(t)],
+                                 {format, p.ranges.data(), c.inputs, nullptr});
+        const std::vector<float> y = one.run(*best_level(), 1);
+        wanted.insert(wanted.end(), y.begin() + t * c.outputs, y.begin() + (t + 1) * c.outputs);
+      }
+      for (const Kernels* k : all_levels()) {
+        for (const int block : {1, 8, c.frames}) {
+          const std::vector<float> y = p.run(*k, block, rows_of_starts.data());
+          EXPECT_TRUE(is_v2(*k) ? near_v2(wanted, y) : same_bits(wanted, y)) << k->name;
+        }
+      }
+    }
+  }
 }
 
 TEST(Formats, SmallAndVeryDeepMatricesStayFp32) {

@@ -76,7 +76,7 @@ def test_wavenet_peers_compute_our_network(model, name):
 
 
 def test_wavenet_of_a_file_and_of_blocks(tmp_path, capsys):
-    assert main(["bench", "wavenet", "-m", "nam-standard", "--seconds", "1", "--lanes", "2"]) == 0
+    assert main(["bench", "wavenet", "-m", "nam-a2", "--seconds", "1", "--lanes", "2"]) == 0
     assert "2 lane(s)" in capsys.readouterr().out
     assert main(["bench", "wavenet", "-m", str(tmp_path / "none.nam")]) == 1
     assert "none.nam" in capsys.readouterr().err

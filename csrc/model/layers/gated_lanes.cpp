@@ -1,6 +1,7 @@
 #include "model/layers/gated_lanes.h"
 
 #include <algorithm>
+#include <array>
 
 namespace rtaudio {
 namespace {
@@ -39,6 +40,22 @@ void gather(const Tile& tile, int layer, float* to) {
       for (int tap = 0; tap < stack.kernel_size; ++tap, from += l.dilation * stack.row) {
         to = std::copy_n(from, stack.channels, to);
       }
+    }
+  }
+}
+
+// What the sums of every row start from: the condition where it is, or in whole vectors.
+void find_starts(const Tile& tile, int layer, float* vectors, const float** starts) {
+  const GatedStack& stack = tile.lanes[0].stack;
+  const std::ptrdiff_t gate = stack.gate_channels, half = padded(stack.gate_channels);
+  for (const GatedLane& lane : tile.lanes) {
+    const float* from = lane.condition + tile.first * lane.condition_step + 2 * gate * layer;
+    for (int t = 0; t < tile.frames; ++t, from += lane.condition_step) {
+      *starts++ = gate == half ? from : vectors;
+      if (gate == half) continue;
+      std::fill(std::copy_n(from, gate, vectors), vectors + half, 0.0f);
+      std::fill(std::copy_n(from + gate, gate, vectors + half), vectors + 2 * half, 0.0f);
+      vectors += 2 * half;
     }
   }
 }
@@ -86,10 +103,16 @@ void run_tile(const Tile& tile, std::ptrdiff_t skip_step, float* scratch) {
   float* z = taps + kGatedRows * padded(static_cast<int>(depth));
   float* gated = z + kGatedRows * 2 * gate_row;
   float* out = gated + kGatedRows * gate_row;
+  float* vectors = out + kGatedRows * out_row;
+  std::array<const float*, kGatedRows> starts;
+  const bool conditioned = tile.lanes[0].condition != nullptr;
   for (int l = 0; l < stack.num_layers; ++l) {
     const GatedLayer& layer = stack.layers[l];
     gather(tile, l, taps);
-    const Rows rows{taps, depth, stack.channels, stack.kernel_size, stack.channels};
+    if (conditioned) find_starts(tile, l, vectors, starts.data());
+    const Rows rows{taps,           depth,
+                    stack.channels, stack.kernel_size,
+                    stack.channels, conditioned ? starts.data() : nullptr};
     tile.kernels.matmul(layer.conv, rows, z, 2 * gate_row, tile.rows());
     tile.kernels.gate(true, z, gated, static_cast<int>(gate_row), gate_row, 2 * gate_row, gate_row,
                       tile.rows());
@@ -104,7 +127,7 @@ void run_tile(const Tile& tile, std::ptrdiff_t skip_step, float* scratch) {
 
 std::size_t gated_lanes_scratch_floats(int kernel, int channels, int gate, int skip) {
   const std::ptrdiff_t row =
-      padded(kernel * channels) + 3 * padded(gate) + padded(channels) + padded(skip);
+      padded(kernel * channels) + 5 * padded(gate) + padded(channels) + padded(skip);
   return static_cast<std::size_t>(kGatedRows * row) + 64;
 }
 

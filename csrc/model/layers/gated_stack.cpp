@@ -55,27 +55,21 @@ class Stack final : public Layer {
   }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
-    float* const table = call.scratch + table_offset();
-    const GatedStack stack = begin(call, table);
-    if (!conditioned_) {
-      call.kernels.gated_stack(stack, call.position, call.num_frames, call.valid_begin,
-                               call.valid_end, call.output, row_floats(skip_), call.scratch);
+    if (conditioned_ && call.num_frames > 1) {  // each frame has its own table, or is a lane's row
+      process_lanes({&call, 1});
       return;
     }
-    for (int t = 0; t < call.num_frames; ++t) {
-      start_from(call.inputs[0] + t * input_row() + channels_, reinterpret_cast<GatedLayer*>(table),
+    float* const table = call.scratch + table_offset();
+    const GatedStack stack = begin(call, table);
+    if (conditioned_) {
+      start_from(call.inputs[0] + channels_, reinterpret_cast<GatedLayer*>(table),
                  table + layer_floats());
-      call.kernels.gated_stack(stack, call.position + t, 1, call.valid_begin - t,
-                               call.valid_end - t, call.output + t * row_floats(skip_),
-                               row_floats(skip_), call.scratch);
     }
+    call.kernels.gated_stack(stack, call.position, call.num_frames, call.valid_begin,
+                             call.valid_end, call.output, row_floats(skip_), call.scratch);
   }
 
   void process_lanes(std::span<const Call> calls) const noexcept RTA_NONBLOCKING override {
-    if (conditioned_) {  // each lane's sums start from its own condition
-      Layer::process_lanes(calls);
-      return;
-    }
     std::array<GatedLane, kGatedRows> lanes;
     for (std::size_t first = 0; first < calls.size(); first += lanes.size()) {
       const auto batch = calls.subspan(first, std::min(lanes.size(), calls.size() - first));
@@ -84,6 +78,9 @@ class Stack final : public Layer {
         const Call& call = batch[i];
         lanes[i] = {begin(call, table), call.position, call.valid_begin, call.valid_end,
                     call.output};
+        if (!conditioned_) continue;
+        lanes[i].condition = call.inputs[0] + channels_;
+        lanes[i].condition_step = input_row();
       }
       gated_lanes(batch[0].kernels, {lanes.data(), batch.size()}, batch[0].num_frames,
                   row_floats(skip_), batch[0].scratch);
