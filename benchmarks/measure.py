@@ -87,7 +87,11 @@ def wavenets(results: Path) -> None:
     for level in [each for each in _native.supported_cpu_levels() if each != "v2"]:
         for model in ("small", "nvmed", "nv", "r9y9"):
             for precision in ("fp32", "bf16", "int8"):
-                peers = "numpy,onnxruntime,torch,torch-compile,torch-naive" if precision == "fp32" else ""
+                peers = (
+                    "numpy,onnxruntime,torch,torch-compile,torch-naive"
+                    if precision == "fp32"
+                    else ""
+                )
                 bench(
                     results / f"wavenet-{model}-{precision}-{level}.json",
                     *("wavenet", "-m", model, "--precision", precision, "--isa", level),

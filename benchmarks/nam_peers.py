@@ -1,6 +1,6 @@
 """A guitar-amp WaveNet in our engine and in others written in C++, in turns, one sample's time.
 
-    python benchmarks/nam_peers.py FILE.nam OURS NAME=COMMAND ... [--level v3] [--json FILE]
+    python -m benchmarks.nam_peers FILE.nam OURS NAME=COMMAND ... [--level v3] [--json FILE]
 
 OURS is benchmarks/peers/nam_rtaudio.cpp, linked with librtaudio_engine.a; the other drivers there
 want their engines' sources and get FILE.nam after their COMMAND. All print the same lines. An
@@ -24,32 +24,22 @@ import numpy as np
 from rtaudio.bench.denoise import SCHEMA
 from rtaudio.bench.hardware import describe_machine
 from rtaudio.runtime.registry import open_model
-from tests.neon_digest import words
+from tests.neon_digest import Case, text_of
 
 ROUNDS = 5
-LINE = re.compile(r"block (\d+) us ([\d.]+) energy ([\d.]+)")
+BLOCKS = (1, 16, 64)
+LINE = re.compile(r"block +(\d+): median ([\d.]+) .* pass ([\d.]+)\)")
 SAME_ENERGY = 0.01
 
 
 def write_program(file: Path, folder: Path) -> list[str]:
     """The program and the floats that nam_rtaudio reads."""
     model = open_model(str(file))
-    program = model.program
-    buffers = [[b.channels, b.frames, b.delay] for b in program.buffers]
-    operations = [
-        [*map(words, (op.kind, list(op.inputs), op.output, op.control))]
-        + [words(dict(each)) for each in (op.ints, op.floats, op.tensors)]
-        for op in program.operations
-    ]
-    tensors = {n: np.ascontiguousarray(t, "<f4") for n, t in model.program_tensors.items()}
-    controls = [each.to_kernel(each.default) for each in model.graph.controls]
-    lines = [words(program.input, program.output, len(program.controls), len(buffers))]
-    lines += [words(each) for each in buffers]
-    lines += [str(len(operations)), *(" ".join(each) for each in operations), str(len(tensors))]
-    lines += [words(n, t.shape) for n, t in tensors.items()]
-    lines.append(words(controls, 0, 64))
-    (folder / "program").write_text("\n".join(lines))
-    (folder / "floats").write_bytes(b"".join(t.tobytes() for t in tensors.values()))
+    tensors, silence = model.program_tensors, np.zeros((0, 1), np.float32)
+    case = Case(file.name, model.program, tensors, model.graph, "fp32", silence, "")
+    (folder / "program").write_text(text_of(case))
+    floats = [np.ascontiguousarray(each, "<f4").tobytes() for each in tensors.values()]
+    (folder / "floats").write_bytes(b"".join(floats))
     return [str(folder / "program"), str(folder / "floats")]
 
 
@@ -63,9 +53,9 @@ def run(command: list[str], level: str) -> dict[int, tuple[float, float]]:
         check=True,
     )
     found = {int(b): (float(us), float(e)) for b, us, e in LINE.findall(told.stdout)}
-    if not found:
-        raise SystemExit(f"{command[0]} printed no line of times")
-    return found
+    if not all(block in found for block in BLOCKS):
+        raise SystemExit(f"{command[0]} printed no line of times for blocks of {BLOCKS}")
+    return {block: found[block] for block in BLOCKS}
 
 
 def measure(commands: dict[str, list[str]], level: str) -> dict[str, dict[str, float]]:
@@ -87,7 +77,7 @@ def measure(commands: dict[str, list[str]], level: str) -> dict[str, dict[str, f
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description="An amplifier's WaveNet beside C++ engines.")
     parser.add_argument("file", type=Path)
     parser.add_argument("ours")
     parser.add_argument("peers", nargs="+", metavar="NAME=COMMAND")

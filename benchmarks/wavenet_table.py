@@ -16,7 +16,7 @@ makes a row; the floor is as above, of one sample.
 """
 NAM_HEADING = """
 A guitar-amp WaveNet beside engines for these, all called from C++, in turns within the run; the
-peers have whatever this processor offers. `python benchmarks/nam_peers.py` makes the rows.
+peers have whatever this processor offers. `python -m benchmarks.nam_peers` makes the rows.
 """
 
 
@@ -53,7 +53,10 @@ def nam_table(results: list[Result]) -> list[str]:
     if not results:
         return []
     names = [name for name in results[0]["us_per_sample"] if name != "rtaudio"]
-    lines = [_row(["", "block", "us a sample", *names]), _row(["---"] * 2 + ["---:"] * (1 + len(names)))]
+    lines = [
+        _row(["", "block", "us a sample", *names]),
+        _row(["---"] * 2 + ["---:"] * (1 + len(names))),
+    ]
     for each in sorted(results, key=lambda r: LEVELS.index(r["isa"])):
         times = each["us_per_sample"]
         for block, us in times["rtaudio"].items():

@@ -35,7 +35,8 @@ void time_blocks(const char* name, int block, const F& process) {
     }
   }
   std::sort(us.begin(), us.end());
-  std::printf("%s block %d us %.4f energy %.6f\n", name, block, us[us.size() / 2], energy);
+  std::printf("%s block %d: median %.4f us/sample (energy of the first pass %.6f)\n", name, block,
+              us[us.size() / 2], energy);
 }
 
 constexpr int kBlocks[] = {1, 16, 64};
