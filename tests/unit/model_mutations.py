@@ -15,6 +15,7 @@ from safetensors.numpy import load, save
 from rtaudio.errors import RtaudioError
 from rtaudio.graph import graph_from_json, lower
 
+MAX_PLACES = 100_000
 MAX_TENSORS = 1 << 20
 
 NASTY: list[Any] = [
@@ -175,7 +176,7 @@ class Mutator:
         rng = self.rng
         for _ in range(rng.choice([1, 1, 1, 2, 3])):
             places = [p for p in _places(tree) if p]
-            if not places:
+            if not 0 < len(places) <= MAX_PLACES:  # repeated lists of repeated lists grow fast
                 return
             container, key = rng.choice(places)
             kind, value = rng.randrange(8), container[key]

@@ -28,7 +28,8 @@ Tensors = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """Initialisers and Constant nodes, sub-graphs included, in the file's order.
+    """Initialisers and Constant nodes, sub-graphs included, in the file's order; empty ones are
+    left out.
 
     Those of an archive (.tar.gz) have the stem of their own file's name before them: "enc/weight".
     """
@@ -115,6 +116,8 @@ def _tensors(path: Path, content: bytes) -> Tensors:
                 f"{path} keeps tensor {name!r:.60} in another file; give one that holds its "
                 "tensors."
             )
+        if 0 in proto.dims:
+            continue
         if min(proto.dims, default=0) < 0 or math.prod(proto.dims) > 4 * proto.ByteSize():
             # The narrowest types have 2 bits; onnx makes room before it looks.
             raise ModelFileError(
