@@ -17,6 +17,7 @@ STALL_PERIODS, STALL_SECONDS = 10, 0.25
 REOPEN_SECONDS = 2.0  # of silence, though the stream says that it runs
 FIRST_BEAT_SECONDS = 3.0  # an idle sound server takes its time to begin
 CLOSE_SECONDS = 1.0
+MANY_STALLS = 3  # a busy machine and too small a buffer
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 0.5
 
 
@@ -129,6 +130,9 @@ class Supervisor:
                 self.state = "stalled"
                 self.counts["stalls"] += 1
                 self._note("the device went silent")
+                if self.counts["stalls"] == MANY_STALLS:
+                    self._note("the device goes silent again and again; give it more time: "
+                               "--latency 0.2")  # fmt: skip
             if (ended and silent > self._stall_seconds / 2) or silent > REOPEN_SECONDS + patience:
                 if not self._reconnect(beat_at):
                     return

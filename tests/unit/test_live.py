@@ -225,6 +225,17 @@ def test_silence_is_a_stall_and_then_a_reopening(fake):
     wait_for(lambda: supervisor.counts["reconnections"] == 1)
 
 
+def test_who_is_silent_again_and_again_is_told_what_helps(fake):
+    device, supervisor = fake
+    supervisor.start()
+    for _ in range(4):
+        device.flows = False
+        wait_for(lambda: supervisor.state == "stalled")
+        device.flows = True
+        wait_for(lambda: supervisor.state == "running")
+    assert sum("--latency" in event.text for event in supervisor.events) == 1
+
+
 def test_a_device_that_returns_is_taken_back(fake):
     device, supervisor = fake
     supervisor.start()
