@@ -77,6 +77,9 @@ void unary(Unary function, const float* x, float* y, std::size_t n, float a, flo
     case Unary::gelu:
       map(x, y, n, [](Vec v) { return math::gelu(v); });
       break;
+    case Unary::sin:
+      map(x, y, n, [](Vec v) { return math::sin(v); });
+      break;
     case Unary::count:
       break;
   }

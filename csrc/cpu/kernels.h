@@ -77,6 +77,7 @@ enum class Unary : std::int32_t {
   abs,
   square,
   gelu /* tanh form */,
+  sin,
   count
 };
 

@@ -20,8 +20,9 @@ class WindowRule {
         ring_(context.input().channels, 0) {
     const int context_frames = width - stride + context.integer("extra", 0, 1 << 20);
     skipped_ = std::max(0, -context_frames);
-    // Equal delays: otherwise a valid output may read a frame outside the signal, which is zero.
-    pointwise_ = width == 1 && stride == 1 && context_frames == 0 &&
+    // Equal delays and no tail: otherwise a valid output may read a frame outside the signal, which
+    // is zero.
+    pointwise_ = width == 1 && stride == 1 && context_frames == 0 && tail_ == 0 &&
                  context.input().delay == context.output().delay;
     ring_ = Ring(context.input().channels, std::max(0, context_frames));
     context.require(context.output().frames * std::int64_t{stride} == context.input().frames,

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _row(entry: Entry) -> tuple[str, ...]:
-    rate = entry.graph.sample_rate / 1000
+    rate = entry.sample_rate / 1000
     scores = (
         ("pesq_wb", "{:.2f}"),
         ("si_sdr_db", "{:.1f}"),
@@ -125,7 +125,7 @@ def _data(entry: Entry) -> dict[str, Any]:
         "state": entry.state,
         "title": entry.title,
         "makes_audio": entry.graph.makes_audio,
-        "sample_rate": entry.graph.sample_rate,
+        "sample_rate": entry.sample_rate,
         "any_rate": entry.any_rate,
         "latency_ms": round(1e3 * latency.seconds, 3),
         "signal_delay_samples": latency.signal_delay,

@@ -71,19 +71,23 @@ def mel_bands(
     and peaks of one (torchaudio's default).
     """
     frequencies = np.arange(bins) * bin_hz
-    ends = np.array([low_hz, high_hz or frequencies[-1]])
-    if scale == "htk":
-        low, high = 2595.0 * np.log10(1.0 + ends / 700.0)
-        points = 700.0 * (10.0 ** (np.linspace(low, high, bands + 2) / 2595.0) - 1.0)
-    else:
-        low, high = _hz_to_mel(ends)
-        points = _mel_to_hz(np.linspace(low, high, bands + 2))
+    points = mel_points(bands, low_hz, high_hz or frequencies[-1], scale)
     lower = (frequencies[None, :] - points[:-2, None]) / np.diff(points)[:-1, None]
     upper = (points[2:, None] - frequencies[None, :]) / np.diff(points)[1:, None]
     triangles = np.maximum(0.0, np.minimum(lower, upper))
     if scale == "htk":
         return np.asarray(triangles)
     return np.asarray(triangles * (2.0 / (points[2:] - points[:-2]))[:, None])
+
+
+def mel_points(bands: int, low_hz: float, high_hz: float, scale: str = "slaney") -> Matrix:
+    """Hz where the triangles begin, peak and end: those of band i are points i, i + 1 and i + 2."""
+    ends = np.array([low_hz, high_hz])
+    if scale == "htk":
+        low, high = 2595.0 * np.log10(1.0 + ends / 700.0)
+        return np.asarray(700.0 * (10.0 ** (np.linspace(low, high, bands + 2) / 2595.0) - 1.0))
+    low, high = _hz_to_mel(ends)
+    return _mel_to_hz(np.linspace(low, high, bands + 2))
 
 
 def _hz_to_mel(hz: Matrix) -> Matrix:

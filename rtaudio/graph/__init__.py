@@ -4,7 +4,7 @@ from rtaudio.graph.arrange import BandUnfold, Permute, Tile
 from rtaudio.graph.band_recurrent import BandRNN, BandScan
 from rtaudio.graph.composite import Merge, Residual, Serial
 from rtaudio.graph.conditioned import ConditionedStack
-from rtaudio.graph.conv import Conv1d, ConvTranspose1d, GatedStack, Linear
+from rtaudio.graph.conv import Conv1d, ConvTranspose1d, GatedStack, Linear, Tail
 from rtaudio.graph.conv2d import BandMean, Conv2d, ConvTranspose2d
 from rtaudio.graph.cumulative import CumulativeNorm, WindowAttention
 from rtaudio.graph.feedback import Feedback
@@ -12,6 +12,7 @@ from rtaudio.graph.file import ModelFile, load_model_file, save_model
 from rtaudio.graph.graph import ConstantPort, ControlPort, Graph, StreamPort
 from rtaudio.graph.heads import Embedding, Head, Mixture, MuLawSoftmax, Sampler
 from rtaudio.graph.layer import Layer
+from rtaudio.graph.oscillator import PulseTrain
 from rtaudio.graph.plan import Plan, plan
 from rtaudio.graph.pointwise import (
     Activation,
@@ -84,10 +85,12 @@ __all__ = [
     "Plan",
     "Pool",
     "Program",
+    "PulseTrain",
     "Residual",
     "Sampler",
     "Serial",
     "StreamPort",
+    "Tail",
     "Tile",
     "Unpool",
     "Upsample",

@@ -95,6 +95,29 @@ class Conv1d(Layer):
 
 
 @frozen
+class Tail(Layer):
+    """The signal, and `frames` frames of zeros after its end: an STFT has more frames than there
+    are hops, and what multiplies them must last as long."""
+
+    kind: ClassVar[str] = "tail"
+
+    frames: int = 1
+
+    def __post_init__(self) -> None:
+        check_range(self, frames=(self.frames, 0, MAX_FRAMES))
+
+    def rule(self) -> Window:
+        return Window(1, tail=self.frames)
+
+    def constant_floats(self, channels: int) -> int:
+        return channels
+
+    def kernel(self, channels: int) -> Kernel:
+        ints = {"kernel": 1, "dilation": 1, "stride": 1, "groups": channels}
+        return Kernel("conv1d", ints, tensors={"weight": np.ones((channels, 1, 1), np.float32)})
+
+
+@frozen
 class Linear(Layer):
     """A matrix [outputs, inputs] applied to every frame."""
 

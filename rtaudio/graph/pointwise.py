@@ -38,6 +38,7 @@ FUNCTIONS: Mapping[str, tuple[str, str]] = {
     "abs": ("", ""),
     "square": ("", ""),
     "gelu": ("", ""),
+    "sin": ("", ""),
 }
 
 
@@ -47,6 +48,7 @@ class Activation(Layer):
 
     log(max(x, a)), max(x, 0) ** a (power), sqrt(max(x, 0)), a * x + b (affine), clamp to [a, b],
     leaky_relu with slope a, elu with alpha a, gelu in its tanh form; the others take no parameter.
+    sin is that of x clamped to +-8192.
     """
 
     kind: ClassVar[str] = "activation"

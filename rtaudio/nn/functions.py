@@ -51,6 +51,11 @@ def conv1d(layer: Conv1d, t: Tensors, x: Tensor) -> Tensor:
     )
 
 
+@meaning("tail")
+def tail(layer: Layer, t: Tensors, x: Tensor) -> Tensor:
+    return x
+
+
 @meaning("linear")
 def linear(layer: Linear, t: Tensors, x: Tensor) -> Tensor:
     return F.conv1d(x, t["weight"][:, :, None], t.get("bias"))
@@ -83,6 +88,7 @@ def activation(layer: Activation, t: Tensors, x: Tensor) -> Tensor:
         "abs": lambda: x.abs(),
         "square": lambda: x * x,
         "gelu": lambda: F.gelu(x, approximate="tanh"),
+        "sin": lambda: torch.sin(x.clamp(-8192.0, 8192.0)),
     }
     return functions[layer.function]()
 

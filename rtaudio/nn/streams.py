@@ -10,6 +10,7 @@ from torch import Tensor
 
 from rtaudio.graph.cumulative import CumulativeNorm, WindowAttention
 from rtaudio.graph.layer import Layer
+from rtaudio.graph.oscillator import HIGHEST, LOWEST, PulseTrain
 from rtaudio.graph.recurrent import RNN, BidirectionalRNN
 from rtaudio.graph.resample import Pool, Unpool, Upsample
 from rtaudio.nn.functions import FUNCTIONS, Tensors, meaning
@@ -91,3 +92,24 @@ def bidirectional_rnn(
     forward, state = run(cell, t, x[:, :, :now], state)
     backward, _ = run(cell, reverse, x.flip(2), None)
     return torch.cat([forward, backward.flip(2)[:, :, :now]], 1), state
+
+
+def pulses(f: Tensor, p: Tensor) -> Tensor:
+    """Of PulseTrain at f and p, by Dirichlet's formula where that is not 0 / 0."""
+    p = p - p.round()
+    last = (0.5 / f).floor()
+    bottom = 2 * torch.sin(torch.pi * p)
+    near = bottom.abs() < 1e-4
+    sums = torch.sin(2 * torch.pi * (last - 0.5) * p) / torch.where(near, 1.0, bottom) - 0.5
+    fading = (0.5 / f - last) * torch.cos(2 * torch.pi * last * p)
+    return torch.sqrt(4 * f) * (torch.where(near, last - 1, sums) + fading)
+
+
+@meaning("pulse_train")
+def pulse_train(
+    layer: PulseTrain, t: Tensors, x: Tensor, state: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """State: turns so far."""
+    f = x.clamp(LOWEST, HIGHEST)
+    ends = (0.0 if state is None else state) + f.cumsum(2)
+    return pulses(f, ends - f), ends[:, :, -1:] % 1.0

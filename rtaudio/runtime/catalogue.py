@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from rtaudio.dsp.presets import find_preset
 from rtaudio.errors import RtaudioError
 from rtaudio.graph.file import load_model_file
 from rtaudio.graph.graph import Graph
@@ -21,7 +22,7 @@ SCORES = WEIGHTS / "scores.json"
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """One model. `state`: shipped, installed or available; `hint`: how an available one is got;
-    `card`: its description.
+    `card`: its description; `sample_rate`: of its audio.
 
     `any_rate`: it frames at other rates too, without a resampler. `scores`: means on the
     development set (PESQ, SI-SDR in dB, PESQ of clean speech, attenuation of noise alone in dB).
@@ -31,6 +32,7 @@ class Entry:
     state: str
     title: str
     graph: Graph
+    sample_rate: int
     any_rate: bool
     license: str
     scores: dict[str, float]
@@ -51,6 +53,7 @@ def catalogue() -> list[Entry]:
 
 def _shipped(name: str, scores: dict[str, dict[str, float]]) -> Entry:
     file = load_model_file(WEIGHTS / f"{name}.safetensors")
+    mel = file.metadata.get("mel_preset")  # of a vocoder, whose graph counts mel frames
     return Entry(
         name=name,
         state="shipped",
@@ -60,11 +63,13 @@ def _shipped(name: str, scores: dict[str, dict[str, float]]) -> Entry:
         card=model_card(name),
         scores=scores.get(name, {}),
         graph=file.graph,
+        sample_rate=find_preset(mel).sample_rate if mel else file.graph.sample_rate,
     )
 
 
 def _imported(importer: Importer, scores: dict[str, dict[str, float]]) -> Entry:
     installed = importer.installed() is not None
+    graph = importer.graph()
     return Entry(
         name=importer.name,
         state="installed" if installed else "available",
@@ -73,7 +78,8 @@ def _imported(importer: Importer, scores: dict[str, dict[str, float]]) -> Entry:
         license=importer.license,
         scores=scores.get(importer.name, {}),
         hint="" if installed else install_command(importer),
-        graph=importer.graph(),
+        graph=graph,
+        sample_rate=graph.sample_rate,
     )
 
 

@@ -64,10 +64,19 @@ def build_parser() -> argparse.ArgumentParser:
     voices.add_argument("--packs", type=Path, required=True, help="a folder of voice packs (*.bin)")
     voices.add_argument("-o", "--output", type=Path, required=True, help="the folder to make")
     voices.add_argument("--minutes", type=above_zero, default=7.0, help="a voice (default: 7)")
-    data = command("vocoder-data", "mels and bands of recorded voices", vocoder_commands)
+    data = command(
+        "vocoder-data", "mels of recorded voices and what WORLD hears in them", vocoder_commands
+    )
     data.add_argument("--speech", type=Path, required=True, help="a folder with one a voice")
+    data.add_argument("--recordings", type=positive, help="of each voice (default: all)")
     vocoder = command("vocoder-train", "train rt-wavenet, a mel vocoder", vocoder_commands)
     add_training(vocoder, "rt-wavenet", 2e-3)
+    vocoder.add_argument(
+        "--part",
+        choices=("frames", "sound"),
+        default="frames",
+        help="pitch and envelopes (default), or with --init the gated stack after them",
+    )
     export = command("export", "write the model file of a checkpoint")
     vocoder_export = command(
         "vocoder-export", "write the model file of a checkpoint", vocoder_commands

@@ -22,6 +22,7 @@ class LoopConfig:
     final_rate: float = 2e-5
     warmup_steps: int = 300
     weight_decay: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
     clip_norm: float = 3.0
     ema_decay: float = 0.999
     checkpoint_minutes: float = 5.0
@@ -49,13 +50,17 @@ class Loop:
         model.to(device)
         self.weights = model
         self.optimiser = torch.optim.AdamW(
-            [p for p in model.parameters() if p.requires_grad],
+            self.trained(),
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
+            betas=config.betas,
         )
         self.average = {k: v.detach().clone() for k, v in model.state_dict().items()}
         self.step = 0
         self.seconds = 0.0  # of training so far, over all resumptions
+
+    def trained(self) -> list[Tensor]:
+        return [p for p in self.weights.parameters() if p.requires_grad]
 
     def loss(self, batch: tuple[Tensor, ...]) -> Tensor:
         """Of one batch, a scalar."""

@@ -22,18 +22,20 @@ def voices(args: argparse.Namespace) -> int:
 
 def data(args: argparse.Namespace) -> int:
     from .vocoder_data import build
+    from .vocoder_network import band_centres
 
     if not args.speech.is_dir():
         raise UsageError(f"--speech {args.speech}: no such folder; give one with a folder a voice")
-    build(args.cache, args.speech, RtWaveNet())
+    model = RtWaveNet()
+    build(args.cache, args.speech, model, band_centres(model), args.recordings)
     return DONE
 
 
 def train(args: argparse.Namespace) -> int:
     import torch
 
-    from .vocoder_data import Segments, load_voices
-    from .vocoder_loop import VocoderTrainConfig, VocoderTrainer, dev_batch, dev_loss
+    from .vocoder_data import SegmentConfig, Segments, load_voices
+    from .vocoder_loop import LOSSES, VocoderTrainConfig, VocoderTrainer, dev_batch
     from .vocoder_network import read_network
 
     if args.resume is None and (args.run / "last.pt").exists():
@@ -42,17 +44,16 @@ def train(args: argparse.Namespace) -> int:
         )
     limit_threads(args.threads)
     torch.manual_seed(args.seed)
-    model = RtWaveNet()
+    model, sound = RtWaveNet(), args.part == "sound"
     train_voices, dev = (load_voices(args.cache, model, split) for split in ("train", "dev"))
     config = VocoderTrainConfig(
         minutes=args.minutes,
         learning_rate=args.learning_rate,
         checkpoint_minutes=args.checkpoint_minutes,
-        compile_loss=args.compile,
         bfloat16=args.bfloat16,
     )
     try:
-        trainer = VocoderTrainer(model, config, args.device, args.seed)
+        trainer = VocoderTrainer(model, config, args.device, args.seed, sound=sound)
     except (RuntimeError, AssertionError):
         raise UsageError(f"--device {args.device}: torch has no such device here") from None
     if args.resume is not None:
@@ -60,27 +61,33 @@ def train(args: argparse.Namespace) -> int:
         trainer.load(args.resume)
     elif args.init is not None:
         trainer.start_from(read_network(args.init))
+    elif sound:
+        raise UsageError("sound needs --init with a checkpoint of frames, or --resume")
     else:
-        trainer.fit_levels(train_voices)
+        trainer.begin(train_voices)
     if trainer.seconds >= 60 * config.minutes:
         raise UsageError(
             f"--minutes {args.minutes:g}: {args.resume} has {trainer.seconds / 60:.1f} behind it"
         )
-    batch = dev_batch(dev, model)
+    batch = tuple(each.to(args.device) for each in dev_batch(dev, model))
 
     def score(path: Path) -> None:
-        losses = dev_loss(read_network(path).to(args.device), batch, trainer.warm)
-        row = ",".join([path.name, *(f"{value:.4f}" for value in (losses.mean(), *losses))])
+        losses = trainer.dev_losses(read_network(path).to(args.device), batch)
+        row = ",".join([path.name, *(f"{value:.4f}" for value in losses)])
         table = args.run / "dev.csv"
         if not table.exists():
-            bands = ",".join(f"band_{i}" for i in range(model.bands))
-            table.write_text(f"file,nats_per_sample,{bands}\n")
+            table.write_text(f"file,{','.join(LOSSES[sound])}\n")
         with table.open("a") as out:
             out.write(row + "\n")
         print(row, flush=True)
 
     # Later parts of a run see other segments.
-    segments = Segments(train_voices, model, seed=1000 * args.seed + trainer.step)
+    segments = Segments(
+        train_voices,
+        model,
+        seed=1000 * args.seed + trainer.step,
+        config=SegmentConfig(batch_size=3 if sound else 8),
+    )
     with noted_interrupt() as stop:
         trainer.run(segments, args.run, stop=stop, on_checkpoint=score)
         if stop():
@@ -97,7 +104,7 @@ def export(args: argparse.Namespace) -> int:
     metadata = {"license": SEE_CARD, "training_data": SEE_CARD}
     if args.metrics:
         metadata["metrics"] = args.metrics
-    export_model(network.state_dict(), network.config, args.output, metadata)
+    export_model(network, args.output, metadata)
     return DONE
 
 
@@ -107,7 +114,7 @@ def score(args: argparse.Namespace) -> int:
     import rtaudio
 
     from .recipe import DEV_VOICES
-    from .vocoder_score import HEADER, Clip, DistillMos, griffin_lim, read_clips
+    from .vocoder_score import HEADER, Clip, Judges, griffin_lim, read_clips, world
     from .vocoder_score import score as score_clips
 
     limit_threads(args.threads)
@@ -118,9 +125,10 @@ def score(args: argparse.Namespace) -> int:
     systems = {
         "recording": lambda clip: clip.x,
         "griffin-lim": lambda clip: griffin_lim(clip.mel, preset),
+        "world": lambda clip: world(clip.x, preset.sample_rate),
         vocoder.model.name: lambda clip: vocoder(clip.mel),
     }
-    mos = DistillMos()
+    judges = Judges()
     print(HEADER, flush=True)
     for name, system in systems.items():
 
@@ -132,6 +140,6 @@ def score(args: argparse.Namespace) -> int:
                 soundfile.write(path, y, preset.sample_rate)
             return y
 
-        values = score_clips(clips, preset, heard, mos)
+        values = score_clips(clips, preset, heard, judges)
         print(",".join([name, *(f"{value:.3f}" for value in values.values())]), flush=True)
     return DONE

@@ -1,13 +1,16 @@
-"""Speech for training vocoders: mels and the bands of the filter bank, a file of each a voice.
+"""Speech for training vocoders: recordings, their mels and what WORLD hears in them, a file of each
+a voice.
 
 Sources are folders of recordings, one a voice, as `voices` synthesises them.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -15,14 +18,15 @@ import soxr
 from numpy.typing import NDArray
 
 from rtaudio.dsp.mel import mel_spectrogram
-from rtaudio.dsp.pqmf import pqmf_analysis
 from rtaudio.errors import RtaudioError
 from rtaudio.models.rt_wavenet import RtWaveNet
 
 from .recipe import AUDIO_SUFFIXES, DEV_VOICES
+from .vocoder_pitch import check_world, envelopes, harvest, phases, without_gaps
 from .voices import KEPT_FOR_TESTING
 
 FloatArray = NDArray[np.float32]
+FULL_SCALE = 32767  # recordings are kept as 16-bit numbers
 
 
 def read_at(path: Path, sample_rate: int) -> FloatArray:
@@ -33,12 +37,20 @@ def read_at(path: Path, sample_rate: int) -> FloatArray:
 
 
 def folder_of(cache: Path, config: RtWaveNet) -> Path:
-    return cache / "vocoder" / f"{config.mel}-{config.bands}"
+    return cache / "vocoder" / f"{config.mel}-world"
 
 
-def build(cache: Path, voices: Path, config: RtWaveNet) -> None:
-    """Writes NAME.mel.npy [num_mels, frames], NAME.bands.npy [bands, steps] and NAME.json (frames a
-    recording) for every voice; finished ones are skipped, voices kept for testing refused."""
+def build(
+    cache: Path,
+    voices: Path,
+    config: RtWaveNet,
+    centres: NDArray[np.float64],
+    recordings: int | None = None,
+) -> None:
+    """Writes NAME.PART.npy for each part of `Voice` and NAME.json (frames a recording) for every
+    voice, of its first `recordings`; finished ones are skipped, voices kept for testing refused.
+    `centres`: Hz of the envelopes' bands."""
+    check_world()
     out = folder_of(cache, config)
     out.mkdir(parents=True, exist_ok=True)
     for folder in sorted(p for p in voices.iterdir() if p.is_dir()):
@@ -46,25 +58,44 @@ def build(cache: Path, voices: Path, config: RtWaveNet) -> None:
             raise RtaudioError(f"{folder} holds a voice kept for testing; take it out.")
         if (out / f"{folder.name}.json").exists():
             continue
-        mels, bands, frames = [], [], []
-        for path in sorted(p for p in folder.iterdir() if p.suffix in AUDIO_SUFFIXES):
-            x = read_at(path, config.preset.sample_rate)
-            mel = mel_spectrogram(x, config.preset, dtype=np.float32)
-            x = x[: mel.shape[1] * config.preset.hop]
-            mel = mel[:, : len(x) // config.preset.hop]
-            mels.append(mel)
-            bands.append(pqmf_analysis(x[: mel.shape[1] * config.preset.hop], config.bands))
-            frames.append(mel.shape[1])
-        np.save(out / f"{folder.name}.mel.npy", np.concatenate(mels, axis=1, dtype=np.float32))
-        np.save(out / f"{folder.name}.bands.npy", np.concatenate(bands, axis=1, dtype=np.float32))
+        files = sorted(p for p in folder.iterdir() if p.suffix in AUDIO_SUFFIXES)
+        heard = [_hear(path, config, centres) for path in files[:recordings]]
+        for part in PARTS:
+            joined = np.concatenate([each[part] for each in heard], axis=-1)
+            np.save(out / f"{folder.name}.{part}.npy", joined)
+        frames = [each["f0"].shape[0] for each in heard]
         (out / f"{folder.name}.json").write_text(json.dumps(frames))
+
+
+def _hear(path: Path, config: RtWaveNet, centres: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+    preset = config.preset
+    rate, hop = preset.sample_rate, preset.hop
+    x = read_at(path, rate)
+    mel = mel_spectrogram(x, preset, dtype=np.float32)
+    f0 = harvest(x, rate, hop)
+    count = min(mel.shape[1], len(x) // hop, len(f0))
+    x, f0 = x[: count * hop], f0[:count]
+    return {
+        "x": np.round(FULL_SCALE * x.clip(-1, 1)).astype(np.int16),
+        "mel": mel[:, :count],
+        "f0": f0,
+        "phase": phases(x, f0, rate, hop),
+        "envelopes": envelopes(x, f0, rate, hop, centres).astype(np.float16),
+    }
 
 
 @dataclass(frozen=True)
 class Voice:
+    x: NDArray[np.int16]  # samples
     mel: FloatArray  # [num_mels, frames]
-    bands: FloatArray  # [bands, steps]
+    f0: FloatArray  # Hz [frames], 0 where unvoiced
+    phase: FloatArray  # turns of the fundamental [frames]
+    envelopes: NDArray[np.float16]  # [2, bands, frames]: log amplitudes of pulses and of noise
     starts: NDArray[np.int64]  # the first frame of each recording, and the end
+    pitch: FloatArray  # Hz, without gaps
+
+
+PARTS = ("x", "mel", "f0", "phase", "envelopes")
 
 
 def load_voices(cache: Path, config: RtWaveNet, split: str) -> dict[str, Voice]:
@@ -74,11 +105,12 @@ def load_voices(cache: Path, config: RtWaveNet, split: str) -> dict[str, Voice]:
     for path in sorted(folder.glob("*.json")):
         if (path.stem in DEV_VOICES) == (split == "dev"):
             starts = np.cumsum([0, *json.loads(path.read_text())])
-            arrays = [
-                np.load(path.with_name(f"{path.stem}.{part}.npy"), mmap_mode="r")
-                for part in ("mel", "bands")
-            ]
-            found[path.stem] = Voice(arrays[0], arrays[1], starts)
+            arrays: dict[str, Any] = {
+                part: np.load(path.with_name(f"{path.stem}.{part}.npy"), mmap_mode="r")
+                for part in PARTS
+            }
+            pitch = [without_gaps(arrays["f0"][a:b]) for a, b in itertools.pairwise(starts)]
+            found[path.stem] = Voice(**arrays, starts=starts, pitch=np.concatenate(pitch))
     if not found:
         raise RtaudioError(f"there is no speech in {folder}; the command vocoder-data first.")
     return found
@@ -87,12 +119,13 @@ def load_voices(cache: Path, config: RtWaveNet, split: str) -> dict[str, Voice]:
 @dataclass(frozen=True, kw_only=True)
 class SegmentConfig:
     batch_size: int = 8
-    frames: int = 36  # mel frames a lane; the first ones only fill the network's memory
+    frames: int = 64  # mel frames a lane; those at the ends only fill the network's memory
     level_range_db: tuple[float, float] = (-18.0, 6.0)
 
 
 class Segments:
-    """`batch()` gives mels [lane, num_mels, frames] and bands [lane, steps, bands]."""
+    """`batch()` gives, for each lane, mel [num_mels, frames], pitch in Hz, phases and voiced flags
+    [frames], and envelopes [2, bands, frames]."""
 
     def __init__(
         self,
@@ -114,7 +147,7 @@ class Segments:
     def refresh(self) -> int:
         return len(self.voices)
 
-    def _segment(self) -> tuple[FloatArray, FloatArray]:
+    def _segment(self) -> tuple[Voice, slice]:
         """Of a recording of any voice; long recordings come as often as they are long."""
         rng, count = self.rng, self.config.frames
         voice = self.voices[rng.integers(len(self.voices))]
@@ -125,15 +158,14 @@ class Segments:
             if high >= low:
                 break
         first = int(np.clip(at, low, high))
-        steps = self.model.steps_per_frame
-        mel = voice.mel[:, first : first + count]
-        return mel, voice.bands[:, first * steps : (first + count) * steps].T
+        return voice, slice(first, first + count)
 
-    def batch(self) -> tuple[FloatArray, FloatArray]:
-        mels, bands = [], []
+    def batch(self) -> tuple[FloatArray, ...]:
+        lanes = []
         for _ in range(self.config.batch_size):
-            mel, values = self._segment()
+            voice, part = self._segment()
             gain = self.rng.uniform(*self.config.level_range_db) * np.log(10) / 20
-            mels.append(np.maximum(mel + gain, self.quietest))
-            bands.append(values * np.exp(gain))
-        return np.stack(mels).astype(np.float32), np.stack(bands).astype(np.float32)
+            envelopes = voice.envelopes[:, :, part] + np.float32(gain)
+            mel = np.maximum(voice.mel[:, part] + gain, self.quietest)
+            lanes.append((mel, voice.pitch[part], voice.phase[part], voice.f0[part] > 0, envelopes))
+        return tuple(np.stack(each).astype(np.float32) for each in zip(*lanes, strict=True))

@@ -1,57 +1,85 @@
-"""Training of rt-wavenet by maximum likelihood, every sample given those before it."""
+"""Training of rt-wavenet in two parts: what a frame of the mel tells, after WORLD, and sound."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rtaudio.models.rt_wavenet import RtWaveNet
+from rtaudio.dsp.pqmf import pqmf_analysis
+from rtaudio.models.rt_wavenet_source import LEAST_GAIN, RtWaveNet
 
 from .optimise import Loop, LoopConfig
-from .vocoder_data import SegmentConfig, Segments, Voice
-from .vocoder_network import VocoderNet, fit_levels, negative_log_likelihood
+from .vocoder_data import FULL_SCALE, SegmentConfig, Segments, Voice
+from .vocoder_loss import distance, envelope_loss, heard_loss, source, spectra
+from .vocoder_network import VocoderNet, band_centres, fit_levels
 
 LEVEL_FRAMES = 20_000  # for fitting levels
+# What frames tell; the rest is the gated stack's.
+OF_FRAMES = ("pitch_trunk", "pitch", "shape_trunk", "shape", "direct")
 
 
 @dataclass(frozen=True, kw_only=True)
 class VocoderTrainConfig(LoopConfig):
     learning_rate: float = 2e-3
-    weight_decay: float = 1e-4
-    clip_norm: float = 1.0
-    context_noise: float = 0.05  # most of it, of values of unit power; each lane has its own
-    warm_frames: int = 4  # mel frames at a segment's start without a loss: memory fills
+    weight_decay: float = 1e-3
+    warmup_steps: int = 100
+    ema_decay: float = 0.998
+    betas: tuple[float, float] = (0.9, 0.98)
+    edge_frames: tuple[int, int] = (6, 3)  # at a segment's ends, without a loss
     bfloat16: bool = False  # products in bfloat16, where the machine has them
 
 
 class VocoderTrainer(Loop):
+    """`sound`: the gated stack by what is heard; else pitch, voicing and envelopes alone."""
+
     def __init__(
-        self, model: RtWaveNet, config: VocoderTrainConfig, device: str = "cpu", seed: int = 1
+        self,
+        model: RtWaveNet,
+        config: VocoderTrainConfig,
+        device: str = "cpu",
+        seed: int = 1,
+        *,
+        sound: bool,
     ) -> None:
         self.network = VocoderNet(model)
+        self.sound, self.settings = sound, config
+        self.centres = torch.from_numpy(band_centres(model)).float().to(device)
         super().__init__(self.network, config, device)
-        self.settings = config
-        self.warm = config.warm_frames * model.steps_per_frame
         self.random = torch.Generator(device).manual_seed(seed)
 
-        def objective(mel: Tensor, bands: Tensor, noise: Tensor) -> Tensor:
-            values = self.network(mel, bands, noise)
-            return negative_log_likelihood(*(v[:, self.warm :] for v in values)).mean()
+    def trained(self) -> list[Tensor]:
+        for name, value in self.network.named_parameters():
+            value.requires_grad_((name.partition(".")[0] in OF_FRAMES) != self.sound)
+        return [value for value in self.network.parameters() if value.requires_grad]
 
-        self.objective: Callable[..., Tensor] = objective
-        if config.compile_loss:
-            self.objective = torch.compile(objective)
-
-    def fit_levels(self, voices: dict[str, Voice]) -> None:
-        steps = self.network.config.steps_per_frame
+    def begin(self, voices: dict[str, Voice]) -> None:
+        """What is fitted before training: levels, the mel's mean and deviation, and by how much
+        envelopes lie above it."""
+        net, preset = self.network, self.network.config.preset
         count = LEVEL_FRAMES // len(voices)
         mel = np.concatenate([v.mel[:, :count] for v in voices.values()], axis=1)
-        bands = np.concatenate([v.bands[:, : count * steps] for v in voices.values()], axis=1)
-        self.network.level_weight.copy_(fit_levels(mel, bands, steps))
+        bands = [
+            pqmf_analysis(
+                np.asarray(v.x[: count * preset.hop] / FULL_SCALE, np.float32), net.config.bands
+            )
+            for v in voices.values()
+        ]
+        steps = net.config.steps_per_frame
+        net.level_weight.copy_(fit_levels(mel, np.concatenate(bands, axis=1), steps))
+        seen = net.scaled(torch.from_numpy(mel)[None])[0]
+        for trunk in (net.pitch_trunk, net.shape_trunk):
+            trunk.mean.copy_(seen.mean(0))
+            trunk.scale.copy_(1 / seen.std(0).clamp(min=1e-3))
+        above = []
+        for v in voices.values():
+            part = np.flatnonzero((v.f0[:count] > 0) & (v.mel[:, :count].mean(0) > -8))
+            base = np.concatenate([v.mel, np.repeat(v.mel[-1:], net.config.top_bands, 0)])[:, part]
+            above.append((v.envelopes[:, :, part] - base).mean(2).ravel())
+        with torch.no_grad():
+            net.shape.bias.copy_(torch.from_numpy(np.nanmean(above, axis=0)))
         self._restart_average()
 
     def start_from(self, network: VocoderNet) -> None:
@@ -64,27 +92,81 @@ class VocoderTrainer(Loop):
             self.average[name].copy_(value)
 
     def loss(self, batch: tuple[Tensor, ...]) -> Tensor:
-        mel, bands = batch
-        lanes = bands.shape[0]
-        scale = torch.rand(lanes, 1, 1, generator=self.random, device=bands.device)
-        noise = torch.randn(bands.shape, generator=self.random, device=bands.device)
-        noise = noise * scale * self.settings.context_noise
+        if self.sound:
+            return self._sound_losses(self.network, batch)[0]
+        return sum_of_frames(self._frame_losses(self.network, batch))
+
+    def _inner(self, frames: int) -> slice:
+        before, after = self.settings.edge_frames
+        return slice(before, frames - after)
+
+    def _products(self) -> torch.autocast:
         kind = torch.device(self.device).type
-        with torch.autocast(kind, torch.bfloat16, enabled=self.settings.bfloat16):
-            return self.objective(mel, bands, noise)
+        return torch.autocast(kind, torch.bfloat16, enabled=self.settings.bfloat16)
+
+    def _frame_losses(self, net: VocoderNet, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Of pitch, voicing, the pulses' envelopes and the noise's."""
+        mel, f0, _, voiced, target = batch
+        inner = self._inner(mel.shape[2])
+        with self._products():
+            logits, voicing = net.hear(mel)
+            gains = net.envelopes(mel, net.shape_trunk(net.scaled(mel)))
+        return (
+            *heard_loss(
+                logits[:, inner], voicing[:, inner], net.hertz, f0[:, inner], voiced[:, inner]
+            ),
+            *envelope_loss(
+                gains[:, inner],
+                target[:, :, :, inner],
+                self.centres,
+                voiced[:, inner],
+                mel[:, :, inner],
+            ),
+        )
+
+    def _sound_losses(self, net: VocoderNet, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Spectral distance from what WORLD's envelopes and voicing make of the same source, with
+        what the gated stack adds and without."""
+        mel, f0, phase, voiced, envelopes = batch
+        preset = net.config.preset
+        inner = self._inner(mel.shape[2])
+        heard = slice(inner.start * preset.hop, inner.stop * preset.hop)
+        pulses = source(f0 / preset.sample_rate, phase, preset.hop)
+        noise = torch.randn(pulses.shape, generator=self.random, device=mel.device)
+        with torch.no_grad():
+            gains = envelopes.transpose(2, 3)
+            kept = gains[:, 0] + torch.where(voiced > 0, 0.0, LEAST_GAIN)[:, :, None]
+            target = net.joined(net.parts(pulses, noise, kept, gains[:, 1]))[:, heard]
+            real = spectra(target)
+        with self._products():
+            y, plain = net.made(mel, net.hear(mel)[1], pulses, noise)
+        made = (spectra(each.float()[:, heard]) for each in (y, plain))
+        return tuple(distance(each, real, real, preset.sample_rate) for each in made)
+
+    def dev_losses(self, network: VocoderNet, batch: tuple[Tensor, ...]) -> list[float]:
+        """By the names of `LOSSES`."""
+        losses = self._sound_losses if self.sound else self._frame_losses
+        kept = self.random.get_state()
+        self.random.manual_seed(0)
+        with torch.no_grad():
+            found = [float(each) for each in losses(network, batch)]
+        self.random.set_state(kept)
+        return found
 
 
-def dev_batch(voices: dict[str, Voice], model: RtWaveNet) -> tuple[Tensor, Tensor]:
+LOSSES = {
+    False: ("pitch", "voicing", "pulses", "noise"),
+    True: ("distance", "without_the_stack"),
+}
+
+
+def sum_of_frames(losses: tuple[Tensor, ...]) -> Tensor:
+    pitch, voicing, pulses, noise = losses
+    return pitch + 0.3 * voicing + 2 * pulses + 2 * noise
+
+
+def dev_batch(voices: dict[str, Voice], model: RtWaveNet) -> tuple[Tensor, ...]:
     """The same segments at each call, as they were recorded."""
-    config = SegmentConfig(batch_size=16, frames=68, level_range_db=(0.0, 0.0))
-    mel, bands = Segments(voices, model, seed=7, config=config).batch()
-    return torch.from_numpy(mel), torch.from_numpy(bands)
-
-
-def dev_loss(network: VocoderNet, batch: tuple[Tensor, Tensor], warm: int) -> Tensor:
-    """Nats a sample, a band each, without noise in the context."""
-    device = next(network.parameters()).device
-    mel, bands = (each.to(device) for each in batch)
-    with torch.no_grad():
-        values = network(mel, bands, torch.zeros_like(bands))
-        return negative_log_likelihood(*(v[:, warm:] for v in values)).mean((0, 1)).cpu()
+    config = SegmentConfig(batch_size=16, frames=64, level_range_db=(0.0, 0.0))
+    batch = Segments(voices, model, seed=7, config=config).batch()
+    return tuple(torch.from_numpy(each) for each in batch)

@@ -1,4 +1,4 @@
-"""rt-wavenet as training sees it: all steps at once under teacher forcing, [lane, time, channel].
+"""rt-wavenet as training sees it: whole segments at once, [lane, time, channel].
 
 `vocoder_export` turns its weights into the tensors of rtaudio.models.rt_wavenet.
 """
@@ -15,112 +15,234 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from rtaudio.dsp.bands import mel_points
+from rtaudio.dsp.pqmf import TAPS, pqmf_filters
+from rtaudio.dsp.windows import analysis_window
 from rtaudio.errors import RtaudioError
-from rtaudio.models.rt_wavenet import LARGEST, LEAST_LOG_SCALE, QUIETEST, RtWaveNet
+from rtaudio.models.rt_wavenet_source import (
+    LARGEST,
+    LARGEST_GAIN,
+    LEAST_GAIN,
+    QUIETEST,
+    TRUNK,
+    RtWaveNet,
+)
 
 LEAST_POWER = 1e-8  # of a band: -80 dB of full scale
+PITCH_RANGE = (58.0, 520.0)  # Hz
+
+
+def band_centres(config: RtWaveNet) -> NDArray[np.float64]:
+    """Hz of an envelope's bands: those of the mel, and equal steps above them."""
+    preset = config.preset
+    top = preset.sample_rate / 2
+    mels = mel_points(preset.num_mels, preset.low_hz, preset.high_hz or top, preset.scale)[1:-1]
+    return np.concatenate([mels, np.linspace(mels[-1], top, config.top_bands + 1)[1:]])
+
+
+def bin_matrices(config: RtWaveNet) -> tuple[Tensor, Tensor]:
+    """Log gains of bands to log gains and to phases of bins, each [bins, bands]: straight lines
+    between the bands, and the minimum phase by the folded cepstrum (Oppenheim and Schafer)."""
+    size, centres = config.window, band_centres(config)
+    hertz = np.arange(config.bins) * config.preset.sample_rate / size
+    lines = np.stack([np.interp(hertz, centres, row) for row in np.eye(len(centres))], 1)
+    fold = np.zeros(size)
+    fold[0] = fold[size // 2] = 1.0
+    fold[1 : size // 2] = 2.0
+    phases = np.fft.rfft(np.fft.irfft(lines, size, axis=0) * fold[:, None], axis=0).imag
+    phases[[0, -1]] = 0.0
+    return torch.from_numpy(lines).float(), torch.from_numpy(phases).float()
+
+
+def pitches(config: RtWaveNet) -> Tensor:
+    """Hz of the classes of the pitch, at equal ratios."""
+    low, high = PITCH_RANGE
+    return torch.from_numpy(np.geomspace(low, high, config.pitches)).float()
+
+
+class Trunk(nn.Module):
+    """Convolutions over mel frames, the first one over normalised values."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, num_mels: int, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(num_mels))
+        self.register_buffer("scale", torch.ones(num_mels))
+        inputs = (num_mels, *[width] * (len(TRUNK) - 1))
+        self.convs = nn.ModuleList(
+            nn.Linear(size * count, width)
+            for (size, _, _), count in zip(TRUNK, inputs, strict=True)
+        )
+
+    def normalise(self, x: Tensor) -> Tensor:
+        count = x.shape[2] // len(self.mean)
+        return (x - self.mean.repeat(count)) * self.scale.repeat(count)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x`: 0 is silence."""
+        for i, (conv, (size, dilation, ahead)) in enumerate(zip(self.convs, TRUNK, strict=True)):
+            seen = taps(x, size, dilation, ahead)
+            y = F.silu(conv(seen if i else self.normalise(seen)))
+            x = x + y if i else y
+        return x
 
 
 class VocoderNet(nn.Module):
-    """forward(mel, bands, noise): parameters and targets of every step but those of the last frame,
-    which the network only looks ahead to.
-
-    mel [lane, num_mels, frames], bands [lane, steps, bands]; `noise` is added to the values that
-    the network looks back on.
-    """
+    """`hear` and `envelopes` are what the mel tells; forward makes sound of it."""
 
     level_weight: Tensor
     level_bias: Tensor
+    magnitudes: Tensor
+    phases: Tensor
+    hertz: Tensor
+    analysis: Tensor
+    synthesis: Tensor
+    window: Tensor
 
     def __init__(self, config: RtWaveNet) -> None:
         super().__init__()
         self.config = c = config
-        hidden, num_mels = c.condition_hidden, c.preset.num_mels
+        num_mels, width, envelopes = c.preset.num_mels, c.channels, 2 * c.shape_bands
         self.register_buffer("level_weight", torch.zeros(c.bands, num_mels))
         self.register_buffer("level_bias", torch.full((c.bands,), LEAST_POWER))
-        self.mel = nn.Linear(num_mels * c.condition_kernel_size, hidden)
-        self.hidden = nn.Linear(hidden, hidden)
-        self.condition = nn.Linear(hidden, c.condition_channels)
-        self.past = nn.Linear(c.bands * c.input_kernel_size, c.channels, bias=False)
+        self.pitch_trunk = Trunk(num_mels, c.pitch_channels)
+        self.pitch = nn.Linear(c.pitch_channels, c.pitches + 1)
+        self.shape_trunk = Trunk(num_mels, c.shape_channels)
+        self.shape = nn.Linear(c.shape_channels, envelopes)
+        self.direct = nn.Linear(num_mels, envelopes, bias=False)
+        self.condition = nn.Linear(c.shape_channels, c.condition_channels)
+        self.input = nn.Linear(2 * c.bands * c.input_kernel_size, width, bias=False)
         self.convs = nn.ModuleList(
-            nn.Linear(c.channels * c.kernel_size, 2 * c.gate_channels, bias=False)
-            for _ in c.dilations
+            nn.Linear(width * c.kernel_size, 2 * width, bias=False) for _ in c.dilations
         )
-        self.outs = nn.ModuleList(
-            nn.Linear(c.gate_channels, c.channels + c.skip_channels) for _ in c.dilations
-        )
-        self.predictors = nn.Linear(c.bands * c.predictor_kernel_size, c.predictors, bias=False)
-        self.prediction = nn.Linear(c.predictors, 2 * c.bands, bias=False)
-        self.head = nn.Linear(c.skip_channels, c.head_channels)
-        self.out = nn.Linear(c.head_channels, 2 * c.bands)
-        with torch.no_grad():  # at first every value is a Gaussian of unit variance
-            for value in (self.prediction.weight, self.out.weight, self.out.bias):
+        self.outs = nn.ModuleList(nn.Linear(width, 2 * width) for _ in c.dilations)
+        self.head = nn.Linear(width, width)
+        self.out = nn.Linear(width, c.bands)
+        with torch.no_grad():  # at first the mel itself is the envelope, and nothing is added
+            for value in (self.direct.weight, self.out.weight, self.out.bias):
                 value.zero_()
+            self.shape.weight.mul_(0.1)
+        analysis, synthesis = pqmf_filters(c.bands)
+        magnitudes, phases = bin_matrices(c)
+        window = analysis_window("sqrt_hann", c.window, c.preset.hop)
+        for name, value in (
+            ("magnitudes", magnitudes),
+            ("phases", phases),
+            ("hertz", pitches(c)),
+            ("analysis", torch.from_numpy(analysis[:, None, ::-1].copy()).float()),
+            ("synthesis", torch.from_numpy(synthesis[:, None]).float()),
+            ("window", torch.from_numpy(window).float()),
+        ):
+            self.register_buffer(name, value, persistent=False)
+
+    def scaled(self, mel: Tensor) -> Tensor:
+        return 0.2 * (mel - math.log(self.config.preset.floor)).transpose(1, 2)
+
+    def hear(self, mel: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the pitch's classes [lane, frame, pitches] and of being voiced."""
+        y = self.pitch(self.pitch_trunk(self.scaled(mel)))
+        return y[:, :, :-1].float(), y[:, :, -1].float()
+
+    def turns(self, logits: Tensor) -> Tensor:
+        """The pitch in turns a sample."""
+        mean = torch.softmax(logits.clamp(-30.0, 30.0), -1) @ self.hertz
+        return mean / self.config.preset.sample_rate
+
+    def envelopes(self, mel: Tensor, shape: Tensor) -> Tensor:
+        """Log gains of the pulses' bands, were they voiced, and of the noise's."""
+        base = torch.cat([mel, mel[:, -1:].expand(-1, self.config.top_bands, -1)], 1)
+        seen = self.shape_trunk.normalise(self.scaled(mel))
+        more = self.shape(shape) + self.direct(seen)
+        return more.float() + torch.cat([base, base], 1).transpose(1, 2)  # type: ignore[no-any-return]
+
+    def forward(self, mel: Tensor, voicing: Tensor, source: Tensor, noise: Tensor) -> Tensor:
+        """Samples [lane, hop * frames] of pulses and of noise of unit power."""
+        return self.made(mel, voicing, source, noise)[0]
+
+    def made(
+        self, mel: Tensor, voicing: Tensor, source: Tensor, noise: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The same, and without what the gated stack adds."""
+        shape = self.shape_trunk(self.scaled(mel))
+        pulsed, noisy = self.envelopes(mel, shape).chunk(2, 2)
+        with torch.autocast(mel.device.type, enabled=False):
+            parts = self.parts(source, noise, pulsed + F.logsigmoid(voicing)[:, :, None], noisy)
+            level = torch.exp(self.upsample(self.levels(mel)) + QUIETEST)
+        seen = (torch.cat(parts, 2) / level.repeat(1, 1, 2)).clamp(-LARGEST, LARGEST)
+        added = self.stack(seen, self.condition(shape)).to(level.dtype) * level
+        return self.joined((*parts, added)), self.joined(parts)
+
+    def parts(
+        self, source: Tensor, noise: Tensor, pulsed: Tensor, noisy: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Bands of both under frames of log gains."""
+        return (
+            self.filtered(source, pulsed, minimum_phase=True),
+            self.filtered(noise, noisy, minimum_phase=False),
+        )
+
+    def joined(self, bands: tuple[Tensor, ...]) -> Tensor:
+        """Samples of a sum of bands [lane, step, band]."""
+        total = torch.stack(bands).sum(0)
+        y = F.conv_transpose1d(total.transpose(1, 2), self.synthesis, stride=self.config.bands)
+        return y[:, 0, TAPS // 2 :][:, : total.shape[1] * self.config.bands]
+
+    def filtered(self, x: Tensor, gains: Tensor, *, minimum_phase: bool) -> Tensor:
+        """Bands of the filter bank [lane, step, band] of samples under frames of log gains."""
+        c, hop = self.config, self.config.preset.hop
+        count = gains.shape[1]
+        gains = gains.clamp(LEAST_GAIN, LARGEST_GAIN)
+        frames = F.pad(x, (hop, 0)).unfold(1, c.window, hop)
+        spectrum = torch.fft.rfft(frames * self.window, dim=2)
+        response = torch.exp(gains @ self.magnitudes.T)
+        if minimum_phase:
+            response = torch.polar(response, gains @ self.phases.T)
+        shaped = torch.fft.irfft(spectrum * response, n=c.window, dim=2) * self.window
+        # The last hop lies in this frame and in one after the end, which is silent.
+        y = F.fold(shaped.transpose(1, 2), (1, (count + 1) * hop), (1, c.window), stride=(1, hop))[
+            :, 0, 0, hop:
+        ]
+        half = TAPS // 2
+        return F.conv1d(F.pad(y, (half, half))[:, None], self.analysis, stride=c.bands).transpose(
+            1, 2
+        )
 
     def levels(self, mel: Tensor) -> Tensor:
         """Logarithms of the bands' amplitudes, less QUIETEST: [lane, frame, band]."""
         power = torch.exp(2 * mel.transpose(1, 2)) @ self.level_weight.T + self.level_bias
-        level = (0.5 * torch.log(power) - QUIETEST).clamp(min=0)
-        return 0.5 * (level + F.pad(level, (0, 0, 1, 0))[:, :-1])
-
-    def frames(self, mel: Tensor) -> Tensor:
-        """The condition at the rate of the mel: [lane, frame, condition_channels]."""
-        c = self.config
-        x = 0.2 * (mel - math.log(c.preset.floor)).transpose(1, 2)
-        x = torch.tanh(self.mel(taps(x, c.condition_kernel_size, 1)))
-        return self.condition(torch.tanh(self.hidden(x)))  # type: ignore[no-any-return]
+        return (0.5 * torch.log(power) - QUIETEST).clamp(min=0)
 
     def upsample(self, x: Tensor) -> Tensor:
-        """Lines from each frame to the next: [lane, steps of all frames but the last, channel]."""
+        """Lines from each frame to the next, and to zero after the last."""
         steps = self.config.steps_per_frame
         w = torch.arange(steps, device=x.device, dtype=x.dtype)[:, None] / steps
-        now, to_next = x[:, :-1, None], (x[:, 1:] - x[:, :-1])[:, :, None]
-        return (now + w * to_next).flatten(1, 2)
+        following = F.pad(x, (0, 0, 0, 1))[:, 1:]
+        return (x[:, :, None] + w * (following - x)[:, :, None]).flatten(1, 2)
 
-    def normalise(self, mel: Tensor, bands: Tensor) -> Tensor:
-        logs = self.upsample(self.levels(mel)) + QUIETEST
-        return (bands[:, : logs.shape[1]] * torch.exp(-logs)).clamp(-LARGEST, LARGEST)
-
-    def forward(self, mel: Tensor, bands: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        target = self.normalise(mel, bands)
-        past = F.pad(target[:, :-1], (0, 0, 1, 0)) + noise[:, : target.shape[1]]
-        mean, log_scale = self.body(self.frames(mel), past).float().chunk(2, 2)
-        return mean, log_scale.clamp(LEAST_LOG_SCALE, 4.0), target
-
-    def body(self, frames: Tensor, past: Tensor) -> Tensor:
-        """[means; log scales] of all steps from the condition of frames and the values before."""
+    def stack(self, seen: Tensor, condition: Tensor) -> Tensor:
+        """What the gated stack adds, of unit power: [lane, step, band]."""
         c = self.config
-        wide = 2 * c.gate_channels
-        start, weights, *stack = frames.split(
-            [c.channels, c.predictors, *[wide] * len(c.dilations)], dim=2
-        )
-        x = self.past(taps(past, c.input_kernel_size, 1)) + self.upsample(start)
-        terms = self.predictors(taps(past, c.predictor_kernel_size, 1)) * self.upsample(weights)
+        start, *gates = condition.split([c.channels, *[2 * c.channels] * len(c.dilations)], dim=2)
+        x = self.input(taps(seen, c.input_kernel_size, 1)) + self.upsample(start)
         skip = x.new_zeros(())
-        for conv, out, condition, dilation in zip(
-            self.convs, self.outs, stack, c.dilations, strict=True
+        for conv, out, gate, dilation in zip(
+            self.convs, self.outs, gates, c.dilations, strict=True
         ):
-            z = conv(taps(x, c.kernel_size, dilation)) + self.upsample(condition)
+            z = conv(taps(x, c.kernel_size, dilation)) + self.upsample(gate)
             a, b = z.chunk(2, 2)
-            residual, more = out(torch.tanh(a) * torch.sigmoid(b)).split(
-                [c.channels, c.skip_channels], dim=2
-            )
+            residual, more = out(torch.tanh(a) * torch.sigmoid(b)).chunk(2, 2)
             x, skip = x + residual, skip + more
-        y: Tensor = self.out(F.relu(self.head(F.relu(skip)))) + self.prediction(terms)
-        return y
+        return self.out(F.relu(self.head(F.relu(skip))))  # type: ignore[no-any-return]
 
 
-def taps(x: Tensor, count: int, dilation: int) -> Tensor:
-    """Each frame with those before it, oldest first: [lane, time, count * channel]."""
+def taps(x: Tensor, count: int, dilation: int, ahead: int = 0) -> Tensor:
+    """Each frame with those before it (and `ahead` after it), oldest first: [lane, time, count *
+    channel]."""
     length = x.shape[1]
-    padded = F.pad(x, (0, 0, (count - 1) * dilation, 0))
+    padded = F.pad(x, (0, 0, (count - 1) * dilation - ahead, ahead))
     return torch.cat([padded[:, i * dilation : i * dilation + length] for i in range(count)], 2)
-
-
-def negative_log_likelihood(mean: Tensor, log_scale: Tensor, target: Tensor) -> Tensor:
-    """Of each value, in nats."""
-    z = (target - mean) * torch.exp(-log_scale)
-    return 0.5 * z * z + log_scale + 0.5 * math.log(2 * math.pi)
 
 
 def fit_levels(mel: NDArray[np.float32], bands: NDArray[np.float32], steps: int) -> Tensor:

@@ -17,6 +17,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from rtaudio.dsp.bands import mel_bands
 from rtaudio.dsp.mel import mel_spectrogram
 from rtaudio.dsp.presets import MelPreset
 from rtaudio.dsp.windows import analysis_window
@@ -25,11 +26,14 @@ from rtaudio.errors import RtaudioError
 from .recipe import AUDIO_SUFFIXES
 from .vocoder_data import read_at
 
-NEEDED = ("distillmos", "xls_r_sqa", "einops", "pyworld")
-INSTALL = "pip install --no-deps distillmos xls-r-sqa; pip install einops pyworld 'setuptools<81'"
+NEEDED = ("distillmos", "xls_r_sqa", "einops", "speechmos", "onnxruntime", "pyworld")
+INSTALL = (
+    "pip install --no-deps distillmos xls-r-sqa speechmos; "
+    "pip install einops onnxruntime pyworld 'setuptools<81'"
+)
 
 FloatArray = NDArray[np.float32]
-COLUMNS = ("distillmos", "mel_db", "f0_cents", "voicing_percent")
+COLUMNS = ("distillmos", "p808", "mel_db", "f0_cents", "voicing_percent")
 HEADER = "system," + ",".join(COLUMNS)
 
 
@@ -87,8 +91,24 @@ def griffin_lim(mel: FloatArray, preset: MelPreset, iterations: int = 60) -> Flo
     return y[: count * hop].astype(np.float32)
 
 
-class DistillMos:
-    """Raises RtaudioError where packages are missing."""
+def world(x: FloatArray, sample_rate: int) -> FloatArray:
+    """What WORLD's own analysis and synthesis make of a recording: no mel is between them."""
+    import pyworld
+
+    signal = x.astype(np.float64)
+    f0, times = pyworld.harvest(signal, sample_rate)
+    power = pyworld.cheaptrick(signal, f0, times, sample_rate)
+    aperiodic = pyworld.d4c(signal, f0, times, sample_rate)
+    y = pyworld.synthesize(f0, power, aperiodic, sample_rate)
+    return np.asarray(y[: len(x)], np.float32)
+
+
+class Judges:
+    """Networks that guess what listeners say of speech, from 1 to 5: DistillMOS, and DNSMOS's for
+    P.808 (Reddy et al., 2010.15258). Raises RtaudioError where packages are missing."""
+
+    RATE = 16_000
+    P808_SAMPLES = round(9.01 * RATE) - 160
 
     def __init__(self) -> None:
         missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
@@ -97,15 +117,41 @@ class DistillMos:
         # The package reads files with torchaudio, which is not wanted for arrays.
         sys.modules.setdefault("torchaudio", types.ModuleType("torchaudio"))
         import distillmos
+        import onnxruntime
         import torch
 
         self._torch = torch
-        self._model = distillmos.ConvTransformerSQAModel().eval()
+        self._distilled = distillmos.ConvTransformerSQAModel().eval()
+        found = importlib.util.find_spec("speechmos")
+        assert found is not None and found.origin is not None
+        model = Path(found.origin).with_name("dnsmos_models") / "model_v8.onnx"
+        self._p808 = onnxruntime.InferenceSession(model)
+        size = 321
+        self._window = np.hanning(size + 1)[:size]
+        self._mels = mel_bands(size // 2 + 1, 120, self.RATE / size, high_hz=self.RATE / 2)
 
-    def __call__(self, x: FloatArray, sample_rate: int) -> float:
-        y = soxr.resample(0.7 * x / max(float(np.abs(x).max()), 1e-9), sample_rate, 16_000)
+    def __call__(self, x: FloatArray, sample_rate: int) -> tuple[float, float]:
+        loud = 0.7 * x / max(float(np.abs(x).max()), 1e-9)
+        y = np.asarray(soxr.resample(loud, sample_rate, self.RATE), np.float32)
         with self._torch.no_grad():
-            return float(self._model(self._torch.from_numpy(np.asarray(y, np.float32))[None]))
+            distilled = float(self._distilled(self._torch.from_numpy(y)[None]))
+        return distilled, self._listen(y)
+
+    def _listen(self, y: FloatArray) -> float:
+        """Speech is repeated until it is long enough, and heard in parts a second apart."""
+        while len(y) < self.P808_SAMPLES + 160:
+            y = np.concatenate([y, y])
+        parts = range(0, len(y) - self.P808_SAMPLES - 159, self.RATE)
+        scores = []
+        for begin in parts:
+            padded = np.pad(y[begin : begin + self.P808_SAMPLES], len(self._window) // 2)
+            frames = np.lib.stride_tricks.sliding_window_view(padded, len(self._window))[::160]
+            power = np.abs(np.fft.rfft(frames * self._window)) ** 2 @ self._mels.T
+            db = 10 * np.log10(np.maximum(power, 1e-10))
+            seen = np.maximum(db - db.max(), -80) / 40 + 1
+            (answer,) = self._p808.run(None, {"input_1": seen[None].astype(np.float32)})
+            scores.append(float(answer.ravel()[0]))
+        return float(np.mean(scores))
 
 
 def compare_pitch(x: FloatArray, y: FloatArray, sample_rate: int) -> tuple[float, float]:
@@ -131,7 +177,7 @@ def mel_distance(mel: FloatArray, y: FloatArray, preset: MelPreset) -> float:
 
 
 def score(
-    clips: list[Clip], preset: MelPreset, system: Callable[[Clip], FloatArray], mos: DistillMos
+    clips: list[Clip], preset: MelPreset, system: Callable[[Clip], FloatArray], judges: Judges
 ) -> dict[str, float]:
     """Means over the clips, by the names of COLUMNS."""
     rows = []
@@ -139,7 +185,7 @@ def score(
         y = system(clip)
         rows.append(
             (
-                mos(y, preset.sample_rate),
+                *judges(y, preset.sample_rate),
                 mel_distance(clip.mel, y, preset),
                 *compare_pitch(clip.x, y, preset.sample_rate),
             )

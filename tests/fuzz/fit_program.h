@@ -59,6 +59,10 @@ class Fitter : private FitTools {
     }
     if (kind == "band_recurrent" || kind == "band_scan") return band_cells(kind == "band_scan");
     if (kind == "stft" || kind == "istft") return stft(kind == "stft");
+    if (kind == "pulse_train") {
+      out_.channels = 1;
+      return;
+    }
     if (kind == "deep_filter") {
       const int taps = number("taps", 1, 64);
       const int bins = fixed("bins", std::max(1, c / (2 * (taps + 1))));

@@ -76,6 +76,7 @@ class ProgramMutator {
                                         "complex_gain",
                                         "cumulative_norm",
                                         "pool",
+                                        "pulse_train",
                                         "rnn",
                                         "unpool",
                                         "upsample",

@@ -4,21 +4,34 @@ from __future__ import annotations
 
 from rtaudio.graph import (
     RNN,
+    Activation,
     BidirectionalRNN,
     Channels,
     Conv1d,
+    ConvTranspose1d,
     CumulativeNorm,
     Layer,
     Linear,
     Merge,
     Pool,
+    PulseTrain,
     Residual,
     Serial,
+    Tail,
     Unpool,
     Upsample,
     WindowAttention,
 )
 
+# Random numbers around zero as pitches of a voice.
+PITCHED = Serial(
+    layers=(
+        Linear(outputs=1),
+        Activation(function="tanh"),
+        Activation(function="affine", a=0.03, b=0.04),
+        PulseTrain(),
+    )
+)
 LATE = Conv1d(outputs=6, kernel_size=3, lookahead_frames=2)
 
 STREAMS: dict[str, tuple[Layer, int]] = {
@@ -78,6 +91,14 @@ STREAMS: dict[str, tuple[Layer, int]] = {
         ),
         3,
     ),
+    "tail of what is not zero": (Serial(layers=(Activation(function="exp"), Tail(frames=2))), 5),
+    "tail wide, then shorter": (
+        Serial(layers=(Tail(frames=3), ConvTranspose1d(outputs=20, kernel_size=2, stride=1))),
+        20,
+    ),
+    "tail behind a delay": (Serial(layers=(LATE, Tail())), 2),
+    "pulse train": (PITCHED, 5),
+    "pulse train behind a delay": (Serial(layers=(LATE, PITCHED)), 2),
     "cumulative_norm": (CumulativeNorm(), 6),
     "cumulative_norm wide": (CumulativeNorm(eps=1e-8), 35),
     "cumulative_norm of channels": (CumulativeNorm(per_channel=True), 20),

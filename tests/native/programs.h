@@ -255,7 +255,9 @@ inline ProgramSpec map_program() {
 // Rates down and up again; layers that look back over time.
 inline ProgramSpec memory_program() {
   ProgramBuilder p({3, 4, 0});
-  int y = p.conv(0, {6, 4, 0}, 2);
+  int y = p.conv(0, {1, 4, 0}, 1);
+  y = p.add("pulse_train", {y}, {1, 4, 0});
+  y = p.conv(y, {6, 4, 0}, 2);
   y = p.add("cumulative_norm", {y}, {6, 4, 0}, {{"per_channel", 0}},
             {{"scale", {6}}, {"bias", {6}}}, {{"eps", 1e-5}});
   y = p.add("pool", {y}, {12, 2, 0}, {{"size", 2}, {"mode", 2}, {"tail", 0}, {"extra", 0}});

@@ -44,6 +44,7 @@ std::vector<Function> functions() {
        [](double x) {
          return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
        }},
+      {"sin", Unary::sin, 0, 0, 1000, 2e-7, [](double x) { return std::sin(x); }},
   };
 }
 
@@ -133,6 +134,7 @@ TEST(Unary, FloatAndVectorFormulasAgreeInBits) {
       {Unary::power, [](float v) { return math::power(v, 0.25f); }},
       {Unary::softplus, [](float v) { return math::softplus(v); }},
       {Unary::gelu, [](float v) { return math::gelu(v); }},
+      {Unary::sin, [](float v) { return math::sin(v); }},
   };
   for (const auto& [id, formula] : pairs) {
     const std::vector<float> y = on_all_levels(

@@ -14,18 +14,37 @@ import torch
 import rtaudio
 from rtaudio.bench.denoise import test_signal as speech_like
 from rtaudio.dsp.mel import mel_spectrogram
+from rtaudio.graph.oscillator import HIGHEST, LOWEST
 from rtaudio.models.rt_wavenet import rt_wavenet
 from rtaudio.nn import Net
+from rtaudio.nn.streams import pulses
 from rtaudio.training import vocoder_commands, vocoder_data, vocoder_network
 from rtaudio.training.__main__ import main
 from rtaudio.training.recipe import DEV_VOICES
 from rtaudio.training.vocoder_export import graph_tensors
-from rtaudio.training.vocoder_network import VocoderNet, fit_levels
+from rtaudio.training.vocoder_loss import source
+from rtaudio.training.vocoder_network import fit_levels
+from rtaudio.training.vocoder_pitch import phases, without_gaps
 from rtaudio.training.vocoder_score import griffin_lim, mel_distance
 
-from .vocoders import speech_like_mel, tiny_config
+from .vocoders import speech_like_mel, tiny_config, tiny_network
 
 RATE = 24_000
+
+
+HERTZ = 150.0  # what the stand-in for WORLD hears
+
+
+def hear_harvest(x: np.ndarray, sample_rate: int, hop: int) -> np.ndarray:
+    f0 = np.full(len(x) // hop + 1, HERTZ, np.float32)
+    f0[::7] = 0
+    return f0
+
+
+def hear_envelopes(
+    x: np.ndarray, f0: np.ndarray, sample_rate: int, hop: int, hertz: np.ndarray
+) -> np.ndarray:
+    return np.full((2, len(hertz), len(f0)), -5, np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +52,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cache")
     for voice in ("af_ada", DEV_VOICES[0]):
         (folder / "voices" / voice).mkdir(parents=True)
-        x = 0.3 * speech_like(RATE, 1.5)
+        x = 0.3 * speech_like(RATE, 2.0)
         soundfile.write(folder / "voices" / voice / "0000.wav", x, RATE)
     call = ["vocoder-data", "--speech", folder / "voices", "--cache", folder]
-    assert main([str(each) for each in call]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vocoder_commands, "RtWaveNet", tiny_config)
+        patch.setattr(vocoder_data, "check_world", lambda: None)
+        patch.setattr(vocoder_data, "harvest", hear_harvest)
+        patch.setattr(vocoder_data, "envelopes", hear_envelopes)
+        assert main([str(each) for each in call]) == 0
     return folder
 
 
@@ -52,13 +76,11 @@ def train(cache: Path, run: Path, *more: object) -> int:
 
 
 def test_train_resume_and_export(cache, tmp_path, capsys):
-    run = tmp_path / "run"
+    run = tmp_path / "frames"
     assert train(cache, run, "--minutes", 0.01) == 0
-    average = next(run.glob("average_*.pt"))
     header, row = (run / "dev.csv").read_text().splitlines()
-    assert header == "file,nats_per_sample,band_0,band_1,band_2,band_3"
-    values = [float(each) for each in row.split(",")[1:]]
-    assert np.mean(values[1:]) == pytest.approx(values[0], abs=1e-3)
+    assert header == "file,pitch,voicing,pulses,noise"
+    assert np.isfinite([float(each) for each in row.split(",")[1:]]).all()
     before = torch.load(run / "last.pt", weights_only=True)
     assert train(cache, run, "--minutes", 1) == 2  # a run is not overwritten
     more = ["--resume", run / "last.pt", "--minutes", before["seconds"] / 60 + 0.01]
@@ -66,9 +88,16 @@ def test_train_resume_and_export(cache, tmp_path, capsys):
     on = torch.load(tmp_path / "on/last.pt", weights_only=True)
     assert on["step"] > before["step"]
     assert torch.equal(on["model"]["level_weight"], before["model"]["level_weight"])
+    sound = ["--part", "sound", "--minutes", 0.01]
+    assert train(cache, tmp_path / "no", *sound) == 2  # frames come first
+    assert train(cache, tmp_path / "sound", *sound, "--init", run / "last.pt") == 0
+    assert (tmp_path / "sound/dev.csv").read_text().startswith("file,distance,without_the_stack\n")
+    learned = torch.load(tmp_path / "sound/last.pt", weights_only=True)
+    assert torch.equal(learned["model"]["shape.weight"], before["average"]["shape.weight"])
+    assert learned["model"]["out.weight"].abs().max() > 0  # where it was zero
     path = tmp_path / "model.safetensors"
     capsys.readouterr()
-    assert main(["vocoder-export", str(average), "-o", str(path)]) == 0
+    assert main(["vocoder-export", str(tmp_path / "sound/last.pt"), "-o", str(path)]) == 0
     vocoder = rtaudio.Vocoder(path)
     assert vocoder.preset.name == "hifigan22"
     assert np.isfinite(vocoder(speech_like_mel(5))).all()
@@ -99,26 +128,41 @@ def test_voices_for_testing_are_refused(tmp_path, capsys):
 
 
 def test_the_exported_graph_is_the_network_that_was_trained():
-    torch.manual_seed(0)
-    config = tiny_config()
-    network = VocoderNet(config)
-    for value in network.parameters():
-        torch.nn.init.normal_(value, std=0.3)
-    network.level_weight.fill_(1e-4)
-    mel = torch.from_numpy(speech_like_mel(6))[None]
-    bands = 0.05 * torch.randn(1, 6 * config.steps_per_frame, config.bands)
+    network = tiny_network(1).double()
+    config, tensors = network.config, graph_tensors(network)
+    (loud,) = (name for name in tensors if name.endswith("in_turn.weight"))
+    tensors[loud] *= 0  # the noise is another one
+    mel = torch.from_numpy(speech_like_mel(12)).double()[None]
     with torch.no_grad():
-        mean, log_scale, target = network(mel, bands, torch.zeros_like(bands))
-        # The graph also makes the last frame, which has no next one to look ahead to.
-        values = torch.cat([target, torch.zeros(1, config.steps_per_frame, config.bands)], 1)
-        graph = Net(rt_wavenet(config), graph_tensors(network.state_dict(), config)).double()
-        expected = graph.parameters_of(mel.double(), values.transpose(1, 2).double())
-    steps = target.shape[1]
-    made = torch.cat([mean, log_scale], 2).double()
-    expected = expected[:, :, :steps].transpose(1, 2)
-    expected[..., config.bands :] = expected[..., config.bands :].clamp(-7, 4)
-    assert made.std() > 0.1
-    assert (made - expected).abs().max() < 1e-5
+        logits, voicing = network.hear(mel)
+        turns = network.turns(logits.double())
+        expected = Net(rt_wavenet(config), tensors).double()(mel)[0, 0]
+        # Lines from each frame's pitch to the next, and to zero after the last.
+        at = np.arange(12 * config.preset.hop) / config.preset.hop
+        line = np.interp(at, np.arange(13), np.append(turns[0].numpy(), 0.0))
+        f = torch.from_numpy(line)[None].clamp(LOWEST, HIGHEST)
+        source = pulses(f, f.cumsum(1) - f)
+        made = network(mel, voicing.double(), source, torch.zeros_like(source))[0]
+    assert made.std() > 1e-3
+    assert (made - expected).abs().max() < 1e-4 * made.abs().max()
+
+
+def test_the_source_follows_the_recordings_fundamental():
+    """A voice whose pitch WORLD hears a little wrong: its pulses stay in step all the same."""
+    rate, hop, seconds = 22_050, 256, 1.5
+    t = np.arange(int(rate * seconds)) / rate
+    turns = 140 * t + 4 * np.sin(2 * np.pi * 1.3 * t)
+    x = (0.3 * np.cos(2 * np.pi * turns) + 0.1 * np.cos(4 * np.pi * turns)).astype(np.float32)
+    f0 = np.gradient(turns, t)[::hop].astype(np.float32) * 1.003
+    f0[40:50] = 0
+    phase = phases(x, f0, rate, hop)
+    off = (phase - turns[::hop] + 0.5) % 1 - 0.5
+    assert np.abs(off[4:-4]).max() < 0.05
+    pitch = torch.from_numpy(without_gaps(f0) / rate)[None]
+    made = source(pitch, torch.from_numpy(phase)[None], hop)[0].numpy()[: len(x)]
+    peaks = np.flatnonzero(made > 0.5 * made.max())
+    assert len(peaks) > 150
+    assert np.abs((turns[peaks] + 0.5) % 1 - 0.5).max() < 0.06
 
 
 def test_griffin_lim_has_the_mel_it_was_given():

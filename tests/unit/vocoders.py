@@ -5,36 +5,40 @@ from __future__ import annotations
 from functools import lru_cache, partial
 
 import numpy as np
+import torch
 
-from rtaudio.dsp.pqmf import pqmf_filters
 from rtaudio.models.rt_wavenet import RtWaveNet, rt_wavenet
 from rtaudio.runtime.model import Model
+from rtaudio.training.vocoder_export import graph_tensors
+from rtaudio.training.vocoder_network import VocoderNet
 
 tiny_config = partial(
     RtWaveNet,
-    channels=6,
-    gate_channels=5,
-    skip_channels=7,
+    pitch_channels=6,
+    pitches=5,
+    shape_channels=8,
+    top_bands=2,
+    channels=5,
     dilations=(1, 2),
     input_kernel_size=2,
-    condition_hidden=8,
-    predictors=3,
-    predictor_kernel_size=4,
-    head_channels=6,
 )
 
 
+def tiny_network(seed: int = 0) -> VocoderNet:
+    """Nothing in it is zero, and nothing loud."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        network = VocoderNet(tiny_config())
+        for name, value in network.named_parameters():
+            torch.nn.init.normal_(value, std=0.01 if name.startswith("direct") else 0.2)
+        network.shape.bias -= 5
+        network.out.weight *= 0.1
+    network.level_weight.fill_(1e-4)
+    return network
+
+
 def tiny_tensors(seed: int = 0) -> dict[str, np.ndarray]:
-    tensors = rt_wavenet(tiny_config()).initial_tensors(seed)
-    (power,) = (name for name in tensors if name.endswith("levels.power.weight"))
-    (floor,) = (name for name in tensors if name.endswith("levels.power.bias"))
-    tensors[power] = np.full_like(tensors[power], 1e-4)
-    tensors[floor] = np.full_like(tensors[floor], 1e-8)
-    (smooth,) = (name for name in tensors if name.endswith("levels.smooth.weight"))
-    tensors[smooth] = np.full_like(tensors[smooth], 0.5)
-    (bank,) = (name for name in tensors if name.endswith("synthesis.weight"))
-    tensors[bank] = pqmf_filters(4)[1][:, None].astype(np.float32)
-    return tensors
+    return graph_tensors(tiny_network(seed))
 
 
 @lru_cache
