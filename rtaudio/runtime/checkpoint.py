@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -12,6 +12,9 @@ from rtaudio.errors import ModelFileError, RtaudioError
 from rtaudio.graph.strict import parse_json, quote
 from rtaudio.models.importers import Imported, digest
 from rtaudio.models.importers.r9y9 import convert_r9y9
+
+if TYPE_CHECKING:
+    import torch
 
 MAX_BYTES = 4 << 30
 MAX_JSON_BYTES = 1 << 20
@@ -42,7 +45,23 @@ def read_checkpoint(path: Path) -> dict[str, NDArray[Any]]:
     if not isinstance(state, dict):
         raise ModelFileError(f"{path} holds no state_dict.")
     found = {str(n): t for n, t in state.items() if isinstance(t, torch.Tensor)}
-    return {n: t.detach().to(torch.float64).numpy() for n, t in found.items()}
+    return {n: _plain(path, n, t) for n, t in found.items()}
+
+
+def _plain(path: Path, name: str, tensor: torch.Tensor) -> NDArray[Any]:
+    """A few stored numbers may claim to be many: such a view is not spread out."""
+    import torch
+
+    try:
+        stored = tensor.untyped_storage().nbytes() if tensor.layout == torch.strided else -1
+        if tensor.is_quantized or tensor.is_complex() or tensor.device.type != "cpu":
+            stored = -1
+        if tensor.numel() * tensor.element_size() <= stored:
+            return tensor.detach().to(torch.float64).numpy()
+    except (RuntimeError, NotImplementedError):  # of kinds that have no storage
+        pass
+    shape = f"{tuple(tensor.shape)!s:.60}"
+    raise ModelFileError(f"{path}: tensor {name!r:.60} of shape {shape} is no plain tensor.")
 
 
 def read_hparams(path: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Hostile files for the loaders, led by what their code does with them (atheris, libFuzzer).
 
-python -m tests.fuzz.fuzz_loaders audio|model|nam|onnx CORPUS [libFuzzer's options]
+python -m tests.fuzz.fuzz_loaders audio|model|nam|onnx|checkpoint CORPUS [libFuzzer's options]
 
 The cases are those of tests/unit/test_*_fuzz.py: the same files to begin with, changes and checks.
 """
@@ -25,6 +25,7 @@ MODULES = {
     "model": ("test_model_file_fuzz", "MODELS"),
     "nam": ("test_nam_fuzz", "NAM"),
     "onnx": ("test_onnx_fuzz", "ONNX"),
+    "checkpoint": ("test_checkpoint_fuzz", "CHECKPOINTS"),
 }
 LARGEST_SEED = 1 << 17  # small files are changed and tried more often
 

@@ -211,12 +211,16 @@ def test_bad_checkpoints_give_a_sentence(
     less = {n: t for n, t in good.items() if "conv1x1_skip" not in n}
     shapes = {**good, "conv_layers.2.conv.weight_v": torch.zeros(4, 4, 3)}
     infinite = {**good, "first_conv.bias": torch.full((CHANNELS,), math.inf)}
+    many = {**good, "first_conv.bias": torch.zeros(1).expand(1 << 40)}
+    sparse = {**good, "first_conv.bias": good["first_conv.bias"].to_sparse()}
     speakers = {**good, "conv_layers.0.conv1x1g.weight": torch.zeros(GATE, 4, 1)}
     cases = [
         ({"state_dict": good, "more": Code()}, hparams, "no checkpoint of plain tensors"),
         ({"state_dict": less}, hparams, "lacks conv_layers.0.conv1x1_skip"),
         ({"state_dict": shapes}, hparams, "do not fit"),
         ({"state_dict": infinite}, hparams, "not finite"),
+        ({"state_dict": many}, hparams, "no plain tensor"),
+        ({"state_dict": sparse}, hparams, "no plain tensor"),
         ({"state_dict": speakers}, hparams, "several speakers"),
         ({"state_dict": {}}, hparams, "holds no WaveNet"),
         ([1, 2], hparams, "holds no state_dict"),
