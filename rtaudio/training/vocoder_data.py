@@ -50,12 +50,14 @@ def build(
     """Writes NAME.PART.npy for each part of `Voice` and NAME.json (frames a recording) for every
     voice, of its first `recordings`; finished ones are skipped, voices kept for testing refused.
     `centres`: Hz of the envelopes' bands."""
+    folders = sorted(p for p in voices.iterdir() if p.is_dir())
+    for folder in folders:
+        if folder.name in KEPT_FOR_TESTING:
+            raise RtaudioError(f"{folder} holds a voice kept for testing; take it out.")
     check_world()
     out = folder_of(cache, config)
     out.mkdir(parents=True, exist_ok=True)
-    for folder in sorted(p for p in voices.iterdir() if p.is_dir()):
-        if folder.name in KEPT_FOR_TESTING:
-            raise RtaudioError(f"{folder} holds a voice kept for testing; take it out.")
+    for folder in folders:
         if (out / f"{folder.name}.json").exists():
             continue
         files = sorted(p for p in folder.iterdir() if p.suffix in AUDIO_SUFFIXES)
