@@ -41,7 +41,8 @@ def test_the_signal_that_crosses_is_clean_and_as_late_as_said(serve, tmp_path):
     print(f"{stats['counts']['clock_slips']} slips, {later} samples later ({said} said), "
           f"all but the tones {clean:.1f} dB")  # fmt: skip
     assert clean <= -60.0
-    assert abs(later - said) <= 128  # a period, by which stream the server calls first
+    # A period, by which stream the server calls first, and what is rounded to whole samples.
+    assert abs(later - said) <= 128 + 1
 
 
 RATE, BLOCK, SLACK = 48_000, 128, 240
