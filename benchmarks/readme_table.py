@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from diffusion_table import diffusion_table
 from live_table import live_table
 from tables import (
     LEVEL_ORDER,
@@ -75,6 +76,7 @@ def summary() -> str:
             *accuracy_table(),
             *wavenet_table([each for each in load("wavenet") if leads(each)]),
             *nam_table([each for each in load("nam-peers") if leads(each)]),
+            *diffusion_table(load("diffusion")),
             "",
             *startup_lines(),
             "",
@@ -92,6 +94,7 @@ def details() -> str:
     lines += ["", "## Streams a core", "", *lanes_table(lanes())]
     lines += ["", "## WaveNets", "", *wavenet_table(load("wavenet"))]
     lines += nam_table(load("nam-peers"))
+    lines += ["", "## Diffusion", "", *diffusion_table(load("diffusion"))]
     lines += ["", "## Precisions", "", *precisions_table()]
     for result in sorted(load("layers"), key=layers_order):
         lines += ["", f"## Layers, level {result['isa']}, {result['precision']}", ""]

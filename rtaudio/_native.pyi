@@ -3,10 +3,12 @@ The native engine of rtaudio.
 """
 
 from __future__ import annotations
+
 import collections.abc
+import typing
+
 import numpy
 import numpy.typing
-import typing
 
 __all__: list[str] = [
     "CudaDevice",
@@ -22,6 +24,7 @@ __all__: list[str] = [
     "Step",
     "Stream",
     "cpu_level",
+    "diffusion_step",
     "live_callback_addresses",
     "live_load_classes",
     "measure_multiply_adds",
@@ -465,6 +468,23 @@ class OperationTimer:
 def cpu_level() -> str:
     """
     The level in use: the highest, or the one RTAUDIO_CPU_ISA forces. RuntimeError if that level is unknown or the processor lacks it.
+    """
+
+def diffusion_step(
+    x: numpy.typing.NDArray[numpy.float32],
+    epsilon: numpy.typing.NDArray[numpy.float32],
+    spread: numpy.typing.NDArray[numpy.float32],
+    scale: typing.SupportsFloat | typing.SupportsIndex,
+    weight: typing.SupportsFloat | typing.SupportsIndex,
+    deviation: typing.SupportsFloat | typing.SupportsIndex,
+    clip: bool,
+    seed: typing.SupportsInt | typing.SupportsIndex,
+    stream: typing.SupportsInt | typing.SupportsIndex,
+    position: typing.SupportsInt | typing.SupportsIndex,
+    step: typing.SupportsInt | typing.SupportsIndex,
+) -> None:
+    """
+    x = clip(scale (x - weight epsilon) + deviation spread z), in place.
     """
 
 def live_callback_addresses() -> dict[str, int]:

@@ -83,6 +83,69 @@ torch.library.register_fake("rtaudio::queued_stack", _queued_stack_fake, lib=_li
 queued_stack = torch.ops.rtaudio.queued_stack.default
 
 
+def _diffusion_step(
+    x: Tensor,
+    epsilon: Tensor,
+    spread: Tensor | None,
+    scale: float,
+    weight: float,
+    deviation: float,
+    clip: bool,
+    seed: int,
+    stream: int,
+    position: int,
+    step: int,
+) -> Tensor:
+    y = x.detach().clone(memory_format=torch.contiguous_format)
+    empty = np.empty(0, np.float32)
+    wide = empty if spread is None else spread.detach().contiguous().numpy()
+    found = epsilon.detach().contiguous().numpy()
+    coefficients = (scale, weight, deviation, clip)
+    _native.diffusion_step(y.numpy(), found, wide, *coefficients, seed, stream, position, step)
+    return y
+
+
+def _diffusion_step_fake(x: Tensor, *_: Any) -> Tensor:
+    return torch.empty_like(x, memory_format=torch.contiguous_format)
+
+
+_library.define(
+    "diffusion_step(Tensor x, Tensor epsilon, Tensor? spread, float scale, float weight, "
+    "float deviation, bool clip, int seed, int stream, int position, int step) -> Tensor",
+    tags=(torch.Tag.pt2_compliant_tag,),
+)
+_library.impl("diffusion_step", _diffusion_step, "CPU")
+torch.library.register_fake("rtaudio::diffusion_step", _diffusion_step_fake, lib=_library)
+
+
+def diffusion_step(
+    x: Tensor,
+    epsilon: Tensor,
+    *,
+    scale: float,
+    weight: float,
+    deviation: float,
+    step: int,
+    seed: int = 0,
+    stream: int = 0,
+    position: int = 0,
+    spread: Tensor | None = None,
+    clip: bool = False,
+) -> Tensor:
+    """clip(scale (x - weight epsilon) + deviation spread z) in one pass, for your own sampler.
+
+    x, epsilon: float32 on the CPU, [lane, time, values]; spread: [lane, time], None for 1; the
+    coefficients are those of rtaudio.diffusion.Scheduler. z is noise that depends on the seed, the
+    stream (lane i: `stream` + i), the frame's number (from `position` on) and the step alone, and
+    not on how the signal is split: rtaudio.dsp.noise.normals with site 0. Raises ValueError for
+    shapes that do not fit.
+    """
+    y: Tensor = torch.ops.rtaudio.diffusion_step.default(
+        x, epsilon, spread, scale, weight, deviation, clip, seed, stream, position, step
+    )
+    return y
+
+
 class QueuedStack(nn.Module):
     """A GatedStack, step by step, its past in queues: forward(x, memory, position).
 

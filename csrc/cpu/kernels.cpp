@@ -30,6 +30,7 @@ RTA_HD std::ptrdiff_t padded_row(int channels) {
 
 #include "cpu/conditioned_planes.inl"
 #include "cpu/conditioned_rows.inl"
+#include "cpu/diffwave.inl"
 #include "cpu/probe.inl"
 
 #define RTA_STRING_(x) #x
@@ -60,6 +61,8 @@ const Kernels RTA_CONCAT(kernels_, RTAUDIO_ISA) = {
     gated_stack,
     conditioned_planes,
     conditioned_rows,
+    diffwave,
+    diffwave_condition,
     rfft,
     irfft,
     complex_power,

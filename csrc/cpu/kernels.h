@@ -162,6 +162,51 @@ struct ConditionedStack {
   float activation_a, activation_b, gate_a, gate_b;
 };
 
+// One layer of a diffusion network (rtaudio/graph/refine.py): z = in [y at each tap; condition],
+// [r; s] = out (tanh(z_a) sigmoid(z_b)), h = (h + r) / sqrt(2), skips += s. Each half of z and of
+// the outputs is padded to `row`, as are the inputs of every tap; both matrices have one format.
+struct DiffWaveLayer {
+  PackedMatrix in;   // outputs 2 * row, depth taps * row + condition_row
+  PackedMatrix out;  // outputs 2 * row, depth row
+  int dilation;
+};
+struct DiffWave {
+  const DiffWaveLayer* layers;
+  int num_layers;
+  int taps;
+  int ahead;           // taps after that of the frame itself
+  std::ptrdiff_t row;  // channels, padded
+  int condition_row;   // likewise
+  bool halves;         // bf16dot: y, condition and gates are kept as bf16
+  float skip_scale;    // of the sum of the skips
+};
+// What a step of a refinement remembers. Rows stand at their index (frames since the start) modulo
+// the frames of a ring: h and skips, of `frames`; condition, of condition_frames, and its first
+// `chunk` rows again; flags (1 for frames inside the signal), of condition_frames. y: of each layer
+// one after the other the last rows it has read, or, where those are more than a chunk, a ring of
+// them and `chunk` frames, and the first `chunk` rows again.
+struct DiffWaveMemory {
+  float* y;
+  float* h;
+  float* skips;
+  std::int64_t frames;
+  float* condition;
+  const float* flags;
+  std::int64_t condition_frames;
+  const float* steps;  // W_e e + b of each layer, [layers][row]
+  int chunk;           // the most frames that go through at once
+};
+constexpr int kDiffWaveChunk = 1024;  // the largest chunk: weights are read once for it
+constexpr int kDiffWaveTile = 48;     // frames that go through a layer's matrices at once
+constexpr int kMaxDiffWaveTaps = 7;
+constexpr std::int64_t diffwave_kept_rows(int history, int chunk) {
+  return history <= chunk ? history : std::int64_t{history} + 2 * chunk;
+}
+// Of a tile's sums and gates, and two layers' inputs.
+constexpr std::size_t diffwave_scratch_floats(std::ptrdiff_t row, int chunk) {
+  return static_cast<std::size_t>((kDiffWaveTile * 3 + 4 * chunk) * row);
+}
+
 struct Kernels {
   const char* name;
 
@@ -222,6 +267,13 @@ struct Kernels {
   void (*conditioned_rows)(const ConditionedStack& stack, float* state, int max_frames,
                            std::int64_t position, int num_frames, int valid_begin, int valid_end,
                            const float* in, float* out, std::ptrdiff_t row, float* scratch);
+  // Rows h of frames `index` on, after the network's first layer, through all layers; skips: the
+  // sum for as many frames from index - ahead * (sum of the dilations) on. Both have rows of `row`.
+  void (*diffwave)(const DiffWave& net, const DiffWaveMemory& memory, std::int64_t index,
+                   int num_frames, const float* h, float* skips, float* scratch);
+  // The condition of frames `index` on, whose flags are there already.
+  void (*diffwave_condition)(const DiffWave& net, const DiffWaveMemory& memory, std::int64_t index,
+                             const float* x, std::ptrdiff_t x_step, int channels, int num_frames);
   // Real FFT: in[n] -> re[n/2+1], im[n/2+1], unscaled. inverse: re, im -> out[n], unscaled
   // (n times the inverse DFT). scratch: fft_scratch_floats(n) floats. in may not alias outputs.
   void (*rfft)(const FftPlan& plan, const float* in, float* re, float* im, float* scratch);

@@ -140,6 +140,7 @@ std::unique_ptr<Layer> make_conv2d(const LayerContext& context);
 std::unique_ptr<Layer> make_gated_stack(const LayerContext& context);
 std::unique_ptr<Layer> make_conditioned_stack(const LayerContext& context);
 std::unique_ptr<Layer> make_feedback(const LayerContext& context);
+std::unique_ptr<Layer> make_refine(const LayerContext& context);
 std::unique_ptr<Layer> make_recurrent(const LayerContext& context);
 std::unique_ptr<Layer> make_bidirectional(const LayerContext& context);
 std::unique_ptr<Layer> make_band_recurrent(const LayerContext& context);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/refine.h"
 #include "model/session.h"
 #include "python/bindings.h"
 #include "python/checks.h"
@@ -74,9 +75,50 @@ class PyStep {
   std::atomic<bool> in_use_ = false;
 };
 
+// One step of diffusion on x (lanes, frames, values), in place; spread: (lanes, frames) or empty.
+// The noise is that of frames `position` on, of lane i in stream `stream` + i.
+void diffusion_step(Array& x, const Array& found, const Array& spread, refine::Step how, bool clip,
+                    noise::Source source, std::int64_t position, std::uint32_t step) {
+  const bool shaped = spread.size() > 0;
+  if (x.ndim() != 3 || x.shape(2) < 1 || found.ndim() != 3 ||
+      !std::equal(x.shape(), x.shape() + 3, found.shape()) ||
+      (shaped &&
+       (spread.ndim() != 2 || spread.shape(0) != x.shape(0) || spread.shape(1) != x.shape(1)))) {
+    throw py::value_error("x and epsilon must be (lanes, frames, values), spread (lanes, frames)");
+  }
+  if (position < 0) throw py::value_error("a position is negative");
+  const auto values = static_cast<int>(x.shape(2));
+  const py::ssize_t lanes = x.shape(0), frames = x.shape(1);
+  float* to = x.mutable_data();
+  const float *epsilon = found.data(), *wide = spread.data();
+  std::vector<float> z(static_cast<std::size_t>(values));
+  const py::gil_scoped_release release;
+  for (py::ssize_t lane = 0; lane < lanes; ++lane, ++source.stream) {
+    for (py::ssize_t t = 0; t < frames; ++t, to += values, epsilon += values) {
+      if (how.deviation > 0.0f) refine::normals(source, position + t, step, values, z.data());
+      const float each = shaped ? wide[lane * frames + t] : 1.0f;
+      for (int v = 0; v < values; ++v) {
+        to[v] = refine::update(how, to[v], epsilon[v], each * z[static_cast<std::size_t>(v)], clip);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 void bind_step(py::module_& module) {
+  module.def(
+      "diffusion_step",
+      [](Array& x, const Array& epsilon, const Array& spread, float scale, float weight,
+         float deviation, bool clip, std::uint32_t seed, std::uint32_t stream,
+         std::int64_t position, std::uint32_t step) {
+        diffusion_step(x, epsilon, spread, {scale, weight, deviation}, clip, {seed, stream, 0},
+                       position, step);
+      },
+      py::arg("x").noconvert(), py::arg("epsilon").noconvert(), py::arg("spread").noconvert(),
+      py::arg("scale"), py::arg("weight"), py::arg("deviation"), py::arg("clip"), py::arg("seed"),
+      py::arg("stream"), py::arg("position"), py::arg("step"),
+      "x = clip(scale (x - weight epsilon) + deviation spread z), in place.");
   py::class_<PyStep>(module, "Step", "A model's step on memory that the caller keeps.")
       .def(py::init([](std::shared_ptr<Model> model, int lanes, int max_ticks) {
              return std::make_unique<PyStep>(std::move(model), lanes, max_ticks);

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rtaudio.cli.arguments import add_precision, positive
 from rtaudio.cli.bench_text import compare_lines, result_lines, suite_lines
-from rtaudio.cli.denoise import add_precision, positive
 from rtaudio.cli.main import UsageError
 from rtaudio.errors import ModelFileError
 
@@ -19,8 +19,9 @@ DESCRIPTION = """\
 Measure speed. KIND is denoise (time per block from Python, beside other denoisers in
 the same run), vad (the same for voice activity), layers (every kind of layer by
 itself), wavenet (time per sample, beside the same network in torch, NumPy and
-onnxruntime), or startup (time and memory of import and load). Without KIND: a minute
-of all of them, and how many streams that makes.
+onnxruntime), diffusion (the same of a diffusion vocoder, beside the package diffwave),
+or startup (time and memory of import and load). Without KIND: a minute of all of them,
+and how many streams that makes.
 """
 USAGE = "%(prog)s [options] [KIND]"
 EPILOG = """\
@@ -34,6 +35,7 @@ examples:
   rtaudio bench denoise -m dtln --peers dtln       the same network in its own runtime
   rtaudio bench vad --peers all
   rtaudio bench wavenet -m nv --precision int8 --peers all
+  rtaudio bench diffusion -m diffwave-base --steps 6 --precision bf16dot --peers all
   rtaudio bench layers --layer gru --precision bf16
 
 The floor is what the multiply-adds, or one read of the weights, would take at the
@@ -41,14 +43,20 @@ measured peak of one thread, whichever is slower: products that stay in register
 reads of as many bytes as the weights have, at the level in use.
 """
 
-KINDS = ("denoise", "vad", "layers", "wavenet", "startup")
-DEFAULT_MODELS = {"denoise": "rt-tcn", "vad": "silero-vad", "wavenet": "nv"}
+KINDS = ("denoise", "vad", "layers", "wavenet", "diffusion", "startup")
+DEFAULT_MODELS = {
+    "denoise": "rt-tcn",
+    "vad": "silero-vad",
+    "wavenet": "nv",
+    "diffusion": "diffwave-base",
+}
 LEVELS = ("v2", "v3", "v4", "v4x", "neon")
 PEER_NAMES = {
     "denoise": ("rnnoise", "dtln", "gtcrn", "dfn3"),
     "vad": ("silero-vad",),
     "layers": (),
     "wavenet": ("numpy", "onnxruntime", "torch", "torch-compile", "torch-naive"),
+    "diffusion": ("diffwave",),
     "startup": (),
 }
 
@@ -56,7 +64,8 @@ PEER_NAMES = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("kind", nargs="?", choices=KINDS, metavar="KIND", help=", ".join(KINDS))
-    add("-m", "--model", metavar="MODEL", help="name or file (default: rt-tcn, silero-vad, nv)")
+    add("-m", "--model", metavar="MODEL", help="name or file (default: by KIND)")
+    add("--steps", type=positive, metavar="N", help="diffusion: of the chain (default: its own)")
     add("--layer", metavar="KIND", help="layers: this kind alone (default: every kind)")
     add_precision(parser)
     add("--isa", choices=LEVELS, metavar="LEVEL", help="v3, v4...; default: the best here")
@@ -75,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seconds",
         type=positive,
         metavar="S",
-        help="audio for each (default: 60); wavenet: time for each (default: 3)",
+        help="audio for each (default: 60); wavenet, diffusion: time for each (default: 3, 10)",
     )
     add("--peers", metavar="LIST", help="names of a kind's peers, or all")
     add("--compare", nargs=2, metavar=("A.json", "B.json"), help="show two results side by side")
@@ -94,6 +103,8 @@ def run(args: argparse.Namespace) -> int:
             f"--lanes {args.lanes}: `denoise` runs many streams, without peers and by the model's "
             "own blocks"
         )
+    if args.steps is not None and args.kind != "diffusion":
+        raise UsageError("--steps is for the kind diffusion")
     if args.kind is None and (args.model or args.peers):
         raise UsageError("name a KIND to go with --model or --peers")
     names = _peer_names(args.kind, args.peers)
@@ -104,7 +115,12 @@ def run(args: argparse.Namespace) -> int:
         results, left_out = _suite(args)
         _give(results, suite_lines(results, left_out), args.json)
         return 0
-    runs = {"startup": _startup, "layers": _layers, "wavenet": _wavenet}
+    runs = {
+        "startup": _startup,
+        "layers": _layers,
+        "wavenet": _wavenet,
+        "diffusion": _diffusion,
+    }
     result = runs.get(args.kind, _denoise)(args, names)
     _give(result, result_lines(result), args.json)
     return 0
@@ -192,6 +208,26 @@ def _wavenet(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
         block_samples=args.block_samples,
         lanes=args.lanes,
         seconds=float(args.seconds or 3),
+        level=_native.cpu_level(),
+        peers=names,
+        on_progress=_progress(),
+    )
+    for note in notes:
+        print(f"rtaudio bench: left out: {note}", file=sys.stderr)
+    return result
+
+
+def _diffusion(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
+    from rtaudio import _native
+    from rtaudio.bench.diffusion import load_diffusion, run_diffusion
+
+    name = args.model or DEFAULT_MODELS[args.kind]
+    vocoder, state = load_diffusion(name, args.precision, args.steps)
+    result, notes = run_diffusion(
+        vocoder,
+        state,
+        block_samples=args.block_samples,
+        seconds=float(args.seconds or 10),
         level=_native.cpu_level(),
         peers=names,
         on_progress=_progress(),

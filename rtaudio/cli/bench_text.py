@@ -20,6 +20,8 @@ def result_lines(result: dict[str, Any]) -> list[str]:
         ]
     if result["kind"] == "wavenet":
         return [*_wavenet_lines(result), f"{where}; one thread"]
+    if result["kind"] == "diffusion":
+        return [*_diffusion_lines(result), f"{where}; one thread"]
     if result["kind"] == "lanes":
         from rtaudio.bench.lanes import describe_lanes
 
@@ -77,6 +79,30 @@ def _wavenet_lines(result: dict[str, Any]) -> list[str]:
         "",
         f"{result['precision']}, {result['lanes']} lane(s), blocks of {result['block_samples']} "
         f"samples, level {result['isa']}{about}",
+        f"floor {result['floor_us']:.3f} us a sample ({part:.0f} % reached): "
+        f"{peak['gmacs']:.0f} GMAC/s, weights read at {peak['weight_gbytes_per_second']:.0f} GB/s; "
+        f"reached {result['gmacs']:.1f} GMAC/s",
+    ]
+
+
+def _diffusion_lines(result: dict[str, Any]) -> list[str]:
+    """One line an engine, where the time goes, and how far from the floor ours is."""
+    rows = [f"{'':<20} {'us/sample':>10} {'RTF':>8} {'ours is':>9}"]
+    for name, each in {result["model"]: result, **result["peers"]}.items():
+        ratio = each["us_per_sample"] / result["us_per_sample"]
+        faster = "" if each is result else f"{ratio:.1f}x"
+        rows.append(f"{name:<20} {each['us_per_sample']:>10.3f} {each['rtf']:>8.3f} {faster:>9}")
+    block, rate, peak = result["us_per_block"], result["sample_rate"], result["peak"]
+    shares = ", ".join(f"{name} {100 * part:.1f} %" for name, part in result["shares"].items())
+    part = 100 * result["floor_us"] / result["us_per_sample"]
+    return [
+        *rows,
+        "",
+        f"{result['precision']}, {result['steps']} steps, blocks of {result['block_samples']} "
+        f"samples, level {result['isa']}: p50 {block['p50'] / 1e3:.2f} ms, p99 "
+        f"{block['p99'] / 1e3:.2f} ms, p99.9 {block['p999'] / 1e3:.2f} ms a block; "
+        f"{1e3 * result['latency_samples'] / rate:.0f} ms of lookahead",
+        f"time by part: {shares}",
         f"floor {result['floor_us']:.3f} us a sample ({part:.0f} % reached): "
         f"{peak['gmacs']:.0f} GMAC/s, weights read at {peak['weight_gbytes_per_second']:.0f} GB/s; "
         f"reached {result['gmacs']:.1f} GMAC/s",

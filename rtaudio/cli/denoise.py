@@ -10,6 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rtaudio.cli.arguments import add_precision, positive
 from rtaudio.cli.interrupt import catch_interrupts
 from rtaudio.cli.jobs import DENOISED, Job, plan_jobs
 from rtaudio.cli.limit import attenuation_limit, check_limit
@@ -41,12 +42,6 @@ examples:
 
 exit codes: 0 done, 1 a recording failed, 2 a wrong call, 130 interrupted
 """
-
-
-def positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
-    return int(text)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -142,16 +137,6 @@ def run_over_files(args: argparse.Namespace, *, who: str, name: str, label: str,
     if interrupt():
         return fail(who, "interrupted; no unfinished output was left", INTERRUPTED)
     return code
-
-
-def add_precision(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--precision",
-        choices=("fp32", "bf16", "bf16dot", "int8"),
-        default="fp32",
-        metavar="NAME",
-        help="fp32 (default), or smaller weights: bf16, bf16dot, int8",
-    )
 
 
 def _check_call(args: argparse.Namespace, jobs: list[Job]) -> None:

@@ -9,8 +9,9 @@ from rtaudio.cli.main import UsageError
 
 DESCRIPTION = """\
 Make a model file from the ONNX files that the packages of other networks carry,
-from a .nam file (Neural Amp Modeler) of WaveNet type, or from a checkpoint of
-r9y9/wavenet_vocoder and its hparams.
+from a .nam file (Neural Amp Modeler) of WaveNet type, from a checkpoint of
+r9y9/wavenet_vocoder and its hparams, from one of the package diffwave, or from one of
+PriorGrad and the file of its least energy.
 `rtaudio models` lists the networks and their packages. Models named to other
 commands (-m dtln) are imported by themselves; this is for files from elsewhere.
 """
@@ -21,6 +22,8 @@ examples:
   rtaudio import model_1.onnx model_2.onnx           writes dtln.safetensors
   rtaudio import amp.nam                             writes amp.safetensors
   rtaudio import checkpoint.pth hparams.json         writes checkpoint.safetensors
+  rtaudio import diffwave-weights.pt                 writes diffwave-weights.safetensors
+  rtaudio import priorgrad.pt energy_min_train.npy   writes priorgrad.safetensors
 
 exit codes: 0 done, 1 a file that cannot be imported, 2 a wrong call
 """

@@ -73,9 +73,11 @@ def _make_live(args: argparse.Namespace, events: list[Event]) -> Live:
 
     names = {"denoise": rtaudio.DEFAULT_DENOISER, "wire": None, "vocode": DEFAULT_VOCODER}
     name = names.get(args.what, args.what)
-    model = None if name is None else rtaudio.load(name)
+    model = None if name is None else rtaudio.load(name, precision=args.precision)
     if model is not None and "mel_preset" in model.metadata:
-        model = rtaudio.Vocoder(model).live_model()
+        model = rtaudio.Vocoder(model, steps=args.steps).live_model()
+    elif args.steps is not None:
+        raise UsageError("--steps is for vocoders made by diffusion")
     if model is not None and not model.makes_audio:
         port = model.graph.output
         raise UsageError(f"{args.what}: this model gives no audio but {port.name} ({port.unit}); "

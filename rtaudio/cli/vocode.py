@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rtaudio.cli.denoise import add_precision, positive
+from rtaudio.cli.arguments import add_precision, positive
 from rtaudio.cli.interrupt import Interrupt, catch_interrupts
 from rtaudio.cli.main import DONE, INTERRUPTED, UsageError, fail
 from rtaudio.cli.progress import Reporter
@@ -34,6 +34,7 @@ examples:
   rtaudio vocode talk.wav -o again.wav          copy synthesis
   rtaudio vocode mel.npy -o speech.wav          a mel of the model's preset
   rtaudio vocode mel.npy -p tacotron22 --play   another preset with the same filters
+  rtaudio vocode talk.wav -m diffwave.safetensors --steps 6 --precision bf16dot -o again.wav
 
 exit codes: 0 done, 1 it failed, 2 a wrong call, 3 no such sound device, 130 interrupted
 """
@@ -52,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-m", "--model", metavar="MODEL", help="name or file of a vocoder (default: rt-wavenet)")
     add_precision(parser)
     add("-p", "--mel-preset", metavar="NAME", help="what a .npy file holds (default: the model's)")
+    add("--steps", type=positive, metavar="N", help="of a diffusion model (default: its own)")
     add("--seed", type=whole, default=0, help="of the noise; the same seed, the same speech")
     add(
         "--block-frames",
@@ -73,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     from rtaudio.runtime.vocoder import Vocoder
 
     model = rtaudio.load(args.model or DEFAULT_VOCODER, precision=args.precision)
-    vocoder = Vocoder(model, seed=args.seed, block_frames=args.block_frames)
+    vocoder = Vocoder(model, seed=args.seed, block_frames=args.block_frames, steps=args.steps)
     who = "rtaudio vocode"
     with catch_interrupts() as interrupt, Reporter(who, quiet=args.quiet, num_files=1) as report:
         mel = vocoder.check(_read_mel(args, vocoder, report))

@@ -79,6 +79,11 @@ class Scheduler:
         """Steps of training in the order of use, from noise to sound; with set_betas, fractions."""
         return np.array(self._timesteps[::-1], np.float64)
 
+    @property
+    def betas(self) -> DoubleArray:
+        """Of the chain, cleanest first."""
+        return np.array(self._betas, np.float64)
+
     def set_timesteps(self, steps: int, spacing: Spacing = "leading") -> None:
         """Uses so many steps of training, spread evenly."""
         count = len(self._trained)

@@ -212,6 +212,8 @@ MEL_PRESETS: Mapping[str, MelPreset] = {
         _long(
             MelPreset(name="specgrad24", sample_rate=24_000, num_mels=128, low_hz=20.0, scale="htk")
         ),
+        # Our own: windows of 20 ms that end with their hop, so that a frame waits for nothing.
+        MelPreset(name="rt24", sample_rate=24_000, fft_size=480, window=480, hop=240, pad=240),
     )
 }
 

@@ -26,6 +26,7 @@ from rtaudio.graph.pointwise import (
 )
 from rtaudio.graph.program import Program, lower
 from rtaudio.graph.recurrent import GRU, LSTM, RNN, BidirectionalRNN, MeanSubtract
+from rtaudio.graph.refine import DiffWave, Refine
 from rtaudio.graph.resample import Pool, Unpool, Upsample
 from rtaudio.graph.serialize import graph_from_json, graph_to_json
 from rtaudio.graph.spectral import (
@@ -66,6 +67,7 @@ __all__ = [
     "ConvTranspose2d",
     "CumulativeNorm",
     "DeepFilter",
+    "DiffWave",
     "Embedding",
     "Feedback",
     "Gate",
@@ -86,6 +88,7 @@ __all__ = [
     "Pool",
     "Program",
     "PulseTrain",
+    "Refine",
     "Residual",
     "Sampler",
     "Serial",

@@ -20,7 +20,6 @@ from functools import lru_cache
 from typing import ClassVar
 
 from rtaudio.errors import GraphError
-from rtaudio.graph.composite import Fused
 from rtaudio.graph.frozen import frozen
 from rtaudio.graph.heads import Head, MuLawSoftmax, Sampler
 from rtaudio.graph.layer import (
@@ -124,10 +123,3 @@ def _plan_body(layer: Feedback, condition: int) -> Plan:
             f"{layer.draws.num_parameters} parameters."
         )
     return planned
-
-
-def inner_plan(layer: Layer, channels: int) -> Plan | None:
-    """The plan of a node that holds nodes of its own, else None."""
-    if isinstance(layer, Fused):
-        return plan(layer.expansion(), channels)
-    return layer.body_plan(channels) if isinstance(layer, Feedback) else None

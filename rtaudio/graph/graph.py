@@ -10,9 +10,11 @@ from functools import cached_property
 import numpy as np
 
 from rtaudio.errors import GraphError
-from rtaudio.graph.feedback import inner_plan
+from rtaudio.graph.composite import Fused
+from rtaudio.graph.feedback import Feedback
 from rtaudio.graph.layer import FloatArray, Layer, TensorSpec
 from rtaudio.graph.plan import Plan, join_path, plan
+from rtaudio.graph.refine import Refine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,9 +172,18 @@ class Graph:
         return self.plan.macs_per_frame * self.sample_rate
 
 
+def inner_plan(layer: Layer, channels: int) -> Plan | None:
+    """The plan of a node that holds nodes of its own, else None."""
+    if isinstance(layer, Fused):
+        return plan(layer.expansion(), channels)
+    if isinstance(layer, Refine):
+        return layer.body_plan()
+    return layer.body_plan(channels) if isinstance(layer, Feedback) else None
+
+
 def node_tensors(layer: Layer, channels: int) -> dict[str, TensorSpec]:
     """Stored tensors of one planned node; a fused composite has those of its expansion, a feedback
-    those of its body."""
+    or a refinement those of its body."""
     inner = inner_plan(layer, channels)
     if inner is None:
         return layer.tensors(channels)

@@ -24,9 +24,9 @@ from rtaudio.graph.layer import FloatArray
 def mel_layers(preset: MelPreset) -> Serial:
     """Audio to mels of the preset; before and after the signal is silence, not its mirror image.
 
-    Raises GraphError for a preset with clipped values or statistics of its own.
+    Raises GraphError for a preset with statistics of its own.
     """
-    if preset.clip or preset.mean != (0.0,) or preset.std != (1.0,):
+    if preset.mean != (0.0,) or preset.std != (1.0,):
         raise GraphError(f"mels of {preset.name} are not made live; its values are normalised.")
     if preset.window != preset.fft_size:
         raise GraphError(f"mels of {preset.name} are not made live; its windows are padded.")
@@ -49,6 +49,7 @@ def mel_layers(preset: MelPreset) -> Serial:
             Linear(name="filters", outputs=preset.num_mels, bias=False),
             Activation(function="log", a=preset.floor),
             Activation(function="affine", a=scale, b=preset.offset),
+            *((Activation(function="clamp", a=0.0, b=1.0),) if preset.clip else ()),
         ),
     )
 

@@ -16,6 +16,7 @@ from rtaudio.graph.feedback import Feedback
 from rtaudio.graph.graph import Graph
 from rtaudio.graph.layer import Chunks, FloatArray, Layer, Overlap, Recurrent, Window, out_length
 from rtaudio.graph.plan import join_path
+from rtaudio.graph.refine import Refine
 from rtaudio.nn import maps as _maps  # noqa: F401  (registers its functions)
 from rtaudio.nn import streams as _streams  # noqa: F401  (likewise)
 from rtaudio.nn.functions import FUNCTIONS, Controls, Tensors
@@ -140,6 +141,10 @@ class Net(nn.Module):
                 return Loop(self, layer, path, context.noise).run(x)
             context.found.append(teacher_forced(self, layer, path, x, context.values))
             return decode(layer.draws, context.values)
+        if isinstance(layer, Refine):
+            from rtaudio.nn.refine import Refinement
+
+            return Refinement(self, layer, path, context.noise).run(x)
         tensors = self.tensors_at(layer, x.shape[1], path)
         return whole(layer, tensors, x, context.controls)
 

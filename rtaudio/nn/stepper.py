@@ -12,6 +12,7 @@ from rtaudio.graph.composite import Fused
 from rtaudio.graph.feedback import Feedback
 from rtaudio.graph.layer import Chunks, Layer, Overlap, Recurrent, Window
 from rtaudio.graph.plan import Delay, Join, Node, Plan, join_path, plan
+from rtaudio.graph.refine import Refine
 from rtaudio.nn.functions import FUNCTIONS, Tensors
 from rtaudio.nn.net import Net, join, port_of
 
@@ -84,6 +85,8 @@ class Stepper:
         path = join_path(self.path, node.path)
         if isinstance(layer, Feedback):
             return self._feedback(layer, path, node, x, low, high)
+        if isinstance(layer, Refine):
+            return self._refine(layer, path, node, x)
         tensors = self.net.tensors_at(layer, x.shape[1], path)
         function, rule = FUNCTIONS.get(layer.kind), layer.rule()
         if isinstance(layer, Delay):
@@ -127,6 +130,16 @@ class Stepper:
         loop = self.state.setdefault(key, Loop(self.net, layer, path, self.noise))
         y = x.new_zeros(x.shape[0], node.output.channels, x.shape[2] * hop)
         y[:, :, low * hop : high * hop] = loop.run(x[:, :, low:high])
+        return y
+
+    def _refine(self, layer: Refine, path: str, node: Node, x: Tensor) -> Tensor:
+        from rtaudio.nn.refine import SteppedRefinement
+
+        key, signal = node.output.buffer, node.inputs[0]
+        if key not in self.state:
+            self.state[key] = SteppedRefinement(self.net, layer, path, self.noise, signal.delay)
+        length = _ENDLESS if self.lengths is None else self.lengths[signal.buffer]
+        y: Tensor = self.state[key].step(x, length)
         return y
 
     def _chunks(self, node: Node, rule: Chunks, tensors: Tensors, x: Tensor) -> Tensor:

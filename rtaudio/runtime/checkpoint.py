@@ -6,11 +6,13 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from rtaudio.errors import ModelFileError, RtaudioError
 from rtaudio.graph.strict import parse_json, quote
 from rtaudio.models.importers import Imported, digest
+from rtaudio.models.importers.diffwave import convert_diffwave, is_diffwave
 from rtaudio.models.importers.r9y9 import convert_r9y9
 
 if TYPE_CHECKING:
@@ -21,8 +23,14 @@ MAX_JSON_BYTES = 1 << 20
 
 
 def read_checkpoint(path: Path) -> dict[str, NDArray[Any]]:
-    """The tensors of a checkpoint's `state_dict`. Raises ModelFileError for a file that is none or
-    that holds code, which is never run (weights_only)."""
+    """The tensors of a checkpoint's `state_dict` (or `model`), as read_whole reads it."""
+    return read_whole(path)[0]
+
+
+def read_whole(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """The tensors of a checkpoint's `state_dict` (or `model`) and its `params`, if it has any.
+    Raises ModelFileError for a file that is none or that holds code, which is never run
+    (weights_only)."""
     if importlib.util.find_spec("torch") is None:
         raise RtaudioError(f"{path} is read by torch; pip install 'rtaudio[torch]'.")
     import torch
@@ -41,11 +49,16 @@ def read_checkpoint(path: Path) -> dict[str, NDArray[Any]]:
             f"{path} is no checkpoint of plain tensors ({type(error).__name__}: {reason}); it is "
             "not run, whatever it holds."
         ) from None
-    state = data.get("state_dict", data) if isinstance(data, dict) else None
+    whole = data if isinstance(data, dict) else {}
+    state = next((whole[n] for n in ("state_dict", "model") if n in whole), data)
     if not isinstance(state, dict):
         raise ModelFileError(f"{path} holds no state_dict.")
     found = {str(n): t for n, t in state.items() if isinstance(t, torch.Tensor)}
-    return {n: _plain(path, n, t) for n, t in found.items()}
+    params = whole.get("params", {})
+    return (
+        {n: _plain(path, n, t) for n, t in found.items()},
+        params if isinstance(params, dict) else {},
+    )
 
 
 def _plain(path: Path, name: str, tensor: torch.Tensor) -> NDArray[Any]:
@@ -80,6 +93,35 @@ def read_hparams(path: Path) -> dict[str, Any]:
     return content
 
 
+def read_diffwave(path: Path, energy: Path | None = None) -> Imported:
+    """A checkpoint of the package diffwave, or, with the file of its least energy (.npy), of
+    PriorGrad. Raises ModelFileError."""
+    weights, params = read_whole(path)
+    if not is_diffwave(weights):
+        raise ModelFileError(
+            f"{path} is no checkpoint of the package diffwave; one of r9y9/wavenet_vocoder needs "
+            "the JSON file of its hparams beside it: name both."
+        )
+    try:
+        least = 0.0 if energy is None else _read_number(energy)
+        imported = convert_diffwave(weights, params, path.stem, least)
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+    return _with_origin(imported, path)
+
+
+def _read_number(path: Path) -> float:
+    """The one positive number of a NumPy file."""
+    try:
+        value = np.load(path, allow_pickle=False)
+        number = float(np.asarray(value, np.float64).reshape(1)[0])
+    except (OSError, ValueError, EOFError):
+        raise ModelFileError(f"{path} is no NumPy file of one number.") from None
+    if not 0.0 < number < 1e30:
+        raise ModelFileError(f"{path} holds {number:g}; PriorGrad's least energy is positive.")
+    return number
+
+
 def read_r9y9(checkpoint: Path, hparams: Path) -> Imported:
     """A checkpoint of r9y9/wavenet_vocoder with its hparams (JSON). Raises ModelFileError."""
     try:
@@ -89,5 +131,9 @@ def read_r9y9(checkpoint: Path, hparams: Path) -> Imported:
             "" if str(checkpoint) in str(error) or str(hparams) in str(error) else f"{checkpoint}: "
         )
         raise ModelFileError(f"{where}{error}") from error
-    about = {"imported_from": checkpoint.name, "imported_sha256": digest(checkpoint)}
+    return _with_origin(imported, checkpoint)
+
+
+def _with_origin(imported: Imported, path: Path) -> Imported:
+    about = {"imported_from": path.name, "imported_sha256": digest(path)}
     return Imported(imported.graph, imported.tensors, {**imported.metadata, **about})

@@ -87,17 +87,17 @@ def import_files(importer: Importer, paths: Sequence[Path]) -> Imported:
 
 
 def import_any(paths: Sequence[Path]) -> Imported:
-    """The network that these files hold: ONNX files, one .nam file, or a checkpoint of torch and
-    its hparams. Raises ModelFileError where none is known."""
+    """The network that these files hold: ONNX files, one .nam file, or a checkpoint of torch, with
+    its hparams where it needs them. Raises ModelFileError where none is known."""
     checkpoint = next((path for path in paths if path.suffix.lower() in CHECKPOINTS), None)
     if checkpoint is not None:
         others = [path for path in paths if path != checkpoint]
-        if len(others) != 1:
-            raise ModelFileError(
-                f"{checkpoint} needs the JSON file of its hparams beside it; name both."
-            )
-        from rtaudio.runtime.checkpoint import read_r9y9
+        if len(others) > 1:
+            raise ModelFileError(f"{checkpoint} needs one file beside it, not {len(others)}.")
+        from rtaudio.runtime.checkpoint import read_diffwave, read_r9y9
 
+        if not others or others[0].suffix.lower() == ".npy":
+            return read_diffwave(checkpoint, *others)
         return read_r9y9(checkpoint, others[0])
     if paths[0].suffix.lower() == ".nam":
         if len(paths) > 1:

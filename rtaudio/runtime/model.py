@@ -300,6 +300,16 @@ class Model:
         """The same model in another precision; streams may move their state between the two."""
         return Model(self._file, self.name, precision)
 
+    def with_steps(self, steps: int) -> Model:
+        """The same diffusion model in another number of steps: fewer are faster and worse. Raises
+        ScheduleError where the model has none, or was not trained on so many."""
+        from rtaudio.models.diffwave import with_steps
+
+        graph = with_steps(self.graph, steps)
+        program, tensors = lower(graph, self._file.tensors)
+        file = ModelFile(graph, self._file.tensors, program, tensors, self._file.metadata)
+        return Model(file, self.name, self.precision)
+
     def fingerprint(self) -> str:
         """SHA-256 of the tensors, names included."""
         import hashlib

@@ -12,6 +12,7 @@ from rtaudio.errors import ModelFileError, RtaudioError
 from rtaudio.graph.graph import Graph
 from rtaudio.graph.layer import FloatArray
 from rtaudio.graph.program import Program
+from rtaudio.graph.refine import Refine
 from rtaudio.runtime.registry import WEIGHTS
 
 # fp32: the reference. bf16: weights stored in bf16, arithmetic in fp32. bf16dot: inputs of matrix
@@ -51,6 +52,10 @@ def build_native(
     `int8_exceptions`: the precisions of matrices that keep more, by the names of their tensors."""
     if precision != "int8":
         return _make_native(program, tensors, precision)
+    if any(operation.kind == Refine.kind for operation in program.operations):
+        raise RtaudioError(
+            "a diffusion model is not run in int8, whose errors its steps add up; take bf16dot."
+        )
     ranges = input_ranges(program, tensors, graph, calibration)
     return _make_native(program, tensors, precision, ranges, int8_exceptions or {})
 

@@ -39,10 +39,14 @@ class Vocoder:
         seed: int = 0,
         block_frames: int = DEFAULT_BLOCK_FRAMES,
         preset: str | MelPreset | None = None,
+        steps: int | None = None,
     ) -> None:
-        """`preset`: of a model whose file names none. Raises RtaudioError for a model that is no
-        vocoder of its preset."""
+        """`preset`: of a model whose file names none; `steps`: of a diffusion model (None: as the
+        file has it). Raises RtaudioError for a model that is no vocoder of its preset, or has no
+        such steps."""
         self.model = model if isinstance(model, Model) else load(model)
+        if steps is not None:
+            self.model = self.model.with_steps(steps)
         self.preset = model_preset(self.model, preset)
         if not 1 <= block_frames <= 1 << 16:
             raise RtaudioError(f"a block of {block_frames} frames is not possible; give 1 or more.")

@@ -11,7 +11,7 @@ from types import ModuleType
 
 from rtaudio.errors import RtaudioError
 
-from . import commands, vocoder_commands
+from . import commands, diffusion_commands, vocoder_commands
 from .recipe import default_cache
 
 FAILED = 1
@@ -36,13 +36,15 @@ def above_zero(text: str) -> float:
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=PROGRAM, description="Train rt-tcn and rt-wavenet: see README.md here."
+        prog=PROGRAM,
+        description="Train rt-tcn, rt-wavenet and rt-priorgrad: see README.md here.",
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, text: str, home: ModuleType = commands) -> argparse.ArgumentParser:
         made = subparsers.add_parser(name, help=text, description=text, allow_abbrev=False)
-        made.set_defaults(function=getattr(home, name.rpartition("vocoder-")[2].replace("-", "_")))
+        own = name.removeprefix("vocoder-").removeprefix("diffusion-").replace("-", "_")
+        made.set_defaults(function=getattr(home, own))
         return made
 
     fetch = command("fetch", "get the recordings and make pools of them")
@@ -77,11 +79,18 @@ def build_parser() -> argparse.ArgumentParser:
         default="frames",
         help="pitch and envelopes (default), or with --init the gated stack after them",
     )
+    columns = command("diffusion-data", "mels and samples of voices", diffusion_commands)
+    columns.add_argument("--speech", type=Path, required=True, help="a folder with one a voice")
+    diffusion = command("diffusion-train", "train rt-priorgrad, a mel vocoder", diffusion_commands)
+    add_training(diffusion, "rt-priorgrad", 1e-3)
     export = command("export", "write the model file of a checkpoint")
     vocoder_export = command(
         "vocoder-export", "write the model file of a checkpoint", vocoder_commands
     )
-    for each in (export, vocoder_export):
+    diffusion_export = command(
+        "diffusion-export", "write the model file of a checkpoint", diffusion_commands
+    )
+    for each in (export, vocoder_export, diffusion_export):
         each.add_argument("checkpoint", type=Path)
         each.add_argument("-o", "--output", type=Path, required=True, help="a .safetensors file")
         each.add_argument("--metrics", default="", help="a line for the model file")
@@ -91,13 +100,13 @@ def build_parser() -> argparse.ArgumentParser:
     listen.add_argument("--voices", nargs="+", metavar="NAME", help="default: the development ones")
     listen.add_argument("--clips", type=positive, default=4, help="of each voice (default: 4)")
     listen.add_argument("--keep", type=Path, metavar="DIR", help="leave what was heard there")
-    for each in (fetch, render, train, score, high, data, vocoder):
+    for each in (fetch, render, train, score, high, data, vocoder, columns, diffusion):
         each.add_argument(
             "--cache", type=Path, default=default_cache(), help="default: %(default)s"
         )
-    for each in (render, train, high, vocoder):
+    for each in (render, train, high, vocoder, diffusion):
         each.add_argument("--seed", type=int, default=1, help="default: 1")
-    for each in (train, score, high, vocoder, listen):
+    for each in (train, score, high, vocoder, diffusion, listen):
         each.add_argument("--threads", type=positive, help="default: what torch takes")
     return parser
 

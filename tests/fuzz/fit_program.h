@@ -51,6 +51,7 @@ class Fitter : private FitTools {
       return tensor("weight", {out_.channels, number("levels", 1, 1 << 8)});
     }
     if (kind == "conditioned_stack") return conditioned_stack();
+    if (kind == "refine") return refine();
     if (kind == "gru") return cell(3, c, number("hidden", 1, 1 << 12), 1);
     if (kind == "lstm") return cell(4, c, number("hidden", 1, 1 << 12), 1);
     if (kind == "rnn") {
@@ -274,6 +275,34 @@ class Fitter : private FitTools {
       tensor(path + "out.skip.weight", {skip, hidden});
       tensor(path + "out.skip.bias", {skip});
     }
+  }
+
+  void refine() {
+    const int shaped = in_.channels > 1 ? number("shaped", 0, 1) : fixed("shaped", 0);
+    const int condition = fixed("condition", in_.channels - shaped);
+    const int values = number("values", 1, 16), c = number("channels", 1, 64);
+    const int kernel = number("kernel", 1, 7), steps = number("steps", 1, 4);
+    number("causal", 0, 1);
+    number("clip", 0, 1);
+    const int layers = number("num_layers", 1, 8);
+    for (int i = 0; i < layers; ++i) {
+      const std::string index = std::to_string(i), path = "layers." + index + ".";
+      number("dilation." + index, 1, 64);
+      tensor(path + "conv.weight", {2 * c, c, kernel});
+      tensor(path + "condition.weight", {2 * c, condition});
+      tensor(path + "out.weight", {2 * c, c});
+      for (const std::string part : {"conv.bias", "condition.bias", "out.bias"}) {
+        tensor(path + part, {2 * c});
+      }
+    }
+    tensor("input.weight", {c, values});
+    tensor("skip.weight", {c, c});
+    tensor("output.weight", {values, c});
+    per_channel({"input.bias", "skip.bias"}, c);
+    per_channel({"output.bias"}, values);
+    tensor("steps", {steps, layers, c});
+    tensor("coefficients", {steps, 3});
+    out_.channels = values;
   }
 
   // Without the inputs that do not fit the first.

@@ -59,6 +59,7 @@ class ProgramMutator {
                                         "conditioned_gated_stack",
                                         "feedback",
                                         "embedding",
+                                        "refine",
                                         "gru",
                                         "lstm",
                                         "mean_subtract",

@@ -35,6 +35,7 @@ from rtaudio.runtime.laws import graph_of
 
 from .catalogue_feedback import FEEDBACK
 from .catalogue_maps import MAPS
+from .catalogue_refine import REFINE
 from .catalogue_streams import STREAMS
 
 PARAMETERS = {"log": 1e-3, "clamp": -0.05, "power": 0.3}
@@ -205,6 +206,7 @@ EXAMPLES: dict[str, tuple[Layer, int]] = {
     **MAPS,
     **STREAMS,
     **FEEDBACK,
+    **REFINE,
     **{
         f"activation {name}": (
             Activation(

@@ -331,6 +331,44 @@ inline ProgramSpec autoregressive_program() {
   return p.take();
 }
 
+// Three steps of a network that looks ahead, with shaped noise, and one of a causal one.
+inline ProgramSpec refine_program() {
+  ProgramBuilder p({4, 3, 0});
+  const auto refine = [&p](int input, BufferSpec output, int condition, int steps, bool causal) {
+    const int c = causal ? 18 : 5;
+    ProgramBuilder::Shapes shapes{{"input.weight", {c, output.channels}}, {"input.bias", {c}}};
+    shapes.insert({{"skip.weight", {c, c}}, {"skip.bias", {c}}});
+    shapes.insert({{"output.weight", {output.channels, c}}, {"output.bias", {output.channels}}});
+    shapes.insert({{"steps", {steps, 2, c}}, {"coefficients", {steps, 3}}});
+    for (const std::string layer : {"layers.0.", "layers.1."}) {
+      shapes[layer + "conv.weight"] = {2 * c, c, 3};
+      shapes[layer + "condition.weight"] = {2 * c, condition};
+      shapes[layer + "out.weight"] = {2 * c, c};
+      for (const std::string part : {"conv.bias", "condition.bias", "out.bias"}) {
+        shapes[layer + part] = {2 * c};
+      }
+    }
+    return p.add("refine", {input}, output,
+                 {{"values", output.channels},
+                  {"condition", condition},
+                  {"channels", c},
+                  {"kernel", 3},
+                  {"causal", causal},
+                  {"num_layers", 2},
+                  {"dilation.0", 1},
+                  {"dilation.1", 3},
+                  {"steps", steps},
+                  {"clip", 1},
+                  {"shaped", !causal},
+                  {"tail", 0},
+                  {"extra", 0}},
+                 shapes);
+  };
+  const int y = refine(0, {2, 3, 12}, 3, 3, false);
+  refine(y, {5, 3, 12}, 2, 1, true);
+  return p.take();
+}
+
 // Three frames out for each one in, blended there by a control.
 inline ProgramSpec upsampling_program() {
   ProgramBuilder p({2, 1, 0}, 1);
@@ -340,10 +378,15 @@ inline ProgramSpec upsampling_program() {
 }
 
 inline std::vector<std::pair<std::string, ProgramSpec>> all_programs() {
-  return {{"spectral", spectral_program()},     {"convolution", convolution_program()},
-          {"stack", stack_program()},           {"map", map_program()},
-          {"memory", memory_program()},         {"autoregressive", autoregressive_program()},
-          {"upsampling", upsampling_program()}, {"identity", ProgramBuilder({5, 2, 0}).take()}};
+  return {{"spectral", spectral_program()},
+          {"convolution", convolution_program()},
+          {"stack", stack_program()},
+          {"map", map_program()},
+          {"memory", memory_program()},
+          {"autoregressive", autoregressive_program()},
+          {"refine", refine_program()},
+          {"upsampling", upsampling_program()},
+          {"identity", ProgramBuilder({5, 2, 0}).take()}};
 }
 
 }  // namespace rtaudio

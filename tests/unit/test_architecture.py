@@ -30,7 +30,7 @@ PYTHON_USES = {
     "diffusion": ("errors",),
     "graph": ("dsp",),
     "io": ("dsp",),
-    "models": ("graph",),
+    "models": ("graph", "diffusion"),
     "nn": ("models",),
     "runtime": ("models", "_native"),
     "torch": ("runtime",),

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from rtaudio.dsp.noise import normals
 from rtaudio.errors import GraphError
 from rtaudio.graph import GatedStack, Graph, StreamPort
 from rtaudio.nn import Net
-from rtaudio.torch import QueuedStack, queued_stack
+from rtaudio.torch import QueuedStack, diffusion_step, queued_stack
 
 LANES, FRAMES = 2, 150
 
@@ -88,3 +89,34 @@ def test_what_does_not_fit_is_refused(net):
     tensors[next(iter(tensors))] = np.zeros((1, 1))
     with pytest.raises(GraphError, match="shape"):
         QueuedStack(net.graph.body, tensors)
+
+
+@pytest.mark.parametrize("shaped", [False, True])
+def test_a_diffusion_step_is_its_equation(shaped):
+    rng = torch.Generator().manual_seed(0)
+    x, epsilon = (torch.randn(2, 50, 3, generator=rng) for _ in range(2))
+    spread = torch.rand(2, 50, generator=rng) if shaped else None
+    how = {"scale": 1.2, "weight": 0.3, "deviation": 0.4, "step": 5, "seed": 7, "clip": True}
+    made = diffusion_step(x, epsilon, stream=3, position=100, spread=spread, **how)
+    for lane in range(2):
+        z = normals(np.arange(100, 150), 3, seed=7, stream=3 + lane, step=5).astype(np.float64)
+        if spread is not None:
+            z = z * spread[lane, :, None].double().numpy()
+        wanted = 1.2 * (x[lane].double() - 0.3 * epsilon[lane].double()).numpy() + 0.4 * z
+        np.testing.assert_allclose(made[lane], np.clip(wanted, -1, 1), atol=2e-6)
+    parts = [
+        diffusion_step(
+            x[:, a:b],
+            epsilon[:, a:b],
+            stream=3,
+            position=100 + a,
+            spread=None if spread is None else spread[:, a:b],
+            **how,
+        )
+        for a, b in ((0, 1), (1, 30), (30, 50))
+    ]
+    assert torch.equal(torch.cat(parts, 1), made)
+    with pytest.raises(ValueError, match="lanes, frames, values"):
+        diffusion_step(x, epsilon[:, :3], stream=3, **how)
+    arguments = (x, epsilon, spread, 1.2, 0.3, 0.4, True, 7, 3, 100, 5)
+    torch.library.opcheck(torch.ops.rtaudio.diffusion_step.default, arguments)

@@ -1,0 +1,267 @@
+// Diffusion: a network that runs several times, each time on what the time before has made.
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "core/refine.h"
+#include "model/layer.h"
+#include "model/layers/diffwave.h"
+
+namespace rtaudio {
+namespace {
+
+constexpr int kMaxSteps = 1000;
+
+std::size_t aligned(std::size_t floats) { return (floats + 15) / 16 * 16; }
+std::int64_t slot_of(std::int64_t index, std::int64_t frames) {
+  return (index % frames + frames) % frames;
+}
+
+// A lane's state: its noise's seed and stream as halves of 16 bits; of each frame under way a flag
+// (1 inside the signal) and its spread; the condition; of each step its x and its network's memory.
+// A frame's index counts from the first frame of the first call.
+class Refine final : public Layer {
+ public:
+  explicit Refine(const LayerContext& context)
+      : network_(context),
+        values_(network_.values()),
+        ahead_(network_.lookahead()),
+        clip_(context.integer("clip", 0, 1) == 1),
+        shaped_(context.integer("shaped", 0, 1)),
+        delay_(context.input().delay),
+        site_(static_cast<std::uint32_t>(context.spec().output) & 0xffffu) {
+    const int steps = context.integer("steps", 1, kMaxSteps);
+    context.require_inputs(1);
+    context.require_output(values_);
+    context.require(context.input().channels == network_.condition() + shaped_,
+                    "does not fit its input's channels");
+    context.require(context.input().frames == context.output().frames,
+                    "does not fit the frames of its buffers");
+    context.require(ahead_ * steps <= 1 << 20, "looks too far ahead");
+    const float* table = context.tensor("coefficients", {steps, 3});
+    for (int i = 0; i < steps; ++i, table += 3) steps_.push_back({table[0], table[1], table[2]});
+    network_.take_steps(context, steps);
+    behind_ = ahead_ * steps;
+  }
+
+  std::size_t state_floats(int max_frames) const override {
+    const Layout at = layout(max_frames);
+    return at.steps + steps_.size() * at.step_floats;
+  }
+  std::size_t scratch_floats(int frames) const override {
+    const auto chunk = static_cast<std::size_t>(chunk_of(frames));
+    return 3 * aligned(chunk * static_cast<std::size_t>(values_)) + network_.scratch_floats(chunk);
+  }
+
+  void configure(float* state, const LaneSettings& settings) const noexcept override {
+    const std::uint32_t words[] = {settings.seed, settings.stream};
+    for (int i = 0; i < 4; ++i) {
+      state[i] = static_cast<float>(words[i / 2] >> 16 * (i % 2) & 0xffffu);
+    }
+  }
+
+  void process(const Call& call) const noexcept RTA_NONBLOCKING override {
+    const Layout at = layout(call.max_frames);
+    for (int t = 0; t < call.num_frames; t += at.chunk) {
+      run(call, at, t, std::min(at.chunk, call.num_frames - t));
+    }
+  }
+
+  std::vector<StateSpec> state_specs() const override {
+    std::vector<StateSpec> specs{{"noise", 4, 1}};
+    if (behind_ > 0) {
+      specs.push_back({"flags", 2, static_cast<int>(behind_)});
+      specs.push_back({"condition", network_.condition(), static_cast<int>(behind_)});
+    }
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+      const std::string step = std::to_string(i) + ".";
+      if (ahead_ > 0) specs.push_back({step + "x", values_, static_cast<int>(ahead_)});
+      for (StateSpec& spec : network_.state_specs(step)) specs.push_back(std::move(spec));
+    }
+    return specs;
+  }
+  void save(const float* state, std::int64_t position, int max_frames,
+            std::span<const std::span<float>> out) const override {
+    const Layout at = layout(max_frames);
+    std::copy_n(state, 4, out[0].begin());
+    out = out.subspan(1);
+    if (behind_ > 0) {
+      save_rows(state + at.flags, {frames(at), 1, frames(at)}, 2, position, behind_, out[0]);
+      network_.save_condition(state + at.condition, frames(at), position, behind_, out[1]);
+      out = out.subspan(2);
+    }
+    for (std::size_t i = 0; i < steps_.size(); ++i, position -= ahead_) {
+      const float* own = state + at.steps + i * at.step_floats;
+      if (ahead_ > 0) {
+        save_rows(own, {ahead_ + at.chunk, values_, 1}, values_, position, ahead_, out[0]);
+        out = out.subspan(1);
+      }
+      out = network_.save(own + at.memory, at.chunk, position, out);
+    }
+  }
+  void load(float* state, std::int64_t position, int max_frames,
+            std::span<const std::span<const float>> in) const override {
+    const Layout at = layout(max_frames);
+    for (int i = 0; i < 4; ++i) {  // a saved state is not trusted
+      const float half = in[0][static_cast<std::size_t>(i)];
+      state[i] = half >= 0.0f && half <= 65535.0f ? std::floor(half) : 0.0f;
+    }
+    in = in.subspan(1);
+    if (behind_ > 0) {
+      load_rows(state + at.flags, {frames(at), 1, frames(at)}, 2, position, behind_, in[0]);
+      network_.load_condition(state + at.condition, at.chunk, frames(at), position, behind_, in[1]);
+      in = in.subspan(2);
+    }
+    for (std::size_t i = 0; i < steps_.size(); ++i, position -= ahead_) {
+      float* own = state + at.steps + i * at.step_floats;
+      if (ahead_ > 0) {
+        load_rows(own, {ahead_ + at.chunk, values_, 1}, values_, position, ahead_, in[0]);
+        in = in.subspan(1);
+      }
+      in = network_.load(own + at.memory, at.chunk, position, in);
+    }
+  }
+
+ private:
+  // Where the parts of a state begin.
+  struct Layout {
+    int chunk;
+    std::size_t flags, condition, steps;
+    std::size_t memory, step_floats;  // of a step
+  };
+  static int chunk_of(int max_frames) { return std::clamp(max_frames, 1, kDiffWaveChunk); }
+  Layout layout(int max_frames) const {
+    Layout at{};
+    at.chunk = chunk_of(max_frames);
+    at.flags = 16;
+    at.condition = at.flags + aligned(static_cast<std::size_t>(2 * frames(at)));
+    at.steps = at.condition + aligned(network_.condition_floats(frames(at) + at.chunk));
+    at.memory = aligned(static_cast<std::size_t>((ahead_ + at.chunk) * values_));
+    at.step_floats = at.memory + network_.memory_floats(at.chunk);
+    return at;
+  }
+  std::int64_t frames(const Layout& at) const { return behind_ + at.chunk; }
+
+  void run(const Call& call, const Layout& at, int begin, int count) const noexcept {
+    std::int64_t index = call.position + begin;
+    take_condition(call, at, begin, count, index);
+    const noise::Source source = source_of(call.state);
+    float* x = call.scratch;
+    float* previous = x + aligned(static_cast<std::size_t>(at.chunk * values_));
+    float* found = previous + aligned(static_cast<std::size_t>(at.chunk * values_));
+    float* rest = found + aligned(static_cast<std::size_t>(at.chunk * values_));
+    start(call, at, source, index, count, x);
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+      float* own = call.state + at.steps + i * at.step_floats;
+      keep(x, own, at, index, count);
+      DiffWaveMemory memory = network_.memory(own + at.memory, at.chunk, i);
+      memory.condition = call.state + at.condition;
+      memory.flags = call.state + at.flags;
+      memory.condition_frames = frames(at);
+      network_.run(call.kernels, memory, index, count, x, found, rest);
+      index -= ahead_;
+      recall(own, at, index, count, previous);
+      float* to = i + 1 < steps_.size() ? x : call.output + std::ptrdiff_t{begin} * values_;
+      update(call, at, source, i, index, count, previous, found, to);
+    }
+  }
+
+  // The condition and what is known of these frames: whether they are real, and their spread.
+  void take_condition(const Call& call, const Layout& at, int begin, int count,
+                      std::int64_t index) const noexcept {
+    const int channels = network_.condition() + shaped_;
+    const float* rows = call.inputs[0] + std::ptrdiff_t{begin} * row_floats(channels);
+    for (int t = 0; t < count; ++t) {
+      const bool valid = begin + t >= call.valid_begin && begin + t < call.valid_end;
+      const std::int64_t slot = slot_of(index + t, frames(at));
+      call.state[at.flags + static_cast<std::size_t>(slot)] = valid ? 1.0f : 0.0f;
+      const float spread = shaped_ ? rows[t * row_floats(channels) + channels - 1] : 1.0f;
+      call.state[at.flags + static_cast<std::size_t>(frames(at) + slot)] = valid ? spread : 0.0f;
+    }
+    DiffWaveMemory memory{};
+    memory.condition = call.state + at.condition;
+    memory.flags = call.state + at.flags;
+    memory.condition_frames = frames(at);
+    memory.chunk = at.chunk;
+    network_.take_condition(call.kernels, memory, index, rows, row_floats(channels), count);
+  }
+
+  // The spread of a frame; 0 outside the signal.
+  float spread_of(const Call& call, const Layout& at, std::int64_t index) const noexcept {
+    const auto slot = static_cast<std::size_t>(frames(at) + slot_of(index, frames(at)));
+    return call.state[at.flags + slot];
+  }
+  bool inside(const Call& call, const Layout& at, std::int64_t index) const noexcept {
+    return call.state[at.flags + static_cast<std::size_t>(slot_of(index, frames(at)))] > 0.0f;
+  }
+
+  void start(const Call& call, const Layout& at, const noise::Source& source, std::int64_t index,
+             int count, float* x) const noexcept {
+    for (int t = 0; t < count; ++t, ++index, x += values_) {
+      std::fill_n(x, values_, 0.0f);
+      if (!inside(call, at, index)) continue;
+      refine::normals(source, index - delay_, static_cast<std::uint32_t>(steps_.size()), values_,
+                      x);
+      const float spread = spread_of(call, at, index);
+      for (int v = 0; v < values_; ++v) x[v] = spread * x[v];
+    }
+  }
+  void update(const Call& call, const Layout& at, const noise::Source& source, std::size_t step,
+              std::int64_t index, int count, const float* x, const float* found,
+              float* to) const noexcept {
+    const refine::Step& how = steps_[step];
+    const auto left = static_cast<std::uint32_t>(steps_.size() - 1 - step);
+    float z[kMaxDiffWaveValues] = {};
+    for (int t = 0; t < count; ++t, ++index, x += values_, found += values_, to += values_) {
+      if (!inside(call, at, index)) {
+        std::fill_n(to, values_, 0.0f);
+        continue;
+      }
+      if (how.deviation > 0.0f) refine::normals(source, index - delay_, left, values_, z);
+      const float spread = spread_of(call, at, index);
+      for (int v = 0; v < values_; ++v) {
+        to[v] = refine::update(how, x[v], found[v], spread * z[v], clip_);
+      }
+    }
+  }
+
+  // x waits in a ring for what the network finds in it.
+  void keep(const float* x, float* ring, const Layout& at, std::int64_t index,
+            int count) const noexcept {
+    for (int t = 0; t < count; ++t) {
+      std::copy_n(x + t * values_, values_, ring + slot_of(index + t, ahead_ + at.chunk) * values_);
+    }
+  }
+  void recall(const float* ring, const Layout& at, std::int64_t index, int count,
+              float* x) const noexcept {
+    for (int t = 0; t < count; ++t) {
+      std::copy_n(ring + slot_of(index + t, ahead_ + at.chunk) * values_, values_, x + t * values_);
+    }
+  }
+
+  noise::Source source_of(const float* state) const noexcept {
+    const auto word = [&](int i) {
+      return static_cast<std::uint32_t>(state[i]) | static_cast<std::uint32_t>(state[i + 1]) << 16;
+    };
+    return {word(0), word(2), site_};
+  }
+
+  DiffWaveNetwork network_;
+  int values_;
+  std::int64_t ahead_;
+  bool clip_;
+  int shaped_;
+  int delay_;
+  std::uint32_t site_;
+  std::vector<refine::Step> steps_;
+  std::int64_t behind_ = 0;  // of the last step
+};
+
+}  // namespace
+
+std::unique_ptr<Layer> make_refine(const LayerContext& context) {
+  return context.spec().kind == "refine" ? std::make_unique<Refine>(context) : nullptr;
+}
+
+}  // namespace rtaudio

@@ -1,0 +1,50 @@
+"""Examples of diffusion: causal and not, one value a frame and several, shaped noise, delays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rtaudio.graph import Conv1d, DiffWave, Layer, Refine, Serial
+
+
+def steps(count: int) -> dict[str, Any]:
+    """Coefficients of about the size that chains have, the noisiest step first."""
+    return {
+        "scales": tuple(1.0 + 0.4 / (i + 1) for i in range(count)),
+        "weights": tuple(0.6 / (i + 1) for i in range(count)),
+        "deviations": (*(0.4 / (i + 1) for i in range(count - 1)), 0.0),
+        "timesteps": tuple(3.5 * (count - 1 - i) for i in range(count)),
+    }
+
+
+def network(**sizes: Any) -> DiffWave:
+    given = {"dilations": (1, 2, 3), "channels": 6, "embedding": 8, "embedding_hidden": 10}
+    return DiffWave(**{**given, **sizes})
+
+
+LATE = Conv1d(name="late", outputs=5, kernel_size=3, lookahead_frames=2)
+
+REFINE: dict[str, tuple[Layer, int]] = {
+    "refine": (Refine(network=network(condition=5), **steps(2)), 5),
+    "refine clipped, of one step": (Refine(network=network(condition=3), clip=True, **steps(1)), 3),
+    "refine wide": (
+        Refine(network=network(condition=20, channels=20, dilations=(1, 5)), **steps(2)),
+        20,
+    ),
+    "refine causal": (
+        Refine(network=network(condition=4, causal=True, kernel_size=2), **steps(3)),
+        4,
+    ),
+    "refine causal, of several values": (
+        Refine(network=network(condition=4, causal=True, values=5), clip=True, **steps(2)),
+        4,
+    ),
+    "refine shaped": (
+        Refine(network=network(condition=4, kernel_size=5), shaped=True, **steps(2)),
+        5,
+    ),
+    "refine behind a delay": (
+        Serial(layers=(LATE, Refine(name="refine", network=network(condition=5), **steps(2)))),
+        2,
+    ),
+}

@@ -1,0 +1,110 @@
+"""rt-priorgrad: the graph, and the commands that train it, on a few seconds of two voices."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from rtaudio import Model, Vocoder, verify_streaming
+from rtaudio.bench.denoise import test_signal as speech_like
+from rtaudio.models.rt_priorgrad import RtPriorGrad, fixed_tensors, rt_priorgrad
+from rtaudio.nn import Net
+from rtaudio.training import diffusion_commands
+from rtaudio.training.__main__ import main
+from rtaudio.training.diffusion_loop import Objective, make_network
+from rtaudio.training.recipe import DEV_VOICES
+
+RATE = 24_000
+tiny = partial(
+    RtPriorGrad,
+    channels=6,
+    dilations=(1, 2, 4),
+    condition_hidden=8,
+    condition=5,
+    embedding_hidden=9,
+)
+
+
+def tiny_model(steps: int = 4) -> Model:
+    graph = rt_priorgrad(tiny(steps=steps))
+    return Model.from_graph(graph, {**graph.initial_tensors(1), **fixed_tensors(tiny())}, "tiny")
+
+
+def some_mel(frames: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return np.clip(rng.normal(-5, 3, (80, frames)), -11.5, 1).astype(np.float32)
+
+
+def test_laws_hold_and_nothing_waits() -> None:
+    model = tiny_model()
+    report = verify_streaming(model, num_ticks=8)
+    assert not [f"{law.name}: {law.detail}" for law in report.laws if law.passed is False]
+    vocoder = Vocoder(model, preset="rt24")
+    assert vocoder.latency_samples == 0
+    assert vocoder.push(some_mel(1)).shape == (240,)
+    assert Vocoder(model, preset="rt24").live_model().makes_audio
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 6])
+def test_one_network_serves_any_number_of_steps(steps: int) -> None:
+    mel = some_mel(5)
+    chosen = Vocoder(tiny_model(), preset="rt24", steps=steps)
+    made = chosen(mel)
+    assert made.tobytes() == Vocoder(tiny_model(steps), preset="rt24")(mel).tobytes()
+    with torch.no_grad():
+        wanted = Net(chosen.model.graph, chosen.model.tensors).double()(
+            torch.from_numpy(mel)[None].double()
+        )
+    assert np.abs(made - wanted[0, 0].numpy()).max() < steps * 2e-6
+
+
+def test_the_loss_of_what_finds_nothing_is_that_of_noise() -> None:
+    network, model = make_network(tiny()), tiny()
+    with torch.no_grad():
+        mel = torch.from_numpy(some_mel(12))[None]
+        values, noise = (torch.randn(1, 12 * model.steps_per_frame, 4) for _ in range(2))
+        loss = Objective(network, model, 4)(mel, values, noise, torch.tensor([3]))
+    wanted = (noise[:, 4 * model.steps_per_frame :] ** 2).mean()
+    assert float(loss) == pytest.approx(float(wanted), rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cache")
+    for voice in ("af_ada", DEV_VOICES[0]):
+        (folder / "voices" / voice).mkdir(parents=True)
+        soundfile.write(folder / "voices" / voice / "0000.wav", 0.3 * speech_like(RATE, 1.5), RATE)
+    call = ["diffusion-data", "--speech", folder / "voices", "--cache", folder]
+    assert main([str(each) for each in call]) == 0
+    return folder
+
+
+def test_train_resume_and_export(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(diffusion_commands, "RtPriorGrad", tiny)
+
+    def train(*more: object) -> int:
+        run = tmp_path / "run"
+        call = ["diffusion-train", "--cache", cache, "--run", run, "--threads", 1, *more]
+        return main([str(each) for each in call])
+
+    assert train("--minutes", 0.01) == 0
+    header, row = (tmp_path / "run" / "dev.csv").read_text().splitlines()
+    assert header == "file,loss"
+    assert 0 < float(row.split(",")[1]) < 1.5
+    assert train("--minutes", 0.01) == 2  # the folder holds a run
+    last = tmp_path / "run" / "last.pt"
+    assert train("--minutes", 0.08, "--resume", last) == 0
+    capsys.readouterr()
+    out = tmp_path / "own.safetensors"
+    assert main(["diffusion-export", str(last), "-o", str(out)]) == 0
+    vocoder = Vocoder(out, steps=2)
+    assert np.isfinite(vocoder(some_mel(3))).all()
+    assert main(["diffusion-export", str(out), "-o", str(out)]) == 1
+    assert "is no checkpoint" in capsys.readouterr().err
