@@ -30,6 +30,7 @@ from rtaudio.graph import (
     ConvTranspose2d,
     CumulativeNorm,
     DeepFilter,
+    DiffWave,
     Embedding,
     Feedback,
     Gate,
@@ -44,6 +45,7 @@ from rtaudio.graph import (
     Pool,
     PReLU,
     PulseTrain,
+    Refine,
     Residual,
     Serial,
     Tail,
@@ -116,6 +118,18 @@ def _wavenet() -> Serial:
     return Serial(layers=(Linear(outputs=num_layers * wide), loop))
 
 
+def _refinement() -> Refine:
+    """A cycle of DiffWave base."""
+    network = DiffWave(condition=80, channels=64, dilations=tuple(2**i for i in range(10)))
+    return Refine(
+        network=network,
+        scales=(1.1, 1.0),
+        weights=(0.3, 0.1),
+        deviations=(0.2, 0.0),
+        timesteps=(20.0, 1.0),
+    )
+
+
 _DOWN = Conv2d(
     bands=33, outputs=16, kernel_frames=3, kernel_bands=3, padding_bands=1, stride_bands=2
 )
@@ -137,6 +151,7 @@ CASES: dict[str, Case] = {
     "conv2d": Case("33 x 16, 3 x 3, stride 2", _DOWN, 33 * 16),
     "conv_transpose2d": Case("17 x 16, 3 x 3, stride 2", _UP, 17 * 16),
     "feedback": Case("WaveNet 64, 10 layers, hop 16", _wavenet(), 80, ((1, 1),)),
+    "refine": Case("DiffWave 64, 10 layers, 2 steps", _refinement(), 80),
     "gru": Case("256 to 256", GRU(hidden=256), 256, RECURRENT),
     "lstm": Case("256 to 256", LSTM(hidden=256), 256, RECURRENT),
     "rnn": Case("256 to 256", RNN(hidden=256), 256, RECURRENT),

@@ -26,6 +26,7 @@ from rtaudio.graph.layer import FloatArray, Recurrent
 from rtaudio.graph.plan import Node
 from rtaudio.graph.pointwise import Channels
 from rtaudio.graph.program import Operation, Program, lower
+from rtaudio.graph.refine import Refine
 from rtaudio.runtime.laws import graph_of
 from rtaudio.runtime.model import Model
 from rtaudio.runtime.native import PRECISIONS, WEIGHT_BYTES
@@ -225,6 +226,8 @@ def _work(node: Node, weights: dict[str, float], lanes: int, frames: int) -> lis
     every = sum(weights.values())
     if isinstance(layer, Embedding):
         every *= frames * lanes / layer.levels  # the columns that are looked up
+    if isinstance(layer, Refine):
+        every *= len(layer.scales)
     # A step waits for the one before it, and reads these weights anew.
     steps, again, share = 1, every, 1.0
     if isinstance(layer, Feedback):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from rtaudio.cli.denoise import add_precision
+from rtaudio.cli.arguments import add_precision
 
 DESCRIPTION = """\
 Check on this machine that a model streams exactly: any split of the input gives the

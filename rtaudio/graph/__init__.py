@@ -7,6 +7,7 @@ from rtaudio.graph.conditioned import ConditionedStack
 from rtaudio.graph.conv import Conv1d, ConvTranspose1d, GatedStack, Linear, Tail
 from rtaudio.graph.conv2d import BandMean, Conv2d, ConvTranspose2d
 from rtaudio.graph.cumulative import CumulativeNorm, WindowAttention
+from rtaudio.graph.diffwave import DiffWave
 from rtaudio.graph.feedback import Feedback
 from rtaudio.graph.file import ModelFile, load_model_file, save_model
 from rtaudio.graph.graph import ConstantPort, ControlPort, Graph, StreamPort
@@ -26,7 +27,7 @@ from rtaudio.graph.pointwise import (
 )
 from rtaudio.graph.program import Program, lower
 from rtaudio.graph.recurrent import GRU, LSTM, RNN, BidirectionalRNN, MeanSubtract
-from rtaudio.graph.refine import DiffWave, Refine
+from rtaudio.graph.refine import Refine
 from rtaudio.graph.resample import Pool, Unpool, Upsample
 from rtaudio.graph.serialize import graph_from_json, graph_to_json
 from rtaudio.graph.spectral import (

@@ -47,10 +47,10 @@ class Embedding(Layer):
 
 @frozen
 class Part(Layer):
-    """What Feedback is made of besides its body; no layer of its own."""
+    """What Feedback and Refine are made of besides layers; no layer of its own."""
 
     def out_channels(self, channels: int) -> int:
-        raise GraphError(f"{self.kind} is a part of feedback and cannot stand among layers.")
+        raise GraphError(f"{self.kind} is a part of another layer and cannot stand among layers.")
 
 
 @frozen

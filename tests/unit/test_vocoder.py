@@ -159,7 +159,7 @@ def test_live_model_makes_the_mel_on_its_way():
         parts = [stream.push(part) for part in np.split(x, [1, 77, 1000, 4000])]
         assert same_bits(np.concatenate([*parts, stream.flush()])[: len(x)], made)
     with pytest.raises(RtaudioError, match="normalised"):
-        mel_layers(MEL_PRESETS["diffwave22"])
+        mel_layers(MEL_PRESETS["matcha_lj"])
 
 
 def test_live_mel_is_the_presets():

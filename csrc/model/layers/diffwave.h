@@ -38,11 +38,12 @@ class DiffWaveNetwork {
   // The part of a step's memory that is its own, at `state`.
   DiffWaveMemory memory(float* state, int chunk, std::size_t step) const noexcept;
   void take_condition(const Kernels& kernels, const DiffWaveMemory& memory, std::int64_t index,
-                      const float* x, std::ptrdiff_t x_step, int count) const noexcept;
+                      const float* x, std::ptrdiff_t x_step,
+                      int count) const noexcept RTA_NONBLOCKING;
   // x of frames `index` on, `values` each; found: what noise stood in as many frames, lookahead()
   // before.
   void run(const Kernels& kernels, const DiffWaveMemory& memory, std::int64_t index, int count,
-           const float* x, float* found, float* scratch) const noexcept;
+           const float* x, float* found, float* scratch) const noexcept RTA_NONBLOCKING;
 
   std::vector<StateSpec> state_specs(const std::string& step) const;
   // Each returns the spans that are left. `position`: of the frame that comes next.

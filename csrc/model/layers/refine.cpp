@@ -143,7 +143,8 @@ class Refine final : public Layer {
   }
   std::int64_t frames(const Layout& at) const { return behind_ + at.chunk; }
 
-  void run(const Call& call, const Layout& at, int begin, int count) const noexcept {
+  void run(const Call& call, const Layout& at, int begin,
+           int count) const noexcept RTA_NONBLOCKING {
     std::int64_t index = call.position + begin;
     take_condition(call, at, begin, count, index);
     const noise::Source source = source_of(call.state);
