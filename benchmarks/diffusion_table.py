@@ -12,7 +12,8 @@ HEADING = """
 Diffusion vocoders of random weights, one thread, blocks of four mel frames (own models: one); the
 package diffwave runs the same weights in turns within the run.
 `rtaudio bench diffusion -m NAME --steps N --peers all` makes a row; RTF is compute time / audio
-time, the floor is as above, of one sample.
+time. The machine was shared when these were measured: read them beside the floor, which is as above
+and of the same minute.
 """
 
 

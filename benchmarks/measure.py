@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from rtaudio import _native
+from rtaudio.bench.hardware import COMMON_LEVEL
 from rtaudio.bench.peers import load_peer
 from rtaudio.models.importers import IMPORTERS
 from rtaudio.runtime.imported import missing
@@ -79,6 +80,7 @@ def main() -> None:
         path = args.results / f"layers-{best}-{precision}.json"
         bench(path, "layers", "--isa", best, "--precision", precision)
     wavenets(args.results)
+    diffusions(args.results)
     bench(args.results / "startup.json", "startup")
 
 
@@ -107,6 +109,20 @@ def wavenets(results: Path) -> None:
                     results / f"wavenet-{model}-{block}-{level}.json",
                     *("wavenet", "-m", model, "--isa", level, "--block-samples", block),
                 )
+
+
+def diffusions(results: Path) -> None:
+    """DiffWave beside its package, and our own network in fewer and more steps."""
+    best = _native.supported_cpu_levels()[-1]
+    for level, precision in ((COMMON_LEVEL, "fp32"), (best, "fp32"), (best, "bf16dot")):
+        if level not in _native.supported_cpu_levels():
+            continue
+        chosen = ("--isa", level, "--precision", precision)
+        path = results / f"diffusion-base-6-{precision}-{level}.json"
+        bench(path, "diffusion", "-m", "diffwave-base", "--steps", "6", "--peers", "all", *chosen)
+        for steps in ("1", "2", "4", "6"):
+            path = results / f"diffusion-priorgrad-{steps}-{precision}-{level}.json"
+            bench(path, "diffusion", "-m", "rt-priorgrad-24k", "--steps", steps, *chosen)
 
 
 if __name__ == "__main__":

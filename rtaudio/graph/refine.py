@@ -69,6 +69,8 @@ class Refine(Layer):
         for deviation, timestep in zip(self.deviations, self.timesteps, strict=True):
             check_range(self, deviation=(deviation, 0.0, 1e3), timestep=(timestep, 0.0, last))
         check_range(self, trained=(len(self.trained), 0, 100_000))
+        vectors = steps * len(self.inner.dilations) * self.inner.channels
+        check_range(self, step_vectors=(vectors, 1, 1 << 24))
         check_range(self, lookahead=(steps * self.inner.lookahead, 0, MAX_FRAMES))
 
     @property
@@ -96,8 +98,7 @@ class Refine(Layer):
         return len(self.inner.dilations) + 3
 
     def constant_floats(self, channels: int) -> int:
-        steps, network = len(self.scales), self.inner
-        return steps * (3 + len(network.dilations) * network.channels)
+        return 3 * len(self.scales)
 
     def macs_per_frame(self, channels: int) -> float:
         return len(self.scales) * self.inner.macs_per_frame(channels)
