@@ -245,8 +245,6 @@ def _layers(args: argparse.Namespace, _names: list[str]) -> dict[str, Any]:
     if args.layer is not None and args.layer not in CASES:
         raise UsageError(f"--layer {args.layer}: the kinds are {', '.join(CASES)}")
     kinds = list(CASES) if args.layer is None else [args.layer]
-    if args.precision == "int8" and args.layer is None:
-        kinds.remove("refine")  # which has no int8
     return run_layers(kinds, args.precision, _native.cpu_level(), _progress())
 
 

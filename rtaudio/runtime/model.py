@@ -326,7 +326,7 @@ def load(name_or_path: str | os.PathLike[str], *, precision: str = "fp32") -> Mo
 
     `precision`: fp32; bf16 (weights in 16 bits, the arithmetic as in fp32); bf16dot (the inputs of
     matrix products in 16 bits too); int8 (both in whole numbers, scaled by a calibration run of a
-    shipped recording at load).
+    shipped recording at load; a diffusion model is run in bf16dot instead).
     """
     path = Path(name_or_path)
     file = open_model(path)

@@ -107,5 +107,6 @@ def test_train_resume_and_export(
     assert main(["diffusion-export", str(last), "-o", str(out)]) == 0
     vocoder = Vocoder(out, steps=2)
     assert np.isfinite(vocoder(some_mel(3))).all()
-    assert main(["diffusion-export", str(out), "-o", str(out)]) == 1
+    last.write_bytes(b"nothing")
+    assert main(["diffusion-export", str(last), "-o", str(out)]) == 1
     assert "is no checkpoint" in capsys.readouterr().err
