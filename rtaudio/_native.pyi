@@ -3,12 +3,10 @@ The native engine of rtaudio.
 """
 
 from __future__ import annotations
-
 import collections.abc
-import typing
-
 import numpy
 import numpy.typing
+import typing
 
 __all__: list[str] = [
     "CudaDevice",
