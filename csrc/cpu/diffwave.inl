@@ -257,7 +257,7 @@ void diffwave_run(const DiffWave& net, const DiffWaveMemory& memory, std::int64_
       const Piece<X> all{gated, words, static_cast<int>(words)};
       multiply_pieces(layer.out, &all, 1, z, 2 * row, count);
       diffwave_outputs(net, memory, l, next, index, index + t, count, z, skips + t * row);
-      for (Piece<X>& piece : pieces) piece.data += count * piece.step;
+      for (int i = 0; i <= net.taps; ++i) pieces[i].data += count * pieces[i].step;
     }
     input.remember(num_frames);
     input = next;
