@@ -34,7 +34,8 @@ def columns(x: FloatArray, config: RtPriorGrad) -> FloatArray:
 
 def build(cache: Path, voices: Path, config: RtPriorGrad) -> None:
     """Writes NAME.mel.npy [num_mels, frames], NAME.bands.npy [values, columns] and NAME.json
-    (frames a recording) for every voice; finished ones are skipped, voices kept for testing refused."""
+    (frames a recording) for every voice; finished ones are skipped, those kept for testing
+    refused."""
     out = folder_of(cache, config)
     out.mkdir(parents=True, exist_ok=True)
     for folder in sorted(p for p in voices.iterdir() if p.is_dir()):
