@@ -89,8 +89,11 @@ def text_of(case: Case) -> str:
         lines.append(words(op.kind, list(op.inputs), op.output, op.control, *maps))
     lines.append(words(len(case.tensors)))
     lines += [words(n, t.shape) for n, t in case.tensors.items()]
-    ranges = input_ranges(program, case.tensors, graph) if case.precision == "int8" else {}
-    lines.append(words(PRECISIONS.index(case.precision), ranges))
+    precision = case.precision
+    if any(each.kind == "refine" for each in program.operations) and precision == "int8":
+        precision = "bf16dot"  # as Model does: the steps of diffusion add up what int8 loses
+    ranges = input_ranges(program, case.tensors, graph) if precision == "int8" else {}
+    lines.append(words(PRECISIONS.index(precision), ranges))
     controls = [control.to_kernel(control.default) for control in graph.controls]
     lines.append(words(controls, len(case.x), STREAM_TICKS))
     return "\n".join(lines)
