@@ -34,7 +34,7 @@ examples:
   rtaudio vocode talk.wav -o again.wav          copy synthesis
   rtaudio vocode mel.npy -o speech.wav          a mel of the model's preset
   rtaudio vocode mel.npy -p tacotron22 --play   another preset with the same filters
-  rtaudio vocode talk.wav -m diffwave.safetensors --steps 6 --precision bf16dot -o again.wav
+  rtaudio vocode talk.wav -o again.wav -m diffwave.safetensors --steps 6
 
 exit codes: 0 done, 1 it failed, 2 a wrong call, 3 no such sound device, 130 interrupted
 """
