@@ -59,10 +59,17 @@ class LiveConfig:
         return min(sample_rate, max(block, round(seconds * sample_rate)))
 
 
+# ALSA's names for a sound server: its microphone and its speaker may be anything. In one stream of
+# both PortAudio waits for the slower one, and stands still in the end.
+SERVER_DEVICES = ("default", "pulse", "pipewire")
+
+
 def share_a_clock(first: Device, second: Device) -> bool:
     """One device, or two of a server that has one clock for all."""
-    apis = {first.host_api, second.host_api}
-    return first.index == second.index or apis == {"JACK Audio Connection Kit"}
+    if {first.host_api, second.host_api} == {"JACK Audio Connection Kit"}:
+        return True
+    is_server = first.host_api == "ALSA" and first.name in SERVER_DEVICES
+    return first.index == second.index and not is_server
 
 
 def fitting_samples(block: int, hop: int, device_rate: int, model_rate: int) -> int:

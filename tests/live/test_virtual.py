@@ -181,6 +181,13 @@ on_pulseaudio = pytest.mark.parametrize("server", [Pulse], indirect=True, ids=["
 
 
 @on_pulseaudio
+def test_the_sound_flows_on(server, command):
+    """Its two ends have clocks of their own: one stream for both stood still every two seconds."""
+    live = command(server.environment, "wire", "--virtual-mic")
+    assert live.stats_when(lambda stats: stats["seconds"] > 4)["counts"]["stalls"] < 2
+
+
+@on_pulseaudio
 def test_what_a_killed_live_leaves_is_replaced_and_removed(server, call, command):
     killed = command(server.environment, "wire", "--virtual-speaker", *LATENCY)
     killed.stats_when(flows)

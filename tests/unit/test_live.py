@@ -278,6 +278,9 @@ def test_two_devices_have_two_clocks():
     assert share_a_clock(usb, usb)
     assert not share_a_clock(usb, device(1, "headphones"))
     assert share_a_clock(jack, device(8, "other", "JACK Audio Connection Kit"))
+    server = device(2, "pulse")
+    assert server.host_api == "ALSA"
+    assert not share_a_clock(server, server)  # its microphone and its speaker are any two
     assert LiveConfig(latency="low").slack_samples(128, 48_000) == 240
     assert LiveConfig(latency="low").slack_samples(480, 48_000) == 480
     assert LiveConfig(latency=0.1).slack_samples(480, 48_000) == 4800
