@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from torch import Tensor
 from rtaudio.errors import RtaudioError
 
 from .network import RtTcn, istft, stft
+from .optimise import read_stored
 
 HOP = 160
 Signal = NDArray[np.float32]
@@ -39,13 +39,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
     Raises RtaudioError where the file is none of them.
     """
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise RtaudioError(f"cannot read the checkpoint {path}: {reason}.") from None
-    except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
-        raise RtaudioError(f"{path} is no checkpoint; give a .pt file of a run.") from None
+    stored = read_stored(path)
     state = stored.get("average", stored) if isinstance(stored, dict) else {}
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise RtaudioError(f"{path} holds no weights of rt-tcn; give a .pt file of a run.")

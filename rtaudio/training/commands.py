@@ -10,13 +10,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rtaudio.errors import RtaudioError
 
 from . import dev_set, recipe
 from .score import CSV_HEADER, csv_row, score_set
 
+if TYPE_CHECKING:
+    from .optimise import Batches, Loop
+
+AnyLoop = TypeVar("AnyLoop", bound="Loop")
 DONE, USAGE, INTERRUPTED = 0, 2, 130
 SEE_CARD = "see the model card"
 
@@ -43,11 +47,15 @@ def noted_interrupt() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
+def check_speech(folder: Path) -> None:
+    if not folder.is_dir():
+        raise UsageError(f"--speech {folder}: no such folder; give one with a folder a voice")
+
+
 def fetch(args: argparse.Namespace) -> int:
     from .high_band import build_pools
 
-    if not args.speech.is_dir():
-        raise UsageError(f"--speech {args.speech}: no such folder; give one with a folder a voice")
+    check_speech(args.speech)
     args.cache.mkdir(parents=True, exist_ok=True)
     try:
         recipe.fetch(args.cache)
@@ -74,19 +82,12 @@ def development_set(cache: Path) -> list[Any]:
 
 
 def train(args: argparse.Namespace) -> int:
-    import torch
-
     from .checkpoint import denoiser, make_network, read_checkpoint
     from .dataset import Mixer
     from .loop import TrainConfig, Trainer
     from .network import RtTcn
 
-    if args.resume is None and (args.run / "last.pt").exists():
-        raise UsageError(
-            f"{args.run} holds a run; give --resume {args.run}/last.pt, or a new --run"
-        )
-    limit_threads(args.threads)
-    torch.manual_seed(args.seed)
+    begin_run(args)
     clips = development_set(args.cache)
     mixer = Mixer(args.cache, args.seed)
     for kind, shards in mixer.shards.items():
@@ -101,44 +102,80 @@ def train(args: argparse.Namespace) -> int:
     network = RtTcn() if args.init is None else make_network(read_checkpoint(args.init).core)
     network.train()
     network.use_bfloat16 = args.bfloat16
-    try:
-        trainer = Trainer(network, config, args.device)
-    except (RuntimeError, AssertionError):
-        raise UsageError(f"--device {args.device}: torch has no such device here") from None
+    trainer = on_device(args, lambda: Trainer(network, config, args.device))
     if args.resume is not None:
         read_checkpoint(args.resume)  # says what is wrong with it
-        try:
-            trainer.load(args.resume)
-        except KeyError:
-            raise UsageError(
-                f"--resume {args.resume}: no state of an optimiser in it; give last.pt, or --init"
-            ) from None
+        resume(args, trainer)
     elif args.init is None:
         trainer.fit_features(mixer)
-    if trainer.seconds >= 60 * config.minutes:
+
+    def score(path: Path) -> str:
+        scored = make_network(read_checkpoint(path).core).to(args.device)
+        return csv_row(path.name, score_set(clips, denoiser(scored)))
+
+    return run(args, trainer, mixer, CSV_HEADER, score)
+
+
+def begin_run(args: argparse.Namespace) -> None:
+    """Raises UsageError where the folder holds another run."""
+    import torch
+
+    if args.resume is None and (args.run / "last.pt").exists():
+        raise UsageError(
+            f"{args.run} holds a run; give --resume {args.run}/last.pt, or a new --run"
+        )
+    limit_threads(args.threads)
+    torch.manual_seed(args.seed)
+
+
+def on_device(args: argparse.Namespace, make: Callable[[], AnyLoop]) -> AnyLoop:
+    try:
+        return make()
+    except (RuntimeError, AssertionError):
+        raise UsageError(f"--device {args.device}: torch has no such device here") from None
+
+
+def resume(args: argparse.Namespace, trainer: Loop) -> None:
+    """Goes on from a checkpoint whose weights are known to fit."""
+    try:
+        trainer.load(args.resume)
+    except KeyError:
+        raise UsageError(
+            f"--resume {args.resume}: no state of an optimiser in it; give last.pt, or --init"
+        ) from None
+    except ValueError:
+        raise UsageError(
+            f"--resume {args.resume}: it trained other parts of the network; give --init"
+        ) from None
+
+
+def run(
+    args: argparse.Namespace,
+    trainer: Loop,
+    batches: Batches,
+    header: str,
+    score: Callable[[Path], str],
+) -> int:
+    """Trains until the time is over or Ctrl-C; a row of `score` for every checkpoint in dev.csv."""
+    if trainer.seconds >= 60 * trainer.config.minutes:
         raise UsageError(
             f"--minutes {args.minutes:g}: {args.resume} has {trainer.seconds / 60:.1f} behind it"
         )
 
-    def score(path: Path) -> None:
-        scored = make_network(read_checkpoint(path).core).to(args.device)
-        write_score(args.run / "dev.csv", path, score_set(clips, denoiser(scored)))
+    def append(path: Path) -> None:
+        row, table = score(path), args.run / "dev.csv"
+        if not table.exists():
+            table.write_text(header + "\n")
+        with table.open("a") as out:
+            out.write(row + "\n")
+        print(row, flush=True)
 
     with noted_interrupt() as stop:
-        trainer.run(mixer, args.run, stop=stop, on_checkpoint=score)
+        trainer.run(batches, args.run, stop=stop, on_checkpoint=append)
         if stop():
             print(f"stopped at step {trainer.step}; --resume {args.run / 'last.pt'} goes on")
             return INTERRUPTED
     return DONE
-
-
-def write_score(table: Path, path: Path, scores: Any) -> None:
-    row = csv_row(path.name, scores)
-    if not table.exists():
-        table.write_text(CSV_HEADER + "\n")
-    with table.open("a") as out:
-        out.write(row + "\n")
-    print(row, flush=True)
 
 
 def score(args: argparse.Namespace) -> int:

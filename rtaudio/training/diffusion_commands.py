@@ -7,21 +7,18 @@ from pathlib import Path
 
 from rtaudio.models.rt_priorgrad import RtPriorGrad
 
-from .commands import DONE, INTERRUPTED, SEE_CARD, UsageError, limit_threads, noted_interrupt
+from .commands import DONE, SEE_CARD, begin_run, check_speech, on_device, resume, run
 
 
 def data(args: argparse.Namespace) -> int:
     from .diffusion_data import build
 
-    if not args.speech.is_dir():
-        raise UsageError(f"--speech {args.speech}: no such folder; give one with a folder a voice")
+    check_speech(args.speech)
     build(args.cache, args.speech, RtPriorGrad())
     return DONE
 
 
 def train(args: argparse.Namespace) -> int:
-    import torch
-
     from .diffusion_data import Segments, load_voices
     from .diffusion_loop import (
         DiffusionTrainConfig,
@@ -32,12 +29,7 @@ def train(args: argparse.Namespace) -> int:
         read_network,
     )
 
-    if args.resume is None and (args.run / "last.pt").exists():
-        raise UsageError(
-            f"{args.run} holds a run; give --resume {args.run}/last.pt, or a new --run"
-        )
-    limit_threads(args.threads)
-    torch.manual_seed(args.seed)
+    begin_run(args)
     model = RtPriorGrad()
     voices, dev = (load_voices(args.cache, model, split) for split in ("train", "dev"))
     config = DiffusionTrainConfig(
@@ -47,38 +39,21 @@ def train(args: argparse.Namespace) -> int:
         compile_loss=args.compile,
         bfloat16=args.bfloat16,
     )
-    try:
-        trainer = DiffusionTrainer(model, config, args.device, args.seed)
-    except (RuntimeError, AssertionError):
-        raise UsageError(f"--device {args.device}: torch has no such device here") from None
+    trainer = on_device(args, lambda: DiffusionTrainer(model, config, args.device, args.seed))
     if args.resume is not None:
         read_network(args.resume, make_network(model))  # says what is wrong with it
-        trainer.load(args.resume)
+        resume(args, trainer)
     elif args.init is not None:
         trainer.start_from(args.init)
-    if trainer.seconds >= 60 * config.minutes:
-        raise UsageError(
-            f"--minutes {args.minutes:g}: {args.resume} has {trainer.seconds / 60:.1f} behind it"
-        )
     batch = dev_batch(dev, model)
 
-    def score(path: Path) -> None:
-        row = f"{path.name},{dev_loss(read_network(path, make_network(model)), model, batch):.5f}"
-        table = args.run / "dev.csv"
-        if not table.exists():
-            table.write_text("file,loss\n")
-        with table.open("a") as out:
-            out.write(row + "\n")
-        print(row, flush=True)
+    def score(path: Path) -> str:
+        loss = dev_loss(read_network(path, make_network(model)), model, batch)
+        return f"{path.name},{loss:.5f}"
 
     # Later parts of a run see other segments.
     segments = Segments(voices, model, seed=1000 * args.seed + trainer.step)
-    with noted_interrupt() as stop:
-        trainer.run(segments, args.run, stop=stop, on_checkpoint=score)
-        if stop():
-            print(f"stopped at step {trainer.step}; --resume {args.run / 'last.pt'} goes on")
-            return INTERRUPTED
-    return DONE
+    return run(args, trainer, segments, "file,loss", score)
 
 
 def export(args: argparse.Namespace) -> int:

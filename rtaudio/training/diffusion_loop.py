@@ -4,7 +4,6 @@ the chain (DDPM, 2006.11239, algorithm 1), each frame's error weighted by its sp
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +12,13 @@ import torch
 from torch import Tensor
 
 from rtaudio.diffusion import alphas_bar
-from rtaudio.errors import RtaudioError
 from rtaudio.graph import Refine, Serial
 from rtaudio.models.rt_priorgrad import TRAINED, RtPriorGrad, fixed_tensors, rt_priorgrad
 from rtaudio.nn import Net
 
-from .diffusion_data import SegmentConfig, Segments, Voice
-from .optimise import Loop, LoopConfig
+from .diffusion_data import Segments, Voice
+from .optimise import Loop, LoopConfig, load_average
+from .recordings import SegmentConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,21 +115,5 @@ def dev_loss(network: Net, model: RtPriorGrad, batch: tuple[Tensor, ...]) -> flo
 
 
 def read_network(path: Path, network: Net) -> Net:
-    """The averaged weights of a `last.pt`, or of a numbered average of a run, in `network`.
-
-    Raises RtaudioError where the file is neither.
-    """
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise RtaudioError(f"cannot read the checkpoint {path}: {reason}.") from None
-    except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
-        raise RtaudioError(f"{path} is no checkpoint; give a .pt file of a run.") from None
-    try:
-        network.load_state_dict(stored.get("average", stored))
-    except (RuntimeError, AttributeError, TypeError):
-        raise RtaudioError(
-            f"{path} does not fit this version's rt-priorgrad; train it anew."
-        ) from None
-    return network.eval()
+    """See `load_average`."""
+    return load_average(path, network, "rt-priorgrad")

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from rtaudio.errors import RtaudioError
+
+Net = TypeVar("Net", bound=nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,3 +162,30 @@ class Loop:
         path = folder / f"average_{self.step:07d}.pt"
         partial.replace(path)
         return path
+
+
+def read_stored(path: Path) -> Any:
+    """What a run's .pt file holds; nothing in it is run.
+
+    Raises RtaudioError where it cannot be read or is none.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise RtaudioError(f"cannot read the checkpoint {path}: {reason}.") from None
+    except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
+        raise RtaudioError(f"{path} is no checkpoint; give a .pt file of a run.") from None
+
+
+def load_average(path: Path, network: Net, name: str) -> Net:
+    """The averaged weights of a `last.pt`, or of a numbered average of a run, in `network`.
+
+    Raises RtaudioError where the file is neither, or of another network than `name`.
+    """
+    stored = read_stored(path)
+    try:
+        network.load_state_dict(stored.get("average", stored))
+    except (RuntimeError, AttributeError, TypeError):
+        raise RtaudioError(f"{path} does not fit this version's {name}; train it anew.") from None
+    return network.eval()

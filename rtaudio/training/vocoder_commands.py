@@ -8,7 +8,17 @@ from typing import Any
 
 from rtaudio.models.rt_wavenet import RtWaveNet
 
-from .commands import DONE, INTERRUPTED, SEE_CARD, UsageError, limit_threads, noted_interrupt
+from .commands import (
+    DONE,
+    SEE_CARD,
+    UsageError,
+    begin_run,
+    check_speech,
+    limit_threads,
+    on_device,
+    resume,
+    run,
+)
 
 
 def voices(args: argparse.Namespace) -> int:
@@ -24,26 +34,19 @@ def data(args: argparse.Namespace) -> int:
     from .vocoder_data import build
     from .vocoder_network import band_centres
 
-    if not args.speech.is_dir():
-        raise UsageError(f"--speech {args.speech}: no such folder; give one with a folder a voice")
+    check_speech(args.speech)
     model = RtWaveNet()
     build(args.cache, args.speech, model, band_centres(model), args.recordings)
     return DONE
 
 
 def train(args: argparse.Namespace) -> int:
-    import torch
-
-    from .vocoder_data import SegmentConfig, Segments, load_voices
+    from .recordings import SegmentConfig
+    from .vocoder_data import Segments, load_voices
     from .vocoder_loop import LOSSES, VocoderTrainConfig, VocoderTrainer, dev_batch
     from .vocoder_network import read_network
 
-    if args.resume is None and (args.run / "last.pt").exists():
-        raise UsageError(
-            f"{args.run} holds a run; give --resume {args.run}/last.pt, or a new --run"
-        )
-    limit_threads(args.threads)
-    torch.manual_seed(args.seed)
+    begin_run(args)
     model, sound = RtWaveNet(), args.part == "sound"
     train_voices, dev = (load_voices(args.cache, model, split) for split in ("train", "dev"))
     config = VocoderTrainConfig(
@@ -52,34 +55,23 @@ def train(args: argparse.Namespace) -> int:
         checkpoint_minutes=args.checkpoint_minutes,
         bfloat16=args.bfloat16,
     )
-    try:
-        trainer = VocoderTrainer(model, config, args.device, args.seed, sound=sound)
-    except (RuntimeError, AssertionError):
-        raise UsageError(f"--device {args.device}: torch has no such device here") from None
+    trainer = on_device(
+        args, lambda: VocoderTrainer(model, config, args.device, args.seed, sound=sound)
+    )
     if args.resume is not None:
         read_network(args.resume)  # says what is wrong with it
-        trainer.load(args.resume)
+        resume(args, trainer)
     elif args.init is not None:
         trainer.start_from(read_network(args.init))
     elif sound:
         raise UsageError("sound needs --init with a checkpoint of frames, or --resume")
     else:
         trainer.begin(train_voices)
-    if trainer.seconds >= 60 * config.minutes:
-        raise UsageError(
-            f"--minutes {args.minutes:g}: {args.resume} has {trainer.seconds / 60:.1f} behind it"
-        )
     batch = tuple(each.to(args.device) for each in dev_batch(dev, model))
 
-    def score(path: Path) -> None:
+    def score(path: Path) -> str:
         losses = trainer.dev_losses(read_network(path).to(args.device), batch)
-        row = ",".join([path.name, *(f"{value:.4f}" for value in losses)])
-        table = args.run / "dev.csv"
-        if not table.exists():
-            table.write_text(f"file,{','.join(LOSSES[sound])}\n")
-        with table.open("a") as out:
-            out.write(row + "\n")
-        print(row, flush=True)
+        return ",".join([path.name, *(f"{value:.4f}" for value in losses)])
 
     # Later parts of a run see other segments.
     segments = Segments(
@@ -88,12 +80,7 @@ def train(args: argparse.Namespace) -> int:
         seed=1000 * args.seed + trainer.step,
         config=SegmentConfig(batch_size=3 if sound else 8),
     )
-    with noted_interrupt() as stop:
-        trainer.run(segments, args.run, stop=stop, on_checkpoint=score)
-        if stop():
-            print(f"stopped at step {trainer.step}; --resume {args.run / 'last.pt'} goes on")
-            return INTERRUPTED
-    return DONE
+    return run(args, trainer, segments, f"file,{','.join(LOSSES[sound])}", score)
 
 
 def export(args: argparse.Namespace) -> int:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,6 @@ from torch import Tensor, nn
 from rtaudio.dsp.bands import mel_points
 from rtaudio.dsp.pqmf import TAPS, pqmf_filters
 from rtaudio.dsp.windows import analysis_window
-from rtaudio.errors import RtaudioError
 from rtaudio.models.rt_wavenet_source import (
     LARGEST,
     LARGEST_GAIN,
@@ -27,6 +25,8 @@ from rtaudio.models.rt_wavenet_source import (
     TRUNK,
     RtWaveNet,
 )
+
+from .optimise import load_average
 
 LEAST_POWER = 1e-8  # of a band: -80 dB of full scale
 PITCH_RANGE = (58.0, 520.0)  # Hz
@@ -269,22 +269,5 @@ def fit_levels(mel: NDArray[np.float32], bands: NDArray[np.float32], steps: int)
 
 
 def read_network(path: Path) -> VocoderNet:
-    """The averaged weights of a `last.pt`, or of a numbered average of a run.
-
-    Raises RtaudioError where the file is neither.
-    """
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise RtaudioError(f"cannot read the checkpoint {path}: {reason}.") from None
-    except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
-        raise RtaudioError(f"{path} is no checkpoint; give a .pt file of a run.") from None
-    network = VocoderNet(RtWaveNet())
-    try:
-        network.load_state_dict(stored.get("average", stored))
-    except (RuntimeError, AttributeError, TypeError):
-        raise RtaudioError(
-            f"{path} does not fit this version's rt-wavenet; train it anew."
-        ) from None
-    return network.eval()
+    """See `load_average`."""
+    return load_average(path, VocoderNet(RtWaveNet()), "rt-wavenet")

@@ -24,7 +24,7 @@ from rtaudio.dsp.windows import analysis_window
 from rtaudio.errors import RtaudioError
 
 from .recipe import AUDIO_SUFFIXES
-from .vocoder_data import read_at
+from .recordings import read_at
 
 NEEDED = ("distillmos", "xls_r_sqa", "einops", "speechmos", "onnxruntime", "pyworld")
 INSTALL = (

@@ -103,6 +103,9 @@ def test_train_resume_and_export(
     behind = torch.load(last, weights_only=True)["seconds"] / 60
     assert train("--minutes", behind + 0.005, "--resume", last) == 0
     capsys.readouterr()
+    average = next(last.parent.glob("average_*.pt"))
+    assert train("--minutes", 9, "--resume", average) == 2
+    assert "give last.pt, or --init" in capsys.readouterr().err
     out = tmp_path / "own.safetensors"
     assert main(["diffusion-export", str(last), "-o", str(out)]) == 0
     vocoder = Vocoder(out, steps=2)

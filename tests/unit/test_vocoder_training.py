@@ -95,8 +95,12 @@ def test_train_resume_and_export(cache, tmp_path, capsys):
     learned = torch.load(tmp_path / "sound/last.pt", weights_only=True)
     assert torch.equal(learned["model"]["shape.weight"], before["average"]["shape.weight"])
     assert learned["model"]["out.weight"].abs().max() > 0  # where it was zero
-    path = tmp_path / "model.safetensors"
+    average = next(run.glob("average_*.pt"))
     capsys.readouterr()
+    for path, words in ((average, "give last.pt, or --init"), (run / "last.pt", "other parts")):
+        assert train(cache, tmp_path / "no", *sound, "--resume", path) == 2
+        assert words in capsys.readouterr().err
+    path = tmp_path / "model.safetensors"
     assert main(["vocoder-export", str(tmp_path / "sound/last.pt"), "-o", str(path)]) == 0
     vocoder = rtaudio.Vocoder(path)
     assert vocoder.preset.name == "hifigan22"
