@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-Result = dict[str, Any]
+from tables import LEVEL_ORDER, Result, peer_cell, table
 
 PRECISIONS = ("fp32", "bf16", "bf16dot")
-LEVELS = ("v3", "neon", "v4x", "v4", "v2")
 HEADING = """
 Diffusion vocoders of random weights, one thread, blocks of four mel frames (own models: one); the
 package diffwave runs the same weights in turns within the run.
@@ -23,42 +22,28 @@ def diffusion_table(results: list[Result]) -> list[str]:
     results = sorted(results, key=_order)
     names = list(dict.fromkeys(name for each in results for name in each["peers"]))
     columns = ["", "steps", "RTF", "p99.9 a block", "looks ahead", "floor", *names]
-    lines = [_row(columns), _row(["---"] + ["---:"] * (5 + len(names)))]
+    rows = []
     for each in results:
         share = 100 * each["floor_us"] / each["us_per_sample"]
         ahead = 1e3 * each["latency_samples"] / each["sample_rate"]
-        lines.append(
-            _row(
-                [
-                    f"{each['model']}, {each['precision']}, {each['isa']}",
-                    str(each["steps"]),
-                    f"**{each['rtf']:.3f}**",
-                    f"{each['us_per_block']['p999'] / 1e3:.1f} ms",
-                    f"{ahead:.0f} ms",
-                    f"{each['floor_us'] * each['sample_rate'] / 1e6:.3f} ({share:.0f} %)",
-                    *(_peer(each, name) for name in names),
-                ]
-            )
+        rows.append(
+            [
+                f"{each['model']}, {each['precision']}, {each['isa']}",
+                str(each["steps"]),
+                f"**{each['rtf']:.3f}**",
+                f"{each['us_per_block']['p999'] / 1e3:.1f} ms",
+                f"{ahead:.0f} ms",
+                f"{each['floor_us'] * each['sample_rate'] / 1e6:.3f} ({share:.0f} %)",
+                *(peer_cell(each, name, "rtf", 2) for name in names),
+            ]
         )
-    return ["", HEADING.strip().replace("\n", " "), "", *lines]
-
-
-def _peer(result: Result, name: str) -> str:
-    peer = result["peers"].get(name)
-    if peer is None:
-        return ""
-    ratio = peer["us_per_sample"] / result["us_per_sample"]
-    return f"{peer['rtf']:.2f} ({ratio:.1f}x)"
-
-
-def _row(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return ["", HEADING.strip().replace("\n", " "), "", *table(columns, rows)]
 
 
 def _order(result: Result) -> tuple[Any, ...]:
     return (
         result["model"],
-        LEVELS.index(result["isa"]),
+        LEVEL_ORDER.index(result["isa"]),
         -result["steps"],
         PRECISIONS.index(result["precision"]),
     )

@@ -41,16 +41,8 @@ def wire(period: int, seconds: float) -> Row:
 
 
 def freewheel(hours: float) -> Row:
-    with (
-        jack(480) as (server, _),
-        rig_on(server, "counter", round(3600 * hours * RATE)) as rig,
-        playing(server, "wire", block_samples=480),
-    ):
-        began = time.monotonic()
-        server.freewheel(True)
-        verdict = rig.verdict(60.0 + 3600 * hours)
-        server.freewheel(False)
-        seconds = time.monotonic() - began
+    with jack(480) as (server, _):
+        verdict, seconds = test_rig.freewheel(server, hours)
     length = f"{hours:g} h" if hours >= 1 else f"{60 * hours:g} min"
     return Row(
         case=f"altered samples, {length} of virtual time",

@@ -51,6 +51,15 @@ def table(headings: list[str], rows: list[list[str]], text_columns: int = 1) -> 
     return [f"| {' | '.join(cells)} |" for cells in (headings, rule, *rows)]
 
 
+def peer_cell(result: Result, name: str, figure: str, digits: int) -> str:
+    """A peer's figure, and how much faster we are; nothing where it did not run."""
+    peer = result["peers"].get(name)
+    if peer is None:
+        return ""
+    ratio = peer["us_per_sample"] / result["us_per_sample"]
+    return f"{peer[figure]:.{digits}f} ({ratio:.1f}x)"
+
+
 def block_of(figures: Result) -> str:
     return f"{1e3 * figures['block_samples'] / figures['sample_rate']:g} ms"
 

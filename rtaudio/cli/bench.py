@@ -212,8 +212,7 @@ def _wavenet(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
         peers=names,
         on_progress=_progress(),
     )
-    for note in notes:
-        print(f"rtaudio bench: left out: {note}", file=sys.stderr)
+    _say_left_out(notes)
     return result
 
 
@@ -232,8 +231,7 @@ def _diffusion(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
         peers=names,
         on_progress=_progress(),
     )
-    for note in notes:
-        print(f"rtaudio bench: left out: {note}", file=sys.stderr)
+    _say_left_out(notes)
     return result
 
 
@@ -280,9 +278,7 @@ def _denoise(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
             on_progress=_progress(),
         )
     loaded = [load_peer(name) for name in names]
-    for each in loaded:
-        if isinstance(each, str):
-            print(f"rtaudio bench: left out: {each}", file=sys.stderr)
+    _say_left_out([each for each in loaded if isinstance(each, str)])
     return run_denoise(
         model,
         sample_rate=rate,
@@ -292,6 +288,11 @@ def _denoise(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
         peers=[each for each in loaded if not isinstance(each, str)],
         on_progress=_progress(),
     )
+
+
+def _say_left_out(reasons: list[str]) -> None:
+    for reason in reasons:
+        print(f"rtaudio bench: left out: {reason}", file=sys.stderr)
 
 
 def _progress() -> Any:

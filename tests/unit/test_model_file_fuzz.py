@@ -15,6 +15,7 @@ import numpy as np
 import rtaudio
 from rtaudio.errors import ModelFileError, RtaudioError
 from rtaudio.graph import save_model
+from rtaudio.runtime.imported import import_any
 from rtaudio.runtime.laws import graph_of
 from rtaudio.runtime.model import Model
 from rtaudio.runtime.registry import WEIGHTS
@@ -56,6 +57,18 @@ def run(model: Model, rng: random.Random) -> None:
     stream.reset()
     if model.graph.plan.output.rate == 1 and model.graph.output.channels == width:
         stream.process(x)
+
+
+def try_import(paths: list[Path]) -> list[str]:
+    """How it went: imported and ready to stream, or refused."""
+    try:
+        imported = import_any(paths)
+        model = Model.from_graph(imported.graph, imported.tensors)
+    except ModelFileError as error:
+        check_sentence(str(error))
+        return ["refused"]
+    model.stream(channels=model.graph.input.channels)
+    return ["imported"]
 
 
 def try_file(path: Path, rng: random.Random) -> str:
