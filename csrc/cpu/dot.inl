@@ -3,7 +3,7 @@
 
 constexpr int kDotBytes = 32768;
 
-// Nearest even, as vcvtneps2bf16; NaN stays NaN.
+// Nearest even, as vcvtneps2bf16; the NaN that arithmetic makes stays one.
 RTA_HD void round_inputs(Half* to, int count, Vec x, const float* /*scales*/) {
   const Int bits = as_int(x);
   const Int odd = shift_right<16>(bits) & Int(1);
