@@ -194,9 +194,10 @@ class LiveEngine:
         ramp_seconds: typing.SupportsFloat | typing.SupportsIndex,
         record_seconds: typing.SupportsInt | typing.SupportsIndex,
         signal: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] | None = None,
+        seed: typing.SupportsInt | typing.SupportsIndex = 0,
     ) -> None:
         """
-        `model` and `fallback`: (model, its rate, its controls' values), or None: a wire, and no cheaper model. `signal`: played once instead of the input, without a model. `placement`: auto, inline or worker. ValueError, with a sentence, for numbers that do not go together.
+        `model` and `fallback`: (model, its rate, its controls' values), or None: a wire, and no cheaper model. `signal`: played once instead of the input, without a model. `placement`: auto, inline or worker. `seed`: of the models' noise. ValueError, with a sentence, for numbers that do not go together.
         """
     def process(
         self, x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32]

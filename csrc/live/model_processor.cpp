@@ -32,11 +32,15 @@ int model_block(int block, const ModelRates& rates) {
 }  // namespace
 
 ModelProcessor::ModelProcessor(std::shared_ptr<const Model> model, int lanes, int block,
-                               ModelRates rates, double ramp_frames, std::vector<float> controls)
+                               ModelRates rates, double ramp_frames, std::vector<float> controls,
+                               std::uint32_t seed)
     : lanes_(lanes),
       stream_(model, checked_lanes(*model, lanes), kMaxTicks, ramp_frames, std::move(controls),
               model_block(block, rates)),
       delay_(stream_.delay() + stream_.extra_delay()) {
+  LaneSettings settings;
+  settings.seed = seed;
+  stream_.restart({static_cast<std::size_t>(stream_.lanes()), settings});
   if (rates.device == rates.model) return;
   down_ = std::make_unique<Resampler>(rates.device, rates.model, lanes, block);
   const int most = down_->max_output(block);

@@ -17,11 +17,11 @@ struct ModelRates {
 
 class ModelProcessor final : public Processor {
  public:
-  // `block`: frames of a device's block; `ramp_frames`: of the model's. Throws
-  // std::invalid_argument for a model that does not give as many frames of as many channels as it
-  // takes, and what Stream and Resampler throw.
+  // `block`: frames of a device's block; `ramp_frames`: of the model's; `seed`: of its noise.
+  // Throws std::invalid_argument for a model that does not give as many frames of as many channels
+  // as it takes, and what Stream and Resampler throw.
   ModelProcessor(std::shared_ptr<const Model> model, int lanes, int block, ModelRates rates,
-                 double ramp_frames, std::vector<float> controls);
+                 double ramp_frames, std::vector<float> controls, std::uint32_t seed = 0);
 
   int delay() const override { return delay_; }
   void process(const float* in, float* out, int frames) noexcept RTA_NONBLOCKING override;

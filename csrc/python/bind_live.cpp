@@ -33,32 +33,33 @@ Placement parse_placement(const std::string& name) {
 using ModelSetting = std::tuple<std::shared_ptr<Model>, int, std::vector<float>>;
 
 std::unique_ptr<Processor> make_processor(const ModelSetting& setting, const EngineConfig& config,
-                                          double ramp_seconds) {
+                                          double ramp_seconds, std::uint32_t seed) {
   const auto& [model, rate, controls] = setting;
   if (rate < 1) throw py::value_error("a model's rate is above zero");
   return std::make_unique<ModelProcessor>(model, config.lanes, config.block,
                                           ModelRates{config.sample_rate, rate}, ramp_seconds * rate,
-                                          controls);
+                                          controls, seed);
 }
 
 std::unique_ptr<Engine> make_engine(const std::optional<ModelSetting>& model,
                                     const std::optional<ModelSetting>& fallback, int sample_rate,
                                     int block, int input_channels, int output_channels, int lanes,
                                     const std::string& placement, double ramp_seconds,
-                                    int record_seconds, std::optional<std::vector<float>> signal) {
+                                    int record_seconds, std::optional<std::vector<float>> signal,
+                                    std::uint32_t seed) {
   EngineConfig config{
       sample_rate,   block, input_channels, output_channels, lanes, 0, parse_placement(placement),
       record_seconds};
   std::unique_ptr<Processor> processor, cheaper;
   if (model.has_value()) {
-    processor = make_processor(*model, config, ramp_seconds);
+    processor = make_processor(*model, config, ramp_seconds, seed);
     const auto& [native, rate, controls] = *model;
     config.hop =
         static_cast<int>((std::int64_t{native->input().frames} * sample_rate + rate - 1) / rate);
   } else if (signal.has_value()) {
     processor = std::make_unique<Player>(std::move(*signal), lanes);
   }
-  if (fallback.has_value()) cheaper = make_processor(*fallback, config, ramp_seconds);
+  if (fallback.has_value()) cheaper = make_processor(*fallback, config, ramp_seconds, seed);
   const py::gil_scoped_release release;
   return std::make_unique<Engine>(config, std::move(processor), std::move(cheaper));
 }
@@ -189,10 +190,11 @@ void bind_engine(py::module_& module) {
            py::arg("fallback") = py::none(), py::arg("sample_rate"), py::arg("block"),
            py::arg("input_channels"), py::arg("output_channels"), py::arg("lanes"),
            py::arg("placement"), py::arg("ramp_seconds"), py::arg("record_seconds"),
-           py::arg("signal") = py::none(),
+           py::arg("signal") = py::none(), py::arg("seed") = 0,
            "`model` and `fallback`: (model, its rate, its controls' values), or None: a wire, and "
            "no cheaper model. `signal`: played once instead of the input, without a model. "
-           "`placement`: auto, inline or worker. ValueError, with a sentence, "
+           "`placement`: auto, inline or worker. `seed`: of the models' noise. ValueError, with a "
+           "sentence, "
            "for numbers that do not go together.")
       .def_property_readonly(
           "user_data", [](Engine& e) { return reinterpret_cast<std::uintptr_t>(&e); },

@@ -19,3 +19,9 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="fp32 (default), or smaller weights: bf16, bf16dot, int8",
     )
+
+
+def seed(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 10 or int(text) >= 1 << 32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 to {(1 << 32) - 1}")
+    return int(text)

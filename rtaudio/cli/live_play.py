@@ -78,6 +78,8 @@ def _make_live(args: argparse.Namespace, events: list[Event]) -> Live:
         model = rtaudio.Vocoder(model, steps=args.steps).live_model()
     elif args.steps is not None:
         raise UsageError("--steps is for vocoders made by diffusion")
+    elif args.seed is not None:
+        raise UsageError("--seed is for vocoders, which draw noise")
     if model is not None and not model.makes_audio:
         port = model.graph.output
         raise UsageError(f"{args.what}: this model gives no audio but {port.name} ({port.unit}); "
@@ -97,6 +99,7 @@ def _make_live(args: argparse.Namespace, events: list[Event]) -> Live:
         fallback=args.fallback,
         clocks=args.clocks,
         give_up_seconds=args.give_up,
+        seed=args.seed or 0,
         allow_feedback=args.allow_feedback,
     )
     live = Live(model, config, on_event=events.append)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rtaudio.cli.arguments import add_precision, positive
+from rtaudio.cli.arguments import add_precision, positive, seed
 from rtaudio.cli.interrupt import Interrupt, catch_interrupts
 from rtaudio.cli.main import DONE, INTERRUPTED, UsageError, fail
 from rtaudio.cli.progress import Reporter
@@ -40,12 +40,6 @@ exit codes: 0 done, 1 it failed, 2 a wrong call, 3 no such sound device, 130 int
 """
 
 
-def whole(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) >= 1 << 64:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
-    return int(text)
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("input", metavar="MEL", type=Path, help="a .npy file [mels, frames], or a recording")
@@ -54,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_precision(parser)
     add("-p", "--mel-preset", metavar="NAME", help="what a .npy file holds (default: the model's)")
     add("--steps", type=positive, metavar="N", help="of a diffusion model (default: its own)")
-    add("--seed", type=whole, default=0, help="of the noise; the same seed, the same speech")
+    add("--seed", type=seed, default=0, help="of the noise; the same seed, the same speech")
     add(
         "--block-frames",
         type=positive,

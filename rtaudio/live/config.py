@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rtaudio.errors import RtaudioError
 from rtaudio.live.devices import Device
+from rtaudio.runtime.controls import word
 
 if TYPE_CHECKING:
     from rtaudio.runtime.model import Model
@@ -24,7 +25,7 @@ class LiveConfig:
     `block_samples`: of the device; None: the model's hop, or 10 ms. `latency`: low, high or
     seconds. `sample_rate`: None: the input device's own. `channels`: 1 (the mean of all) or 2
     (each for itself). `placement`: auto, inline (in the audio callback) or worker (a thread).
-    `give_up_seconds`: how long a device may be away.
+    `give_up_seconds`: how long a device may be away. `seed`: of the model's noise, if it draws any.
     """
 
     input_device: str | int | None = None
@@ -40,6 +41,7 @@ class LiveConfig:
     clocks: str = "auto"
     allow_feedback: bool = False
     give_up_seconds: float = 60.0
+    seed: int = 0
 
     def check(self) -> None:
         """Raises RtaudioError for numbers that no device and no model can serve."""
@@ -51,6 +53,7 @@ class LiveConfig:
             raise RtaudioError(f"latency is {self.latency:g} s; give up to 10 seconds.")
         if self.clocks not in ("auto", "one", "two"):
             raise RtaudioError(f"clocks is {self.clocks!r}; give auto, one or two.")
+        word("the seed", self.seed)
 
     def slack_samples(self, block: int, sample_rate: int) -> int:
         """How late a block of the input may come to the output's clock."""

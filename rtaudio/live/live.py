@@ -147,6 +147,7 @@ class Live:
                 placement=self.config.placement,
                 ramp_seconds=CONTROL_RAMP_SECONDS,
                 record_seconds=QUEUE_SECONDS if self.config.record is not None else 0,
+                seed=self.config.seed,
             )
         except ValueError as error:
             raise RtaudioError(f"{error}.") from error
