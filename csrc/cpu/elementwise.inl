@@ -142,6 +142,15 @@ void gate(bool tanh_gate, const float* x, float* y, int channels, std::ptrdiff_t
                  return tanh_gate ? math::gated_tanh(a, b) : a * math::sigmoid(b);
                });
 }
+void modulate(const float* x, float* y, int channels, std::ptrdiff_t x_step, std::ptrdiff_t y_step,
+              int num_frames) {
+  for_each_row(x, y, channels, x_step, y_step, num_frames,
+               [&](std::size_t c, int count, const float* in) {
+                 const float* shift = in + channels;
+                 return fma(load_part(shift + channels + c, count), load_part(in + c, count),
+                            load_part(shift + c, count));
+               });
+}
 
 // Lane sums of the squares run by fma; the padding of the last vector adds zeros.
 void layer_norm(const float* scale, const float* bias, float eps, const float* x, float* y,

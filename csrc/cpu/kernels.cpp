@@ -50,6 +50,7 @@ const Kernels RTA_CONCAT(kernels_, RTAUDIO_ISA) = {
     affine,
     prelu,
     gate,
+    modulate,
     layer_norm,
     mean_subtract,
     moments,

@@ -232,6 +232,9 @@ struct Kernels {
   // y = tanh(x[:c]) * sigmoid(x[offset:offset + c]) (glu: x[:c] * sigmoid(...)).
   void (*gate)(bool tanh_gate, const float* x, float* y, int channels, std::ptrdiff_t offset,
                std::ptrdiff_t x_step, std::ptrdiff_t y_step, int num_frames);
+  // y = fma(x[2c], x[:c], x[c]): rows of [values; shifts; scales], c channels each.
+  void (*modulate)(const float* x, float* y, int channels, std::ptrdiff_t x_step,
+                   std::ptrdiff_t y_step, int num_frames);
   // LayerNorm over the channels of each frame: (x - mean) / sqrt(var + eps) * scale + bias.
   // Padded tables; padding columns of x are not looked at.
   void (*layer_norm)(const float* scale, const float* bias, float eps, const float* x, float* y,

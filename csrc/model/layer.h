@@ -150,6 +150,7 @@ std::unique_ptr<Layer> make_arrange(const LayerContext& context);
 std::unique_ptr<Layer> make_resample(const LayerContext& context);
 std::unique_ptr<Layer> make_cumulative(const LayerContext& context);
 std::unique_ptr<Layer> make_oscillator(const LayerContext& context);
+std::unique_ptr<Layer> make_noise(const LayerContext& context);
 std::unique_ptr<Layer> make_join(const LayerContext& context);
 
 }  // namespace rtaudio

@@ -21,7 +21,7 @@ from rtaudio.bench.wavenet import Engine
 from rtaudio.errors import RtaudioError
 from rtaudio.graph.graph import Graph, StreamPort
 from rtaudio.graph.refine import Refine
-from rtaudio.models.diffwave import num_steps
+from rtaudio.models.steps import num_steps
 from rtaudio.runtime.model import Model, load
 from rtaudio.runtime.native import WEIGHT_BYTES
 from rtaudio.runtime.vocoder import Vocoder

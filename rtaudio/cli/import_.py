@@ -10,8 +10,9 @@ from rtaudio.cli.main import UsageError
 DESCRIPTION = """\
 Make a model file from the ONNX files that the packages of other networks carry,
 from a .nam file (Neural Amp Modeler) of WaveNet type, from a checkpoint of
-r9y9/wavenet_vocoder and its hparams, from one of the package diffwave, or from one of
-PriorGrad and the file of its least energy.
+r9y9/wavenet_vocoder and its hparams, from one of the packages diffwave and wavegrad
+(with the betas of its noise schedule, if you like), or from one of PriorGrad and the
+file of its least energy.
 `rtaudio models` lists the networks and their packages. Models named to other
 commands (-m dtln) are imported by themselves; this is for files from elsewhere.
 """
@@ -24,6 +25,7 @@ examples:
   rtaudio import checkpoint.pth hparams.json         writes checkpoint.safetensors
   rtaudio import diffwave-weights.pt                 writes diffwave-weights.safetensors
   rtaudio import priorgrad.pt energy_min_train.npy   writes priorgrad.safetensors
+  rtaudio import wavegrad-24kHz.pt -p wavegrad24     its weights are of 24 kHz
 
 exit codes: 0 done, 1 a file that cannot be imported, 2 a wrong call
 """
@@ -33,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("inputs", nargs="*", metavar="FILE|NAME", help="a network's files, or its name")
     add("-o", "--output", metavar="OUT", help="model file (default: NAME.safetensors)")
+    add("-p", "--mel-preset", metavar="NAME", help="of a diffusion vocoder's mels, if not as its "
+        "checkpoint says")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     if len(paths) == 1 and args.inputs[0] in IMPORTERS and not paths[0].is_file():
         imported = import_installed(IMPORTERS[args.inputs[0]])
     else:
-        imported = import_any(paths)
+        imported = import_any(paths, args.mel_preset)
     name = imported.metadata["name"]
     default = paths[0].stem if paths[0].suffix.lower() == ".nam" else name
     output = Path(args.output or f"{default}.safetensors")

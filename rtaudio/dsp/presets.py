@@ -205,6 +205,8 @@ MEL_PRESETS: Mapping[str, MelPreset] = {
         replace(_VOCOS, name="vocos24_same", pad=384),
         _DIFFWAVE,
         _long(replace(_DIFFWAVE, name="wavegrad22", num_mels=128)),
+        # Its published weights are of this rate, whatever their parameters say.
+        _long(replace(_DIFFWAVE, name="wavegrad24", num_mels=128, sample_rate=24_000)),
         # The recipe of wavenet22 takes everything below 70 Hz out of the audio beforehand.
         _WAVENET,
         _PWG22,

@@ -2,6 +2,7 @@
 
 from rtaudio.graph.arrange import BandUnfold, Permute, Tile
 from rtaudio.graph.band_recurrent import BandRNN, BandScan
+from rtaudio.graph.chain import Chain
 from rtaudio.graph.composite import Merge, Residual, Serial
 from rtaudio.graph.conditioned import ConditionedStack
 from rtaudio.graph.conv import Conv1d, ConvTranspose1d, GatedStack, Linear, Tail
@@ -13,6 +14,7 @@ from rtaudio.graph.file import ModelFile, load_model_file, save_model
 from rtaudio.graph.graph import ConstantPort, ControlPort, Graph, StreamPort
 from rtaudio.graph.heads import Embedding, Head, Mixture, MuLawSoftmax, Sampler
 from rtaudio.graph.layer import Layer
+from rtaudio.graph.noise import Noise, NoiseLevel
 from rtaudio.graph.oscillator import PulseTrain
 from rtaudio.graph.plan import Plan, plan
 from rtaudio.graph.pointwise import (
@@ -22,6 +24,7 @@ from rtaudio.graph.pointwise import (
     Channels,
     Gate,
     LayerNorm,
+    Modulate,
     PReLU,
     WithConstant,
 )
@@ -55,6 +58,7 @@ __all__ = [
     "BatchNorm",
     "BidirectionalRNN",
     "Blend",
+    "Chain",
     "Channels",
     "ComplexCompress",
     "ComplexGain",
@@ -82,7 +86,10 @@ __all__ = [
     "Merge",
     "Mixture",
     "ModelFile",
+    "Modulate",
     "MuLawSoftmax",
+    "Noise",
+    "NoiseLevel",
     "PReLU",
     "Permute",
     "Plan",

@@ -61,6 +61,21 @@ class Residual(Composite):
 
 
 @frozen
+class Unrolled(Composite):
+    """A composite that is its parts, one after the other. Layers of different parts may stand at
+    the same path: they are the same layer, with its tensors, run again."""
+
+    def parts(self) -> tuple[Layer, ...]:
+        raise NotImplementedError
+
+    def children(self) -> tuple[Layer, ...]:
+        return self.parts()
+
+    def segment(self, index: int) -> str:
+        return ""
+
+
+@frozen
 class Fused(Composite):
     """A composite that one native operation serves. Its definition is `expansion`."""
 

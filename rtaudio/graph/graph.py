@@ -121,15 +121,19 @@ class Graph:
 
     @cached_property
     def tensor_specs(self) -> dict[str, TensorSpec]:
-        """Every stored tensor by its path. A layer used twice by path is not possible."""
+        """Every stored tensor by its path. Two layers have one path only where they are one layer
+        in two parts of an Unrolled."""
         specs: dict[str, TensorSpec] = {}
+        parts: dict[str, set[int]] = {}
         for node in self.plan.nodes:
             for name, spec in node_tensors(node.layer, node.inputs[0].channels).items():
                 path = join_path(node.path, name)
-                if path in specs:
+                seen = parts.setdefault(path, set())
+                if path in specs and (specs[path] != spec or node.part in seen):
                     raise GraphError(f"two layers own tensor {path!r}; give them other names.")
                 if path.startswith("constant."):
                     raise GraphError("a layer may not be named 'constant'; give it another name.")
+                seen.add(node.part)
                 specs[path] = spec
         return specs
 

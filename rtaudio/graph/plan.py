@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import ClassVar
 
 from rtaudio.errors import GraphError
-from rtaudio.graph.composite import Fused, Merge, Residual, Serial
+from rtaudio.graph.composite import Fused, Merge, Residual, Serial, Unrolled
 from rtaudio.graph.frozen import frozen
 from rtaudio.graph.layer import (
     MAX_CHANNELS,
@@ -82,6 +82,7 @@ class Node:
     inputs: tuple[Signal, ...]
     output: Signal
     extra: int = 0  # frames a window ends before the newest one (stride alignment)
+    part: int = 0  # of an Unrolled; layers at one path in two parts share their tensors
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,11 @@ class Plan:
 
     def frames_per_tick(self, signal: Signal) -> int:
         return int(signal.rate * self.block)
+
+    @property
+    def tick_frames(self) -> int:
+        """Frames of a tick where the rate is highest."""
+        return max(self.frames_per_tick(signal) for signal in self.signals)
 
     @property
     def exact(self) -> bool:
@@ -157,6 +163,7 @@ class _Planner:
         self.nodes: list[Node] = []
         self.num_layers = 0
         self.block = 1
+        self.part = 0
         self.source = Signal(0, channels, Fraction(1), 0, Fraction(0), Fraction(0))
 
     def run(self, layer: Layer) -> Plan:
@@ -199,6 +206,12 @@ class _Planner:
                 for i, child in enumerate(layer.branches)
             )
             return self.join(layer.op, branches, path)
+        if isinstance(layer, Unrolled):
+            outer = self.part
+            for self.part, child in enumerate(layer.parts()):
+                signal = self.visit(child, signal, path, depth + 1)
+            self.part = outer
+            return signal
         if isinstance(layer, Composite) and not isinstance(layer, Fused):
             raise GraphError(f"layer kind {layer.kind!r} cannot be planned.")
         return self.leaf(layer, signal, path)
@@ -296,7 +309,7 @@ class _Planner:
                     "common factors; use smaller sizes."
                 )
         output = Signal(len(self.nodes) + 1, channels, rate, delay, past, future)
-        self.nodes.append(Node(path, layer, inputs, output, extra))
+        self.nodes.append(Node(path, layer, inputs, output, extra, self.part))
         return output
 
 

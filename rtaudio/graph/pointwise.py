@@ -94,6 +94,22 @@ class Gate(Layer):
 
 
 @frozen
+class Modulate(Layer):
+    """Input [values; shifts; scales], a third of the channels each: scales * values + shifts
+    (feature-wise linear modulation, Perez et al., 1709.07871)."""
+
+    kind: ClassVar[str] = "modulate"
+
+    def out_channels(self, channels: int) -> int:
+        if channels % 3:
+            raise GraphError(f"modulate: {channels} channels come in; they must be three times C.")
+        return channels // 3
+
+    def kernel(self, channels: int) -> Kernel:
+        return Kernel("modulate")
+
+
+@frozen
 class PReLU(Layer):
     """x where x > 0, else slope[channel] * x. All `bands` of a map share their slopes; as many
     bands as channels is a single slope for all."""

@@ -20,6 +20,7 @@ from torch import Tensor
 from rtaudio.dsp.windows import analysis_window, synthesis_window
 from rtaudio.graph.conv import Conv1d, ConvTranspose1d, Linear
 from rtaudio.graph.layer import Layer
+from rtaudio.graph.noise import NoiseLevel
 from rtaudio.graph.pointwise import Activation, BatchNorm, Channels, Gate, LayerNorm, PReLU
 from rtaudio.graph.recurrent import RNN, MeanSubtract
 from rtaudio.graph.spectral import ISTFT, STFT, BandFilter, ComplexCompress, DeepFilter
@@ -97,6 +98,17 @@ def activation(layer: Activation, t: Tensors, x: Tensor) -> Tensor:
 def gate(layer: Gate, t: Tensors, x: Tensor) -> Tensor:
     a, b = x.chunk(2, dim=1)
     return (torch.tanh(a) if layer.function == "tanh" else a) * torch.sigmoid(b)
+
+
+@meaning("modulate")
+def modulate(layer: Layer, t: Tensors, x: Tensor) -> Tensor:
+    values, shift, scale = x.chunk(3, dim=1)
+    return scale * values + shift
+
+
+@meaning("noise_level")
+def noise_level(layer: NoiseLevel, t: Tensors, x: Tensor) -> Tensor:
+    return x + torch.from_numpy(layer.encoding(x.shape[1])).to(x)[:, None]
 
 
 @meaning("prelu")

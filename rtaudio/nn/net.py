@@ -11,10 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rtaudio.errors import GraphError
-from rtaudio.graph.composite import Fused, Merge, Residual, Serial
+from rtaudio.graph.composite import Fused, Merge, Residual, Serial, Unrolled
 from rtaudio.graph.feedback import Feedback
 from rtaudio.graph.graph import Graph
 from rtaudio.graph.layer import Chunks, FloatArray, Layer, Overlap, Recurrent, Window, out_length
+from rtaudio.graph.noise import Noise
 from rtaudio.graph.plan import join_path
 from rtaudio.graph.refine import Refine
 from rtaudio.nn import maps as _maps  # noqa: F401  (registers its functions)
@@ -132,6 +133,10 @@ class Net(nn.Module):
                     for i, child in enumerate(layer.branches)
                 ],
             )
+        if isinstance(layer, Unrolled):
+            for child in layer.parts():
+                x = self._run(child, x, path, context)
+            return x
         if isinstance(layer, Fused):
             return self._run(layer.expansion(), x, path, context)
         if isinstance(layer, Feedback):
@@ -145,6 +150,10 @@ class Net(nn.Module):
             from rtaudio.nn.refine import Refinement
 
             return Refinement(self, layer, path, context.noise).run(x)
+        if isinstance(layer, Noise):
+            from rtaudio.nn.refine import draw
+
+            return draw(self, layer, path, context.noise, x, 0)
         tensors = self.tensors_at(layer, x.shape[1], path)
         return whole(layer, tensors, x, context.controls)
 

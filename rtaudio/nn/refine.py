@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rtaudio.dsp.noise import normals
+from rtaudio.graph.noise import Noise
 from rtaudio.graph.refine import Refine
 from rtaudio.nn.net import Net
 from rtaudio.nn.stepper import Stepper, expanded_plan
@@ -36,7 +38,7 @@ class Refinement:
             site=self.site,
             step=len(self.layer.scales) - step,
         )
-        return torch.from_numpy(drawn.astype(np.float64).T[None].copy()).to(like)
+        return _signal(drawn, like)
 
     def inputs(self, x: Tensor, condition: Tensor, step: int) -> Tensor:
         """What the network's body sees: x, the condition and the step's embedding."""
@@ -110,10 +112,29 @@ class SteppedRefinement(Refinement):
         return x
 
 
+def draw(
+    net: Net, layer: Noise, path: str, noise: tuple[int, int], x: Tensor, begin: int
+) -> Tensor:
+    """What a source draws for x's frames, the first of which is the signal's frame `begin`."""
+    positions = np.maximum(np.arange(begin, begin + x.shape[2]), 0)
+    seed, stream = noise
+    site = site_of(net, path) & 0xFFFF
+    drawn = [
+        normals(positions, layer.values, seed=seed, stream=stream, site=site, step=step)
+        for step in range(layer.steps, 0, -1)
+    ]
+    return _signal(np.concatenate(drawn, 1), x).expand(x.shape[0], -1, -1)
+
+
+def _signal(drawn: NDArray[np.float32], like: Tensor) -> Tensor:
+    """[time, values] as [1, values, time]."""
+    return torch.from_numpy(drawn.astype(np.float64).T[None].copy()).to(like)
+
+
 def site_of(net: Net, path: str) -> int:
     """The number of the node, part of its noise."""
     return next(
         node.output.buffer
         for node in net.graph.plan.nodes
-        if isinstance(node.layer, Refine) and node.path == path
+        if isinstance(node.layer, (Refine, Noise)) and node.path == path
     )

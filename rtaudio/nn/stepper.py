@@ -8,9 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rtaudio.graph.chain import rebuilt
 from rtaudio.graph.composite import Fused
 from rtaudio.graph.feedback import Feedback
 from rtaudio.graph.layer import Chunks, Layer, Overlap, Recurrent, Window
+from rtaudio.graph.noise import Noise
 from rtaudio.graph.plan import Delay, Join, Node, Plan, join_path, plan
 from rtaudio.graph.refine import Refine
 from rtaudio.nn.functions import FUNCTIONS, Tensors
@@ -87,6 +89,11 @@ class Stepper:
             return self._feedback(layer, path, node, x, low, high)
         if isinstance(layer, Refine):
             return self._refine(layer, path, node, x)
+        if isinstance(layer, Noise):
+            from rtaudio.nn.refine import draw
+
+            begin = self.seen.get(node.inputs[0].buffer, 0) - node.inputs[0].delay
+            return draw(self.net, layer, path, self.noise, x, begin)
         tensors = self.net.tensors_at(layer, x.shape[1], path)
         function, rule = FUNCTIONS.get(layer.kind), layer.rule()
         if isinstance(layer, Delay):
@@ -199,19 +206,12 @@ def _masked(x: Tensor, low: int, high: int) -> Tensor:
 
 def expanded_plan(body: Layer, channels: int) -> Plan:
     """The plan with fused composites by their expansions."""
-    return plan(_expanded(body), channels)
+    return plan(rebuilt(body, _expansion), channels)
 
 
-def _expanded(layer: Layer) -> Layer:
+def _expansion(layer: Layer) -> Layer:
     import dataclasses
 
     if isinstance(layer, Fused):
         return dataclasses.replace(layer.expansion(), name=layer.name)
-    changes: dict[str, Any] = {}
-    for f in dataclasses.fields(layer):
-        value = getattr(layer, f.name)
-        if isinstance(value, Layer):
-            changes[f.name] = _expanded(value)
-        elif isinstance(value, tuple) and value and isinstance(value[0], Layer):
-            changes[f.name] = tuple(_expanded(v) for v in value)
-    return dataclasses.replace(layer, **changes) if changes else layer
+    return layer

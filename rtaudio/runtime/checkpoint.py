@@ -14,6 +14,7 @@ from rtaudio.graph.strict import parse_json, quote
 from rtaudio.models.importers import Imported, digest
 from rtaudio.models.importers.diffwave import convert_diffwave, is_diffwave
 from rtaudio.models.importers.r9y9 import convert_r9y9
+from rtaudio.models.importers.wavegrad import PRESETS, convert_wavegrad, is_wavegrad
 
 if TYPE_CHECKING:
     import torch
@@ -93,18 +94,33 @@ def read_hparams(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_diffwave(path: Path, energy: Path | None = None) -> Imported:
-    """A checkpoint of the package diffwave, or, with the file of its least energy (.npy), of
-    PriorGrad. Raises ModelFileError."""
+def read_diffusion(
+    path: Path, numbers: Path | None = None, mel_preset: str | None = None
+) -> Imported:
+    """A checkpoint of the package diffwave, or, with `numbers`, the file of its least energy
+    (.npy), of PriorGrad; or of the package wavegrad, whose `numbers` are the betas of a chain.
+    Raises ModelFileError."""
     weights, params = read_whole(path)
-    if not is_diffwave(weights):
-        raise ModelFileError(
-            f"{path} is no checkpoint of the package diffwave; one of r9y9/wavenet_vocoder needs "
-            "the JSON file of its hparams beside it: name both."
-        )
     try:
-        least = 0.0 if energy is None else _read_number(energy)
-        imported = convert_diffwave(weights, params, path.stem, least)
+        if is_wavegrad(weights):
+            if mel_preset not in (None, *PRESETS.values()):
+                raise ModelFileError(
+                    f"WaveGrad's mels are of {' or '.join(PRESETS.values())}, not of {mel_preset}."
+                )
+            betas = None if numbers is None else _read_array(numbers)
+            imported = convert_wavegrad(weights, params, path.stem, betas, mel_preset)
+        elif is_diffwave(weights):
+            least = 0.0 if numbers is None else _read_number(numbers)
+            imported = convert_diffwave(weights, params, path.stem, least)
+            if mel_preset not in (None, imported.metadata["mel_preset"]):
+                raise ModelFileError(
+                    f"its mels are of {imported.metadata['mel_preset']}, not of {mel_preset}."
+                )
+        else:
+            raise ModelFileError(
+                "it is no checkpoint of the packages diffwave and wavegrad; one of "
+                "r9y9/wavenet_vocoder needs the JSON file of its hparams beside it: name both."
+            )
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from error
     return _with_origin(imported, path)
@@ -112,14 +128,20 @@ def read_diffwave(path: Path, energy: Path | None = None) -> Imported:
 
 def _read_number(path: Path) -> float:
     """The one positive number of a NumPy file."""
+    values = _read_array(path)
+    if values.size != 1 or not 0.0 < float(values[0]) < 1e30:
+        raise ModelFileError(f"{path} holds no positive number alone, as PriorGrad's energy is.")
+    return float(values[0])
+
+
+def _read_array(path: Path) -> NDArray[np.float64]:
+    """The numbers of a NumPy file, [count]."""
     try:
-        value = np.load(path, allow_pickle=False)
-        number = float(np.asarray(value, np.float64).reshape(1)[0])
-    except (OSError, ValueError, EOFError):
-        raise ModelFileError(f"{path} is no NumPy file of one number.") from None
-    if not 0.0 < number < 1e30:
-        raise ModelFileError(f"{path} holds {number:g}; PriorGrad's least energy is positive.")
-    return number
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise ModelFileError(f"{path} is too large for numbers beside a checkpoint.")
+        return np.asarray(np.load(path, allow_pickle=False), np.float64).reshape(-1)
+    except (OSError, ValueError, EOFError, TypeError):
+        raise ModelFileError(f"{path} is no NumPy file of numbers.") from None
 
 
 def read_r9y9(checkpoint: Path, hparams: Path) -> Imported:

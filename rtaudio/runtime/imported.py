@@ -86,18 +86,20 @@ def import_files(importer: Importer, paths: Sequence[Path]) -> Imported:
     return imported
 
 
-def import_any(paths: Sequence[Path]) -> Imported:
+def import_any(paths: Sequence[Path], mel_preset: str | None = None) -> Imported:
     """The network that these files hold: ONNX files, one .nam file, or a checkpoint of torch, with
-    its hparams where it needs them. Raises ModelFileError where none is known."""
+    its hparams where it needs them. `mel_preset`: of a diffusion vocoder's mels, where its
+    checkpoint does not say the truth. Raises ModelFileError where none is known."""
     checkpoint = next((path for path in paths if path.suffix.lower() in CHECKPOINTS), None)
     if checkpoint is not None:
         others = [path for path in paths if path != checkpoint]
         if len(others) > 1:
             raise ModelFileError(f"{checkpoint} needs one file beside it, not {len(others)}.")
-        from rtaudio.runtime.checkpoint import read_diffwave, read_r9y9
+        from rtaudio.runtime.checkpoint import read_diffusion, read_r9y9
 
         if not others or others[0].suffix.lower() == ".npy":
-            return read_diffwave(checkpoint, *others)
+            numbers = others[0] if others else None
+            return read_diffusion(checkpoint, numbers, mel_preset)
         return read_r9y9(checkpoint, others[0])
     if paths[0].suffix.lower() == ".nam":
         if len(paths) > 1:

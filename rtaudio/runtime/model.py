@@ -211,7 +211,7 @@ class Model:
         rate = self._rate(sample_rate)
         block = 0 if block_samples is None else block_samples
         if max_ticks is None:
-            max_ticks = max(STREAM_TICKS, STREAM_FRAMES // self.graph_at(rate).plan.block)
+            max_ticks = max(STREAM_TICKS, STREAM_FRAMES // self.graph_at(rate).plan.tick_frames)
         controls = _controls(attenuation_limit_db)
         beginning = {"seed": seed, "stream_numbers": stream_numbers, "constants": constants}
         return Stream(self, rate, channels, controls, block, max_ticks, **beginning, prompt=prompt)
@@ -245,7 +245,7 @@ class Model:
         controls = _controls(attenuation_limit_db)
         plan = self.graph_at(native_rate).plan
         if plan.exact:
-            ticks = max(OFFLINE_TICKS, OFFLINE_FRAMES // plan.block)
+            ticks = max(OFFLINE_TICKS, OFFLINE_FRAMES // plan.tick_frames)
             stream = Stream(self, native_rate, wide.shape[1], controls, 0, ticks)
             y = np.concatenate([stream.push(wide), stream.flush()])
         else:
@@ -303,7 +303,7 @@ class Model:
     def with_steps(self, steps: int) -> Model:
         """The same diffusion model in another number of steps: fewer are faster and worse. Raises
         ScheduleError where the model has none, or was not trained on so many."""
-        from rtaudio.models.diffwave import with_steps
+        from rtaudio.models.steps import with_steps
 
         graph = with_steps(self.graph, steps)
         program, tensors = lower(graph, self._file.tensors)

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from rtaudio.graph import Conv1d, DiffWave, Layer, Refine, Serial
+from rtaudio.graph import (
+    Activation,
+    Chain,
+    Conv1d,
+    DiffWave,
+    Layer,
+    Linear,
+    Merge,
+    Modulate,
+    Noise,
+    NoiseLevel,
+    Refine,
+    Serial,
+)
 
 
 def steps(count: int) -> dict[str, Any]:
@@ -20,6 +33,23 @@ def steps(count: int) -> dict[str, Any]:
 def network(**sizes: Any) -> DiffWave:
     given = {"dilations": (1, 2, 3), "channels": 6, "embedding": 8, "embedding_hidden": 10}
     return DiffWave(**{**given, **sizes})
+
+
+def chain(count: int, *, values: int = 1, clip: bool = False) -> Serial:
+    """A network of two convolutions that looks ahead, its noise beside the condition."""
+    given = steps(count)
+    given["levels"] = tuple(t / 20 for t in given.pop("timesteps"))
+    layers = (
+        Conv1d(name="in", outputs=18, kernel_size=3, lookahead_frames=1),
+        NoiseLevel(),
+        Modulate(),
+        Activation(function="tanh"),
+        Conv1d(name="out", outputs=values, kernel_size=2, dilation=3, lookahead_frames=3),
+    )
+    network = Serial(layers=layers)
+    noise = Merge(op="cat", branches=(Serial(), Noise(steps=count, values=values)))
+    refined = Chain(name="refine", network=network, condition=3, values=values, clip=clip, **given)
+    return Serial(layers=(noise, refined))
 
 
 LATE = Conv1d(name="late", outputs=5, kernel_size=3, lookahead_frames=2)
@@ -47,4 +77,11 @@ REFINE: dict[str, tuple[Layer, int]] = {
         Serial(layers=(LATE, Refine(name="refine", network=network(condition=5), **steps(2)))),
         2,
     ),
+    "chain": (chain(2), 3),
+    "chain clipped, of several values": (chain(3, values=2, clip=True), 3),
+    "noise": (Noise(steps=2, values=9), 1),
+    "noise behind a delay": (Serial(layers=(LATE, Noise())), 2),
+    "modulate": (Modulate(), 9),
+    "modulate wide": (Serial(layers=(Linear(outputs=60), Modulate())), 5),
+    "noise level": (NoiseLevel(level=0.3), 20),
 }

@@ -27,6 +27,9 @@ FIELD_NOT_REACHED = {
     "istft",
     "activation clamp",
     "unpool",
+    # Only when its input comes matters to it.
+    "noise",
+    "noise behind a delay",
     "pool, body and unpool",
     # A condition enters behind the network's first convolution, and little of it reaches the ends.
     *(name for name in EXAMPLES if name.startswith("refine")),

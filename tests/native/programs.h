@@ -185,6 +185,8 @@ inline ProgramSpec convolution_program() {
   y = p.per_channel("affine", y, {34, 2, 1});
   y = p.transposed(y, {4, 6, 3}, 5, 3, 2);
   y = p.add("prelu", {y}, {4, 6, 3}, {}, {{"slope", {4}}});
+  y = p.add("cat", {y, y, y}, {12, 6, 3});
+  y = p.add("modulate", {y}, {4, 6, 3});
   y = p.add("channels", {y}, {3, 6, 3}, {{"begin", 1}, {"end", 3}, {"pad", 1}});
   const int late = p.add("delay", {0}, {3, 6, 3}, {{"frames", 3}});
   y = p.add("add", {y, late, late}, {3, 6, 3});
@@ -260,6 +262,8 @@ inline ProgramSpec memory_program() {
   y = p.conv(y, {6, 4, 0}, 2);
   y = p.add("cumulative_norm", {y}, {6, 4, 0}, {{"per_channel", 0}},
             {{"scale", {6}}, {"bias", {6}}}, {{"eps", 1e-5}});
+  const int noise = p.add("noise", {0}, {6, 4, 0}, {{"steps", 2}, {"values", 3}});
+  y = p.add("add", {y, noise}, {6, 4, 0});
   y = p.add("pool", {y}, {12, 2, 0}, {{"size", 2}, {"mode", 2}, {"tail", 0}, {"extra", 0}});
   y = p.add("unpool", {y}, {6, 4, 0}, {{"size", 2}, {"trim", 0}});
   y = p.add("window_attention", {y}, {2, 4, 0}, {{"heads", 2}, {"frames", 5}});

@@ -20,14 +20,10 @@ from rtaudio.diffusion import SCHEDULES, Scheduler  # noqa: E402
 from rtaudio.dsp.noise import normals  # noqa: E402
 from rtaudio.errors import ModelFileError, ScheduleError  # noqa: E402
 from rtaudio.graph import DiffWave, Graph, Refine  # noqa: E402
-from rtaudio.models.diffwave import (  # noqa: E402
-    DiffWaveVocoder,
-    choose_betas,
-    diffwave_vocoder,
-    num_steps,
-)
+from rtaudio.models.diffwave import DiffWaveVocoder, diffwave_vocoder  # noqa: E402
 from rtaudio.models.importers.diffwave import convert_diffwave  # noqa: E402
 from rtaudio.models.importers.importer import Imported  # noqa: E402
+from rtaudio.models.steps import choose_betas, num_steps  # noqa: E402
 from rtaudio.nn import Net  # noqa: E402
 from rtaudio.runtime.imported import import_any  # noqa: E402
 
@@ -327,7 +323,7 @@ class Code:
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        ({"model": {"a": torch.zeros(2)}}, "no checkpoint of the package diffwave"),
+        ({"model": {"a": torch.zeros(2)}}, "no checkpoint of the packages diffwave"),
         ({"params": {**PARAMS, "sample_rate": 24_000}}, "sample_rate is 24000.*22050"),
         ({"params": {**PARAMS, "hop_samples": 300}}, "hop_samples is 300"),
         ({"params": {**PARAMS, "dilation_cycle_length": 99}}, "dilation_cycle_length"),

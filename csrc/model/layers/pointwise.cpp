@@ -70,6 +70,19 @@ class Gate final : public Pointwise {
   bool tanh_;
 };
 
+class Modulate final : public Pointwise {
+ public:
+  explicit Modulate(const LayerContext& context)
+      : Pointwise(context, context.input().channels / 3) {
+    context.require(channels_ % 3 == 0, "needs channels in three equal parts");
+  }
+
+  void process(const Call& call) const noexcept RTA_NONBLOCKING override {
+    call.kernels.modulate(call.inputs[0], call.output, out_channels_, row(), out_row(),
+                          call.num_frames);
+  }
+};
+
 class Affine final : public Pointwise {
  public:
   explicit Affine(const LayerContext& context)
@@ -205,6 +218,7 @@ std::unique_ptr<Layer> make_pointwise(const LayerContext& context) {
   if (kind == "unary") return std::make_unique<UnaryFunction>(context);
   if (kind == "gate") return std::make_unique<Gate>(context);
   if (kind == "affine") return std::make_unique<Affine>(context);
+  if (kind == "modulate") return std::make_unique<Modulate>(context);
   if (kind == "prelu") return std::make_unique<PRelu>(context);
   if (kind == "layer_norm") return std::make_unique<LayerNorm>(context);
   if (kind == "band_norm") return std::make_unique<BandNorm>(context);

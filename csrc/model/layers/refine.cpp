@@ -1,12 +1,12 @@
 // Diffusion: a network that runs several times, each time on what the time before has made.
 #include <algorithm>
-#include <cmath>
 #include <string>
 #include <vector>
 
 #include "core/refine.h"
 #include "model/layer.h"
 #include "model/layers/diffwave.h"
+#include "model/noise_state.h"
 
 namespace rtaudio {
 namespace {
@@ -55,10 +55,7 @@ class Refine final : public Layer {
   }
 
   void configure(float* state, const LaneSettings& settings) const noexcept override {
-    const std::uint32_t words[] = {settings.seed, settings.stream};
-    for (int i = 0; i < 4; ++i) {
-      state[i] = static_cast<float>(words[i / 2] >> 16 * (i % 2) & 0xffffu);
-    }
+    set_noise(state, settings);
   }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
@@ -69,7 +66,7 @@ class Refine final : public Layer {
   }
 
   std::vector<StateSpec> state_specs() const override {
-    std::vector<StateSpec> specs{{"noise", 4, 1}};
+    std::vector<StateSpec> specs{{"noise", kNoiseFloats, 1}};
     if (behind_ > 0) {
       specs.push_back({"flags", 2, static_cast<int>(behind_)});
       specs.push_back({"condition", network_.condition(), static_cast<int>(behind_)});
@@ -84,7 +81,7 @@ class Refine final : public Layer {
   void save(const float* state, std::int64_t position, int max_frames,
             std::span<const std::span<float>> out) const override {
     const Layout at = layout(max_frames);
-    std::copy_n(state, 4, out[0].begin());
+    std::copy_n(state, kNoiseFloats, out[0].begin());
     out = out.subspan(1);
     if (behind_ > 0) {
       save_rows(state + at.flags, {frames(at), 1, frames(at)}, 2, position, behind_, out[0]);
@@ -103,10 +100,7 @@ class Refine final : public Layer {
   void load(float* state, std::int64_t position, int max_frames,
             std::span<const std::span<const float>> in) const override {
     const Layout at = layout(max_frames);
-    for (int i = 0; i < 4; ++i) {  // a saved state is not trusted
-      const float half = in[0][static_cast<std::size_t>(i)];
-      state[i] = half >= 0.0f && half <= 65535.0f ? std::floor(half) : 0.0f;
-    }
+    load_noise(state, in[0]);
     in = in.subspan(1);
     if (behind_ > 0) {
       load_rows(state + at.flags, {frames(at), 1, frames(at)}, 2, position, behind_, in[0]);
@@ -147,7 +141,7 @@ class Refine final : public Layer {
            int count) const noexcept RTA_NONBLOCKING {
     std::int64_t index = call.position + begin;
     take_condition(call, at, begin, count, index);
-    const noise::Source source = source_of(call.state);
+    const noise::Source source = noise_of(call.state, site_);
     float* x = call.scratch;
     float* previous = x + aligned(static_cast<std::size_t>(at.chunk * values_));
     float* found = previous + aligned(static_cast<std::size_t>(at.chunk * values_));
@@ -239,13 +233,6 @@ class Refine final : public Layer {
     for (int t = 0; t < count; ++t) {
       std::copy_n(ring + slot_of(index + t, ahead_ + at.chunk) * values_, values_, x + t * values_);
     }
-  }
-
-  noise::Source source_of(const float* state) const noexcept {
-    const auto word = [&](int i) {
-      return static_cast<std::uint32_t>(state[i]) | static_cast<std::uint32_t>(state[i + 1]) << 16;
-    };
-    return {word(0), word(2), site_};
   }
 
   DiffWaveNetwork network_;
