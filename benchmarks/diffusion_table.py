@@ -9,7 +9,7 @@ from tables import LEVEL_ORDER, Result, peer_cell, table
 PRECISIONS = ("fp32", "bf16", "bf16dot")
 HEADING = """
 Diffusion vocoders of random weights, one thread, blocks of four mel frames (own models: one); the
-package diffwave runs the same weights in turns within the run.
+packages diffwave and wavegrad run the same weights in turns within the run.
 `rtaudio bench diffusion -m NAME --steps N --peers all` makes a row; RTF is compute time / audio
 time. The machine was shared when these were measured: read them beside the floor, which is as above
 and of the same minute.
@@ -20,8 +20,7 @@ def diffusion_table(results: list[Result]) -> list[str]:
     if not results:
         return []
     results = sorted(results, key=_order)
-    names = list(dict.fromkeys(name for each in results for name in each["peers"]))
-    columns = ["", "steps", "RTF", "p99.9 a block", "looks ahead", "floor", *names]
+    columns = ["", "steps", "RTF", "p99.9 a block", "looks ahead", "floor", "its package"]
     rows = []
     for each in results:
         share = 100 * each["floor_us"] / each["us_per_sample"]
@@ -34,7 +33,7 @@ def diffusion_table(results: list[Result]) -> list[str]:
                 f"{each['us_per_block']['p999'] / 1e3:.1f} ms",
                 f"{ahead:.0f} ms",
                 f"{each['floor_us'] * each['sample_rate'] / 1e6:.3f} ({share:.0f} %)",
-                *(peer_cell(each, name, "rtf", 2) for name in names),
+                "".join(peer_cell(each, name, "rtf", 2) for name in each["peers"]),
             ]
         )
     return ["", HEADING.strip().replace("\n", " "), "", *table(columns, rows)]

@@ -120,6 +120,8 @@ def diffusions(results: Path) -> None:
         chosen = ("--isa", level, "--precision", precision)
         path = results / f"diffusion-base-6-{precision}-{level}.json"
         bench(path, "diffusion", "-m", "diffwave-base", "--steps", "6", "--peers", "all", *chosen)
+        path = results / f"diffusion-wavegrad-6-{precision}-{level}.json"
+        bench(path, "diffusion", "-m", "wavegrad", "--steps", "6", "--peers", "all", *chosen)
         for steps in ("1", "2", "4", "6"):
             path = results / f"diffusion-priorgrad-{steps}-{precision}-{level}.json"
             bench(path, "diffusion", "-m", "rt-priorgrad-24k", "--steps", steps, *chosen)

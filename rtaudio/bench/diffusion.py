@@ -1,5 +1,5 @@
-"""Time of a diffusion vocoder per sample, and the share of its parts; the package diffwave on the
-same weights, in turns."""
+"""Time of a diffusion vocoder per sample, and the share of its parts; the package that its weights
+are of, on the same ones, in turns."""
 
 from __future__ import annotations
 
@@ -15,10 +15,19 @@ from numpy.typing import NDArray
 
 from rtaudio import _native
 from rtaudio.bench.denoise import SCHEMA
-from rtaudio.bench.diffusion_nets import CYCLE, OWN, SIZES, random_diffwave, random_priorgrad
+from rtaudio.bench.diffusion_nets import (
+    CYCLE,
+    OWN,
+    SIZES,
+    WAVEGRAD,
+    random_diffwave,
+    random_priorgrad,
+    random_wavegrad,
+)
 from rtaudio.bench.hardware import describe_machine, measure_peak
 from rtaudio.bench.wavenet import Engine
 from rtaudio.errors import RtaudioError
+from rtaudio.graph.chain import Chain, walk
 from rtaudio.graph.graph import Graph, StreamPort
 from rtaudio.graph.refine import Refine
 from rtaudio.models.steps import num_steps
@@ -49,9 +58,11 @@ class _Peer:
 def load_diffusion(name: str, precision: str, steps: int | None) -> tuple[Vocoder, State | None]:
     """A network to time; a published size comes with its weights for peers. Raises RtaudioError."""
     state = None
-    if name in SIZES or name == OWN:
+    if name in SIZES or name in (OWN, WAVEGRAD):
         if name == OWN:
             made = random_priorgrad()
+        elif name == WAVEGRAD:
+            made, state = random_wavegrad()
         else:
             made, state = random_diffwave(name)
         model = Model.from_graph(made.graph, made.tensors, name, precision)
@@ -83,7 +94,7 @@ def run_diffusion(
     stream = model.stream(channels=vocoder.num_mels, max_ticks=frames)
     x = np.ascontiguousarray(mel.T)
     ours = Engine(name=model.name, size=frames * vocoder.hop, call=lambda: stream.push(x))
-    others, notes = _peers(peers, state)
+    others, notes = _peers(peers, vocoder, state)
     ours.call()
     for peer in others:
         peer.run()
@@ -137,8 +148,10 @@ def _shares(vocoder: Vocoder, frames: int) -> dict[str, float]:
     sample rate), its layers, and the rest of its steps (noise, update, queues)."""
     model = vocoder.model
     nodes = model.graph.plan.nodes
+    at = next((i for i, node in enumerate(nodes) if isinstance(node.layer, Refine)), None)
+    if at is None:
+        return _shares_of_chain(vocoder, frames)
     times = [_operation_seconds(model, i, frames) for i in range(len(nodes))]
-    at = next(i for i, node in enumerate(nodes) if isinstance(node.layer, Refine))
     layer = nodes[at].layer
     assert isinstance(layer, Refine)
     # The same steps around a network of next to nothing.
@@ -162,9 +175,25 @@ def _shares(vocoder: Vocoder, frames: int) -> dict[str, float]:
     return {name: round(value / whole, 4) for name, value in parts.items()}
 
 
-def _operation_seconds(model: Model, index: int, ticks: int) -> float:
+def _shares_of_chain(vocoder: Vocoder, frames: int) -> dict[str, float]:
+    """The same where the steps are plain layers: those of the first step stand for all."""
+    graph = vocoder.model.graph
+    chain = next(layer for layer in walk(graph.body) if isinstance(layer, Chain))
+    parts = {"condition": 0.0, "layers": 0.0, "steps": 0.0}
+    for i, node in enumerate(graph.plan.nodes):
+        if node.part:
+            continue
+        inside = node.path.startswith(f"{chain.name}.")
+        part = "layers" if ".network." in node.path else "steps"
+        seconds = _operation_seconds(vocoder.model, i, frames, 0.01)
+        parts[part if inside else "condition"] += seconds * (len(chain.scales) if inside else 1)
+    whole = sum(parts.values())
+    return {name: round(value / whole, 4) for name, value in parts.items()}
+
+
+def _operation_seconds(model: Model, index: int, ticks: int, seconds: float = 0.2) -> float:
     timer = _native.OperationTimer(model.native(model.sample_rate), index, 1, ticks)
-    return float(np.median(timer.hot(0.2))) * 1e-9
+    return float(np.median(timer.hot(seconds))) * 1e-9
 
 
 def _run_peer(peer: _Peer, seconds: float) -> None:
@@ -178,32 +207,31 @@ def _run_peer(peer: _Peer, seconds: float) -> None:
             return
 
 
-def _peers(names: list[str], state: State | None) -> tuple[list[_Peer], list[str]]:
-    found, notes = [], []
-    for name in names:
-        if state is None:
-            notes.append(f"the peer {name} runs the published sizes alone: {', '.join(SIZES)}")
-        elif importlib.util.find_spec("diffwave") is None:
-            notes.append("the package diffwave is not installed: pip install --no-deps diffwave")
-        else:
-            found.append(_package(name, state))
-    return found, notes
+def _peers(
+    names: list[str], vocoder: Vocoder, state: State | None
+) -> tuple[list[_Peer], list[str]]:
+    """The package of the weights, if it is among the names."""
+    if state is None or not names:
+        sizes = ", ".join((*SIZES, WAVEGRAD))
+        return [], [f"the peers run the published sizes alone: {sizes}"] if names else []
+    name = "wavegrad" if vocoder.model.name == WAVEGRAD else "diffwave"
+    if name not in names:
+        return [], [f"the weights of {vocoder.model.name} are for the peer {name} alone"]
+    if importlib.util.find_spec(name) is None:
+        return [], [f"the package {name} is not installed: pip install --no-deps {name}"]
+    return [_package(name, vocoder, state)], []
 
 
-def _package(name: str, state: State) -> _Peer:
+def _package(name: str, vocoder: Vocoder, state: State) -> _Peer:
     """The network of the package, one step of one pass, with the update of its predict()."""
     import torch
-    from diffwave.model import DiffWave
-    from diffwave.params import AttrDict, params
 
     torch.set_num_threads(1)
-    channels = len(state["input_projection.bias"])
-    sizes = {"residual_channels": channels, "dilation_cycle_length": CYCLE}
-    network = DiffWave(AttrDict({**params, **sizes})).eval()
-    network.load_state_dict({n: torch.from_numpy(v) for n, v in state.items()})
-    mel = torch.rand(1, params.n_mels, _PEER_FRAMES)
-    samples = _PEER_FRAMES * params.hop_samples
-    audio, step = torch.randn(1, samples), torch.tensor([10.45])
+    network = _wavegrad_network() if name == WAVEGRAD else _diffwave_network(state)
+    network.eval().load_state_dict({n: torch.from_numpy(v) for n, v in state.items()})
+    mel = torch.rand(1, vocoder.num_mels, _PEER_FRAMES)
+    samples = _PEER_FRAMES * vocoder.hop
+    audio, step = torch.randn(1, samples), torch.tensor([0.5 if name == WAVEGRAD else 10.45])
 
     def run() -> None:
         with torch.inference_mode():
@@ -212,3 +240,19 @@ def _package(name: str, state: State) -> _Peer:
             torch.clamp(x, -1.0, 1.0)
 
     return _Peer(name=name, samples=samples, run=run)
+
+
+def _diffwave_network(state: State) -> Any:
+    from diffwave.model import DiffWave
+    from diffwave.params import AttrDict, params
+
+    channels = len(state["input_projection.bias"])
+    sizes = {"residual_channels": channels, "dilation_cycle_length": CYCLE}
+    return DiffWave(AttrDict({**params, **sizes}))
+
+
+def _wavegrad_network() -> Any:
+    from wavegrad.model import WaveGrad
+    from wavegrad.params import params
+
+    return WaveGrad(params)

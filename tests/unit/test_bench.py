@@ -53,6 +53,26 @@ def test_wavenet(tmp_path, capsys):
     assert result["error"] < 1e-6 and result["block_samples"] == 64
 
 
+def test_diffusion_of_plain_layers():
+    """A chain has no kernel of its own to time: its parts are those of its first step."""
+    from rtaudio import Model, Vocoder
+    from rtaudio.bench.diffusion import run_diffusion
+    from rtaudio.bench.diffusion_nets import wavegrad_state
+    from rtaudio.models.importers.wavegrad import convert_wavegrad
+
+    state = wavegrad_state((4, 4, 4, 4, 4), (4, 4, 4, 4, 4), 4)
+    made = convert_wavegrad(state, {}, "small")
+    vocoder = Vocoder(Model.from_graph(made.graph, made.tensors), preset="wavegrad24", steps=2)
+    result, notes = run_diffusion(
+        vocoder, None, block_samples=300, seconds=0.1, level="v3", peers=["wavegrad"]
+    )
+    assert set(result) >= KEYS
+    assert result["steps"] == 2 and result["block_samples"] == 300
+    assert sum(result["shares"].values()) == pytest.approx(1, abs=1e-3)
+    assert result["shares"]["layers"] > result["shares"]["condition"]
+    assert "the peers run the published sizes alone" in notes[0]
+
+
 @pytest.mark.parametrize("name", ["onnxruntime", "torch-naive"])
 @pytest.mark.parametrize("model", ["small", "r9y9"])
 def test_wavenet_peers_compute_our_network(model, name):
