@@ -28,8 +28,7 @@ from rtaudio.graph import (
     Upsample,
 )
 from rtaudio.graph.layer import FloatArray
-from rtaudio.models.diffwave import spread, spread_tensors
-from rtaudio.models.steps import choose_betas, refine
+from rtaudio.models.diffwave import choose_betas, refine, spread, spread_tensors
 
 TRAINED = SCHEDULES["diffwave-50"].betas
 QUIETEST = 11.5  # the mel of silence is -QUIETEST

@@ -1,4 +1,4 @@
-"""The steps of a diffusion model: their coefficients, and how many there are."""
+"""The steps of a diffusion model, whether a kernel of their own runs them or plain layers do."""
 
 from __future__ import annotations
 
@@ -7,42 +7,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rtaudio.diffusion import SCHEDULES, Scheduler, StepCoefficients
+from rtaudio.diffusion import Scheduler
 from rtaudio.errors import ScheduleError
-from rtaudio.graph import Chain, DiffWave, Graph, Layer, Noise, Refine
+from rtaudio.graph import Chain, Graph, Layer, Noise, Refine
 from rtaudio.graph.chain import rebuilt, walk
-
-
-def refine(
-    network: DiffWave,
-    betas: Sequence[float],
-    trained: Sequence[float],
-    *,
-    clip: bool,
-    shaped: bool = False,
-) -> Refine:
-    """The network with the chain of these betas, cleanest first. Raises ScheduleError where they
-    go beyond what was trained."""
-    c = _coefficients(betas, trained)
-    return Refine(
-        name="refine",
-        network=network,
-        scales=tuple(c.c1[::-1].tolist()),
-        weights=tuple(c.c2[::-1].tolist()),
-        deviations=tuple(c.sigma[::-1].tolist()),
-        # float32, as the package diffwave hands them to its network
-        timesteps=tuple(c.timesteps[::-1].astype(np.float32).tolist()),
-        trained=tuple(trained),
-        clip=clip,
-        shaped=shaped,
-    )
+from rtaudio.models.diffwave import _with_steps, choose_betas
 
 
 def chain(
     network: Layer, condition: int, betas: Sequence[float], trained: Sequence[float], *, clip: bool
 ) -> Chain:
-    """The same for a network that is told the noise level. Raises ScheduleError likewise."""
-    c = _coefficients(betas, trained)
+    """A network that is told the noise level, with the chain of these betas, cleanest first. Raises
+    ScheduleError where they go beyond what was trained."""
+    scheduler = Scheduler(trained)
+    scheduler.set_betas(betas)
+    c = scheduler.coefficients()
     return Chain(
         name="refine",
         network=network,
@@ -57,25 +36,6 @@ def chain(
     )
 
 
-def _coefficients(betas: Sequence[float], trained: Sequence[float]) -> StepCoefficients:
-    scheduler = Scheduler(trained)
-    scheduler.set_betas(betas)
-    return scheduler.coefficients()
-
-
-def choose_betas(trained: Sequence[float], steps: int) -> tuple[float, ...]:
-    """A chain of so many steps for a network trained on `trained`: a published one where there is
-    one, else steps of training spread evenly, the noisiest included. Raises ScheduleError."""
-    for schedule in SCHEDULES.values():
-        known = schedule.training_betas
-        fits = len(schedule.betas) == steps and len(known) == len(trained)
-        if fits and np.allclose(known, trained, rtol=1e-6, atol=0):
-            return schedule.betas
-    scheduler = Scheduler(trained)
-    scheduler.set_timesteps(steps, "trailing")
-    return tuple(scheduler.betas.tolist())
-
-
 def with_steps(graph: Graph, steps: int) -> Graph:
     """The same network in another number of steps. Raises ScheduleError where it has none, or was
     not trained on so many."""
@@ -85,16 +45,14 @@ def with_steps(graph: Graph, steps: int) -> Graph:
     def change(layer: Layer) -> Layer:
         if isinstance(layer, Noise):
             return dataclasses.replace(layer, steps=steps)
-        if not isinstance(layer, (Refine, Chain)):
-            return layer
-        if not layer.trained:
+        if isinstance(layer, (Refine, Chain)) and not layer.trained:
             raise ScheduleError("this model does not say what schedule it was trained on.")
-        betas = choose_betas(layer.trained, steps)
-        new: Layer
         if isinstance(layer, Refine):
-            new = refine(layer.inner, betas, layer.trained, clip=layer.clip, shaped=layer.shaped)
-        else:
-            new = chain(layer.network, layer.condition, betas, layer.trained, clip=layer.clip)
+            return _with_steps(layer, steps)[0]
+        if not isinstance(layer, Chain):
+            return layer
+        betas = choose_betas(layer.trained, steps)
+        new = chain(layer.network, layer.condition, betas, layer.trained, clip=layer.clip)
         return dataclasses.replace(new, name=layer.name)
 
     return dataclasses.replace(graph, body=rebuilt(graph.body, change))
