@@ -23,7 +23,7 @@ Spacing = Literal["leading", "trailing", "linspace"]
 
 @dataclass(frozen=True)
 class StepCoefficients:
-    """x' = clip(c1 (x - c2 epsilon) + sigma z) of each step, cleanest first, [steps].
+    """x' = clip(c1 (x - c2 output) + sigma z) of each step, cleanest first, [steps].
 
     `noise_levels` are the roots of alpha bar, `timesteps` the steps of training they stand for.
     """
@@ -110,16 +110,25 @@ class Scheduler:
         self._betas = 1.0 - levels / self._previous
 
     def coefficients(self) -> StepCoefficients:
-        """What a fused update after a prediction of epsilon needs, of every step (DDPM only)."""
-        if self.prediction_type != "epsilon" or self.eta != 1.0 or self.clip == "x0":
+        """What a fused update after a prediction of epsilon or v needs, of every step (DDPM)."""
+        if self.prediction_type == "sample" or self.eta != 1.0 or self.clip == "x0":
             raise ScheduleError(
-                "only DDPM steps after a prediction of epsilon, clipped as a sample or not at all, "
-                "are one multiply-add; call step() instead."
+                "only DDPM steps after a prediction of epsilon or v, clipped as a sample or not at "
+                "all, are one multiply-add; call step() instead."
             )
+        sigma = self._sigmas()
+        if self.prediction_type == "epsilon":
+            c1 = 1.0 / np.sqrt(1.0 - self._betas)
+            c2 = self._betas / np.sqrt(1.0 - self._alphas_bar)
+        else:
+            signal, spread = np.sqrt(self._alphas_bar), np.sqrt(1.0 - self._alphas_bar)
+            left = np.sqrt(np.maximum(1.0 - self._previous - sigma**2, 0.0))
+            c1 = np.sqrt(self._previous) * signal + left * spread
+            c2 = (np.sqrt(self._previous) * spread - left * signal) / c1
         return StepCoefficients(
-            c1=1.0 / np.sqrt(1.0 - self._betas),
-            c2=self._betas / np.sqrt(1.0 - self._alphas_bar),
-            sigma=self._sigmas(),
+            c1=c1,
+            c2=c2,
+            sigma=sigma,
             noise_levels=np.sqrt(self._alphas_bar),
             timesteps=self._timesteps.copy(),
         )

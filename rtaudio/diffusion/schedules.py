@@ -88,7 +88,7 @@ def align(
     wanted = np.sqrt(alphas_bar(betas))
     known = np.sqrt(alphas_bar(training))
     slack = 1e-12  # products in another order
-    outside = wanted[0] > known[0] * (1 + slack) or wanted[-1] < known[-1] * (1 - slack)
+    outside = wanted[0] > known[0] * (1 + slack) or wanted[-1] < known[-1] * (1 - slack) - slack
     if outside and not clamp:
         raise ScheduleError(
             f"the schedule's noise (alpha bar {wanted[0] ** 2:.6g} to {wanted[-1] ** 2:.6g}) goes "

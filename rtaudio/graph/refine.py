@@ -25,6 +25,7 @@ from rtaudio.graph.layer import MAX_FRAMES, FloatArray, Kernel, Layer, Window, c
 from rtaudio.graph.plan import Plan, plan
 
 MAX_STEPS = 1000
+PREDICTIONS = ("epsilon", "v_prediction")
 
 
 @frozen
@@ -36,7 +37,8 @@ class Refine(Layer):
     1, is then multiplied by the spread (PriorGrad, 2106.06406). A step is a place in `scales`,
     `weights`, `deviations` and `timesteps`; a Scheduler's coefficients, the noisiest first, are
     such. Noise is drawn at the frame's number and the number of steps that follow. `trained`, if
-    given, are the betas of the chain whose steps the timesteps count.
+    given, are the betas of the chain whose steps the timesteps count, and `prediction` what the
+    network was trained to give: both are for other numbers of steps alone.
     """
 
     kind: ClassVar[str] = "refine"
@@ -47,12 +49,17 @@ class Refine(Layer):
     deviations: tuple[float, ...]
     timesteps: tuple[float, ...]
     trained: tuple[float, ...] = ()
+    prediction: str = "epsilon"
     clip: bool = False
     shaped: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.network, DiffWave):
             raise GraphError("refine: its network must be a diffwave.")
+        if self.prediction not in PREDICTIONS:
+            raise GraphError(
+                f"refine: prediction is {self.prediction!r}; it must be {' or '.join(PREDICTIONS)}."
+            )
         steps = len(self.scales)
         check_range(self, steps=(steps, 1, MAX_STEPS))
         for name in ("weights", "deviations", "timesteps"):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -32,6 +33,9 @@ from rtaudio.graph import (
     Upsample,
 )
 from rtaudio.graph.layer import FloatArray
+
+if TYPE_CHECKING:
+    from rtaudio.diffusion.scheduler import Prediction
 
 SLOPE = 0.4
 UPSAMPLING = (16, 16)
@@ -125,10 +129,11 @@ def refine(
     *,
     clip: bool,
     shaped: bool = False,
+    prediction: str = "epsilon",
 ) -> Refine:
     """The network with the chain of these betas, cleanest first. Raises ScheduleError where they
     go beyond what was trained."""
-    scheduler = Scheduler(trained)
+    scheduler = Scheduler(trained, prediction_type=cast("Prediction", prediction))
     scheduler.set_betas(betas)
     c = scheduler.coefficients()
     return Refine(
@@ -140,6 +145,7 @@ def refine(
         # float32, as the package diffwave hands them to its network
         timesteps=tuple(c.timesteps[::-1].astype(np.float32).tolist()),
         trained=tuple(trained),
+        prediction=prediction,
         clip=clip,
         shaped=shaped,
     )
@@ -177,7 +183,14 @@ def _with_steps(layer: Layer, steps: int) -> tuple[Layer, bool]:
         if not layer.trained:
             raise ScheduleError("this model does not say what schedule it was trained on.")
         betas = choose_betas(layer.trained, steps)
-        new = refine(layer.inner, betas, layer.trained, clip=layer.clip, shaped=layer.shaped)
+        new = refine(
+            layer.inner,
+            betas,
+            layer.trained,
+            clip=layer.clip,
+            shaped=layer.shaped,
+            prediction=layer.prediction,
+        )
         return dataclasses.replace(new, name=layer.name), True
     if isinstance(layer, (Serial, Merge)):
         parts = [_with_steps(child, steps) for child in layer.children()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rtaudio.dsp.pqmf import TAPS
@@ -95,7 +96,9 @@ class RtWaveNet:
         return self.channels + 2 * self.channels * len(self.dilations)
 
 
-def trunk(config: RtWaveNet, name: str, width: int) -> Serial:
+def trunk(
+    preset: MelPreset, name: str, width: int, convs: Sequence[tuple[int, int, int]] = TRUNK
+) -> Serial:
     """The mel of silence becomes 0, which is also what the convolutions' edges see."""
     first, *more = (
         Serial(
@@ -111,17 +114,18 @@ def trunk(config: RtWaveNet, name: str, width: int) -> Serial:
                 Activation(function="silu"),
             ),
         )
-        for i, (size, dilation, ahead) in enumerate(TRUNK)
+        for i, (size, dilation, ahead) in enumerate(convs)
     )
-    scaled = Activation(function="affine", a=0.2, b=-0.2 * math.log(config.preset.floor))
+    scaled = Activation(function="affine", a=0.2, b=-0.2 * math.log(preset.floor))
     return Serial(name=name, layers=(scaled, first, *(Residual(body=body) for body in more)))
 
 
-def features(config: RtWaveNet) -> Merge:
-    """Mel frames to [turns a sample; log of the voicing; what the shape follows from; mel]."""
+def heard(trunk: Serial, pitches: int) -> Serial:
+    """What a trunk tells of the voice: [turns a sample; log of the voicing], from classes of pitch
+    and from one value more, which are what training sees."""
     pitch = Serial(
         layers=(
-            Channels(begin=0, end=config.pitches),
+            Channels(begin=0, end=pitches),
             # A softmax's mean: sum_k exp(x_k) f_k / sum_k exp(x_k), by logarithms.
             Activation(function="clamp", a=-30.0, b=30.0),
             Activation(function="exp"),
@@ -133,22 +137,32 @@ def features(config: RtWaveNet) -> Merge:
     )
     voicing = Serial(  # log(sigmoid(x))
         layers=(
-            Channels(begin=config.pitches, end=config.pitches + 1),
+            Channels(begin=pitches, end=pitches + 1),
             Activation(function="affine", a=-1.0),
             Activation(function="softplus"),
             Activation(function="affine", a=-1.0),
         )
     )
-    heard = Serial(
+    return Serial(
         name="pitch",
         layers=(
-            trunk(config, "trunk", config.pitch_channels),
-            Linear(name="out", outputs=config.pitches + 1),
+            trunk,
+            Linear(name="out", outputs=pitches + 1),
             Merge(op="cat", name="", branches=(pitch, voicing)),
         ),
     )
+
+
+def features(config: RtWaveNet) -> Merge:
+    """Mel frames to [turns a sample; log of the voicing; what the shape follows from; mel]."""
+    preset = config.preset
     return Merge(
-        op="cat", branches=(heard, trunk(config, "shape", config.shape_channels), Serial())
+        op="cat",
+        branches=(
+            heard(trunk(preset, "trunk", config.pitch_channels), config.pitches),
+            trunk(preset, "shape", config.shape_channels),
+            Serial(),
+        ),
     )
 
 

@@ -69,8 +69,6 @@ def build_parser() -> argparse.ArgumentParser:
     data = command(
         "vocoder-data", "mels of recorded voices and what WORLD hears in them", vocoder_commands
     )
-    data.add_argument("--speech", type=Path, required=True, help="a folder with one a voice")
-    data.add_argument("--recordings", type=positive, help="of each voice (default: all)")
     vocoder = command("vocoder-train", "train rt-wavenet, a mel vocoder", vocoder_commands)
     add_training(vocoder, "rt-wavenet", 2e-3)
     vocoder.add_argument(
@@ -79,8 +77,10 @@ def build_parser() -> argparse.ArgumentParser:
         default="frames",
         help="pitch and envelopes (default), or with --init the gated stack after them",
     )
-    columns = command("diffusion-data", "mels and samples of voices", diffusion_commands)
-    columns.add_argument("--speech", type=Path, required=True, help="a folder with one a voice")
+    sounds = command("diffusion-data", "mels, samples and pitch of voices", diffusion_commands)
+    for each in (data, sounds):
+        each.add_argument("--speech", type=Path, required=True, help="a folder with one a voice")
+        each.add_argument("--recordings", type=positive, help="of each voice (default: all)")
     diffusion = command("diffusion-train", "train rt-priorgrad, a mel vocoder", diffusion_commands)
     add_training(diffusion, "rt-priorgrad", 1e-3)
     export = command("export", "write the model file of a checkpoint")
@@ -100,7 +100,7 @@ def build_parser() -> argparse.ArgumentParser:
     listen.add_argument("--voices", nargs="+", metavar="NAME", help="default: the development ones")
     listen.add_argument("--clips", type=positive, default=4, help="of each voice (default: 4)")
     listen.add_argument("--keep", type=Path, metavar="DIR", help="leave what was heard there")
-    for each in (fetch, render, train, score, high, data, vocoder, columns, diffusion):
+    for each in (fetch, render, train, score, high, data, vocoder, sounds, diffusion):
         each.add_argument(
             "--cache", type=Path, default=default_cache(), help="default: %(default)s"
         )

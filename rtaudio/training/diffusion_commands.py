@@ -14,17 +14,18 @@ def data(args: argparse.Namespace) -> int:
     from .diffusion_data import build
 
     check_speech(args.speech)
-    build(args.cache, args.speech, RtPriorGrad())
+    build(args.cache, args.speech, RtPriorGrad(), args.recordings)
     return DONE
 
 
 def train(args: argparse.Namespace) -> int:
     from .diffusion_data import Segments, load_voices
     from .diffusion_loop import (
+        LOSSES,
         DiffusionTrainConfig,
         DiffusionTrainer,
         dev_batch,
-        dev_loss,
+        dev_losses,
         make_network,
         read_network,
     )
@@ -45,15 +46,17 @@ def train(args: argparse.Namespace) -> int:
         resume(args, trainer)
     elif args.init is not None:
         trainer.start_from(args.init)
+    else:
+        trainer.begin(voices)
     batch = dev_batch(dev, model)
 
     def score(path: Path) -> str:
-        loss = dev_loss(read_network(path, make_network(model)), model, batch)
-        return f"{path.name},{loss:.5f}"
+        losses = dev_losses(read_network(path, make_network(model)), model, batch)
+        return ",".join([path.name, *(f"{loss:.5f}" for loss in losses)])
 
     # Later parts of a run see other segments.
     segments = Segments(voices, model, seed=1000 * args.seed + trainer.step)
-    return run(args, trainer, segments, "file,loss", score)
+    return run(args, trainer, segments, f"file,{','.join(LOSSES)}", score)
 
 
 def export(args: argparse.Namespace) -> int:
@@ -65,7 +68,7 @@ def export(args: argparse.Namespace) -> int:
     network = read_network(args.checkpoint, make_network(model))
     metadata = {
         "name": "rt-priorgrad-24k",
-        "description": "causal DiffWave of four samples a column with PriorGrad's noise",
+        "description": "causal DiffWave of eight samples a column over pulses, PriorGrad's noise",
         "mel_preset": model.mel,
         "license": SEE_CARD,
         "training_data": SEE_CARD,

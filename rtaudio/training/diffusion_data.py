@@ -1,10 +1,11 @@
-"""Speech for training rt-priorgrad: mels and columns of samples."""
+"""Speech for training rt-priorgrad: recordings, their mels, pitch and the fundamental's phase."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,45 +14,60 @@ from rtaudio.dsp.mel import mel_spectrogram
 from rtaudio.models.rt_priorgrad import RtPriorGrad
 
 from . import recordings
-from .recordings import FloatArray, SegmentConfig, read_at, store, stored, voice_folders
+from .recordings import FULL_SCALE, FloatArray, SegmentConfig, read_at, store, stored, voice_folders
+from .vocoder_pitch import check_world, harvest, phases, without_gaps
 
 
 def folder_of(cache: Path, config: RtPriorGrad) -> Path:
-    return cache / "vocoder" / f"{config.mel}-columns-{config.values}"
+    return cache / "vocoder" / f"{config.mel}-pitch"
 
 
-def columns(x: FloatArray, config: RtPriorGrad) -> FloatArray:
-    """[values, columns] of whole mel frames."""
-    return np.ascontiguousarray(x.reshape(-1, config.values).T, np.float32)
+def build(
+    cache: Path, voices: Path, config: RtPriorGrad, num_recordings: int | None = None
+) -> None:
+    """Stores what `_hear` makes of every voice's first `num_recordings`; voices kept for testing
+    are refused."""
+    folders = voice_folders(voices)
+    check_world()
+    store(folder_of(cache, config), folders, lambda path: _hear(path, config), num_recordings)
 
 
-def build(cache: Path, voices: Path, config: RtPriorGrad) -> None:
-    """Stores the parts of `Voice`; voices kept for testing are refused."""
-
-    def hear(path: Path) -> dict[str, FloatArray]:
-        x = read_at(path, config.preset.sample_rate)
-        mel = mel_spectrogram(x, config.preset, dtype=np.float32)
-        count = min(mel.shape[1], len(x) // config.preset.hop)
-        return {"mel": mel[:, :count], "bands": columns(x[: count * config.preset.hop], config)}
-
-    store(folder_of(cache, config), voice_folders(voices), hear)
+def _hear(path: Path, config: RtPriorGrad) -> dict[str, NDArray[Any]]:
+    rate, hop = config.preset.sample_rate, config.preset.hop
+    x = read_at(path, rate)
+    mel = mel_spectrogram(x, config.preset, dtype=np.float32)
+    f0 = harvest(x, rate, hop)
+    count = min(mel.shape[1], len(x) // hop, len(f0))
+    x, f0 = x[: count * hop], f0[:count]
+    return {
+        "x": np.round(FULL_SCALE * x.clip(-1, 1)).astype(np.int16),
+        "mel": mel[:, :count],
+        "f0": f0,
+        "phase": phases(x, f0, rate, hop),
+    }
 
 
 @dataclass(frozen=True)
 class Voice:
+    x: NDArray[np.int16]  # samples
     mel: FloatArray  # [num_mels, frames]
-    bands: FloatArray  # [values, columns]
+    f0: FloatArray  # Hz [frames], 0 where unvoiced
+    phase: FloatArray  # turns of the fundamental [frames]
     starts: NDArray[np.int64]  # the first frame of each recording, and the end
+
+
+PARTS = ("x", "mel", "f0", "phase")
 
 
 def load_voices(cache: Path, config: RtPriorGrad, split: str) -> dict[str, Voice]:
     """Those of `train` or `dev`. Raises RtaudioError where there are none."""
-    found = stored(folder_of(cache, config), ("mel", "bands"), split, "diffusion-data")
+    found = stored(folder_of(cache, config), PARTS, split, "diffusion-data")
     return {name: Voice(**parts) for name, parts in found}
 
 
 class Segments(recordings.Segments[Voice]):
-    """`batch()` gives mels [lane, num_mels, frames] and columns [lane, column, value]."""
+    """`batch()` gives, for each lane, mel [num_mels, frames], samples [hop * frames], and pitch in
+    Hz (without gaps), phases and voiced flags [frames]."""
 
     def __init__(
         self,
@@ -61,14 +77,14 @@ class Segments(recordings.Segments[Voice]):
         config: SegmentConfig | None = None,
     ) -> None:
         super().__init__(voices, model.preset, seed, config or SegmentConfig(frames=36))
-        self.steps_per_frame = model.steps_per_frame
 
-    def batch(self) -> tuple[FloatArray, FloatArray]:
-        mels, bands = [], []
+    def batch(self) -> tuple[FloatArray, ...]:
+        lanes, hop = [], self.preset.hop
         for _ in range(self.config.batch_size):
             voice, part = self.segment()
             gain = self.log_gain()
-            steps = slice(part.start * self.steps_per_frame, part.stop * self.steps_per_frame)
-            mels.append(self.scaled(voice.mel[:, part], gain))
-            bands.append(voice.bands[:, steps].T * np.exp(gain))
-        return np.stack(mels), np.stack(bands).astype(np.float32)
+            x = voice.x[part.start * hop : part.stop * hop] * (np.exp(gain) / FULL_SCALE)
+            f0 = voice.f0[part]
+            mel = self.scaled(voice.mel[:, part], gain)
+            lanes.append((mel, x, without_gaps(f0), voice.phase[part], f0 > 0))
+        return tuple(np.stack(each).astype(np.float32) for each in zip(*lanes, strict=True))

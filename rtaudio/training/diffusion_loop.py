@@ -1,9 +1,10 @@
-"""Training of rt-priorgrad: the network learns what noise stands in noisy speech, at every step of
-the chain (DDPM, 2006.11239, algorithm 1), each frame's error weighted by its spread (PriorGrad,
-2106.06406, equation 6)."""
+"""Training of rt-priorgrad: the network learns what noise and what speech stand in noisy speech, at
+every step of the chain (DDPM, 2006.11239, algorithm 1, for v of 2202.00512), and reads pitch from
+the mel as WORLD hears it in the recording."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +13,28 @@ import torch
 from torch import Tensor
 
 from rtaudio.diffusion import alphas_bar
-from rtaudio.graph import Refine, Serial
-from rtaudio.models.rt_priorgrad import TRAINED, RtPriorGrad, fixed_tensors, rt_priorgrad
+from rtaudio.graph import Layer, Refine
+from rtaudio.graph.layer import Composite
+from rtaudio.models.rt_priorgrad import (
+    EMPHASIS,
+    LARGEST,
+    TRAINED,
+    RtPriorGrad,
+    fixed_tensors,
+    hertz,
+    rt_priorgrad,
+)
 from rtaudio.nn import Net
 
 from .diffusion_data import Segments, Voice
 from .optimise import Loop, LoopConfig, load_average
-from .recordings import SegmentConfig
+from .recordings import FULL_SCALE, SegmentConfig
+from .vocoder_loss import heard_loss, source
+from .vocoder_network import fit_levels
+
+LEVEL_FRAMES = 20_000  # for fitting levels
+PITCH_WEIGHT, VOICING_WEIGHT = 0.05, 0.05
+OUTPUT = "column.speech.refine.output"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +47,11 @@ class DiffusionTrainConfig(LoopConfig):
 
 
 def make_network(config: RtPriorGrad) -> Net:
-    """The graph itself in torch; at first it finds no noise (as DiffWave begins)."""
+    """The graph itself in torch; at first it finds nothing (as DiffWave begins)."""
     graph = rt_priorgrad(config)
     fixed = fixed_tensors(config)
     tensors = {**graph.initial_tensors(), **fixed}
-    for name in ("refine.output.weight", "refine.output.bias"):
+    for name in (f"{OUTPUT}.weight", f"{OUTPUT}.bias"):
         tensors[name] = np.zeros_like(tensors[name])
     network = Net(graph, tensors)
     for name in fixed:
@@ -43,75 +59,150 @@ def make_network(config: RtPriorGrad) -> Net:
     return network
 
 
+def part(layer: Layer, path: str) -> Layer:
+    """The layer of a graph that stands there."""
+    for name in path.split("."):
+        assert isinstance(layer, Composite)
+        names = [layer.segment(i) for i in range(len(layer.children()))]
+        layer = layer.children()[names.index(name)]
+    return layer
+
+
 class Objective:
-    """The loss of a network that is told the step and the mel."""
+    """The losses of a network that is told the step, the mel and, in training, the phase of the
+    recording's fundamental."""
 
     def __init__(self, network: Net, config: RtPriorGrad, warm_frames: int) -> None:
-        self.network, self.columns = network, config.steps_per_frame
-        self.warm = warm_frames * config.steps_per_frame
-        body = network.graph.body
-        assert isinstance(body, Serial)
-        self.frame = body.layers[0]
-        refine = next(layer for layer in body.layers if isinstance(layer, Refine))
+        self.network, self.config, self.warm = network, config, warm_frames
+        refine = part(network.graph.body, "column.speech.refine")
+        assert isinstance(refine, Refine)
         self.body = refine.inner.body()
         steps = tuple(float(n) for n in range(len(TRAINED)))
         self.embedding = torch.from_numpy(refine.inner.embed(steps).astype(np.float32))
-        self.level = torch.from_numpy(alphas_bar(TRAINED).astype(np.float32))
+        self.signal = torch.from_numpy(np.sqrt(alphas_bar(TRAINED)).astype(np.float32))
+        self.hertz = torch.from_numpy(hertz(config))
 
-    def __call__(self, mel: Tensor, values: Tensor, noise: Tensor, steps: Tensor) -> Tensor:
-        """mel [lane, mels, frames]; values, noise [lane, column, value]; steps [lane]."""
-        condition = self.network.run(self.frame, mel, "frame").repeat_interleave(self.columns, 2)
-        spread = condition[:, -1:]
-        level = self.level.to(mel)[steps][:, None, None]
-        clean, epsilon = values.transpose(1, 2), spread * noise.transpose(1, 2)
-        x = level.sqrt() * clean + (1 - level).sqrt() * epsilon
-        e = self.embedding.to(mel)[steps][:, :, None].expand(-1, -1, x.shape[2])
-        found = self.network.run(self.body, torch.cat([x, condition[:, :-1], e], 1), "refine")
-        error = (epsilon - found.float()) / spread
-        return (error[:, :, self.warm :] ** 2).mean()
+    def run(self, path: str, x: Tensor) -> Tensor:
+        return self.network.run(part(self.network.graph.body, path), x, path)
+
+    def __call__(
+        self,
+        mel: Tensor,
+        x: Tensor,
+        f0: Tensor,
+        phase: Tensor,
+        voiced: Tensor,
+        noise: Tensor,
+        steps: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Of v, of the pitch and of the voicing. mel [lane, mels, frames]; x [lane, samples]; f0 in
+        Hz, phase in turns, voiced [lane, frame]; noise [lane, value, column]; steps [lane]."""
+        speech = self.speech(mel, x, f0, phase, voiced, noise, steps)
+        classes = self.run("frame.pitch.out", self.run("frame.pitch.trunk", mel)).float()
+        logits = classes[:, :-1, self.warm :].transpose(1, 2)
+        f0, voiced = f0[:, self.warm :], voiced[:, self.warm :]
+        voicing = classes[:, -1, self.warm :]
+        return speech, *heard_loss(logits, voicing, self.hertz.to(mel), f0, voiced)
+
+    def speech(
+        self,
+        mel: Tensor,
+        x: Tensor,
+        f0: Tensor,
+        phase: Tensor,
+        voiced: Tensor,
+        noise: Tensor,
+        steps: Tensor,
+    ) -> Tensor:
+        config, hop = self.config, self.config.preset.hop
+        with torch.no_grad(), torch.autocast(mel.device.type, enabled=False):
+            gains = self.run("column.loudness.gains", self.run("frame.level", mel))
+            clean = (self.columns(flattened(x)) / gains).clamp(-LARGEST, LARGEST)
+            pulses = source(f0 / config.preset.sample_rate, phase, hop)
+            pulses = self.columns(pulses * voiced.repeat_interleave(hop, 1))
+            signal = self.signal.to(mel)[steps][:, None, None]
+            spread = torch.sqrt(1 - signal**2)
+            noisy = signal * clean + spread * noise
+            wanted = signal * noise - spread * clean
+        told = self.run("frame.condition", mel).repeat_interleave(config.steps_per_frame, 2)
+        e = self.embedding.to(mel)[steps][:, :, None].expand(-1, -1, noisy.shape[2])
+        seen = torch.cat([noisy, told, pulses, e], 1)
+        found = self.network.run(self.body, seen, "column.speech.refine").float()
+        begin = self.warm * config.steps_per_frame
+        return ((found - wanted)[:, :, begin:] ** 2).mean()
+
+    def columns(self, x: Tensor) -> Tensor:
+        """[lane, value, column] of samples."""
+        lanes, n = x.shape[0], self.config.values
+        return x.view(lanes, -1, n).transpose(1, 2)
+
+
+def flattened(x: Tensor) -> Tensor:
+    """Without the slope of speech, which comes back after the network."""
+    return torch.cat([x[:, :1], x[:, 1:] - EMPHASIS * x[:, :-1]], 1)
 
 
 class DiffusionTrainer(Loop):
     def __init__(
         self, model: RtPriorGrad, config: DiffusionTrainConfig, device: str = "cpu", seed: int = 1
     ) -> None:
-        self.network = make_network(model)
+        self.network, self.model = make_network(model), model
         super().__init__(self.network, config, device)
         self.settings = config
         self.objective = Objective(self.network, model, config.warm_frames)
         self.random = torch.Generator(device).manual_seed(seed)
         self.compiled = torch.compile(self.objective) if config.compile_loss else self.objective
 
+    def begin(self, voices: Mapping[str, Voice]) -> None:
+        """What is fitted before training: the level that a mel tells."""
+        hop, count = self.model.preset.hop, LEVEL_FRAMES // len(voices)
+        mels = np.concatenate([v.mel[:, :count] for v in voices.values()], axis=1)
+        parts = [torch.from_numpy(v.x[: count * hop] / FULL_SCALE)[None] for v in voices.values()]
+        power = torch.cat([flattened(x.float()) for x in parts], 1)
+        weight = fit_levels(mels, power.numpy(), hop)
+        for tensors in (self.network.state_dict(), self.average):
+            tensors["frame/level/power/weight"].copy_(weight)
+
     def start_from(self, path: Path) -> None:
         """Takes a run's averaged weights, all else anew."""
         self.network.load_state_dict(read_network(path, self.network).state_dict())
+        self.network.train()
         for name, value in self.network.state_dict().items():
             self.average[name].copy_(value)
 
     def loss(self, batch: tuple[Tensor, ...]) -> Tensor:
-        mel, values = batch
-        device = values.device
-        noise = torch.randn(values.shape, generator=self.random, device=device)
-        steps = torch.randint(
-            len(TRAINED), (values.shape[0],), generator=self.random, device=device
-        )
+        x = batch[1]
+        columns = x.shape[1] // self.model.values
+        shape = (x.shape[0], self.model.values, columns)
+        noise = torch.randn(shape, generator=self.random, device=x.device)
+        # Spread over the chain, for a loss that tells more of so few lanes.
+        draw = torch.rand((), generator=self.random, device=x.device)
+        share = (torch.arange(shape[0], device=x.device) + draw) / shape[0]
+        steps = (share * len(TRAINED)).long().clamp(max=len(TRAINED) - 1)
         kind = torch.device(self.device).type
         with torch.autocast(kind, torch.bfloat16, enabled=self.settings.bfloat16):
-            found: Tensor = self.compiled(mel, values, noise, steps)
+            speech, pitch, voicing = self.compiled(*batch, noise, steps)  # type: ignore[call-arg]
+        found: Tensor = speech + PITCH_WEIGHT * pitch + VOICING_WEIGHT * voicing
         return found
 
 
-def dev_batch(voices: dict[str, Voice], model: RtPriorGrad) -> tuple[Tensor, ...]:
+def dev_batch(voices: Mapping[str, Voice], model: RtPriorGrad) -> tuple[Tensor, ...]:
     """The same segments, noise and steps at each call."""
     config = SegmentConfig(batch_size=25, frames=40, level_range_db=(0.0, 0.0))
-    mel, values = map(torch.from_numpy, Segments(voices, model, seed=7, config=config).batch())
-    noise = torch.randn(values.shape, generator=torch.Generator().manual_seed(7))
-    return mel, values, noise, torch.arange(0, len(TRAINED), 2)
+    batch = Segments(voices, model, seed=7, config=config).batch()
+    shape = (25, model.values, 40 * model.steps_per_frame)
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(7))
+    return *map(torch.from_numpy, batch), noise, torch.arange(0, len(TRAINED), 2)
 
 
-def dev_loss(network: Net, model: RtPriorGrad, batch: tuple[Tensor, ...]) -> float:
+LOSSES = ("v", "pitch", "voicing")
+
+
+def dev_losses(network: Net, model: RtPriorGrad, batch: tuple[Tensor, ...]) -> list[float]:
+    """By the names of `LOSSES`."""
     with torch.no_grad():
-        return float(Objective(network, model, DiffusionTrainConfig.warm_frames)(*batch))
+        losses = Objective(network, model, DiffusionTrainConfig.warm_frames)(*batch)
+        return [float(each) for each in losses]
 
 
 def read_network(path: Path, network: Net) -> Net:

@@ -23,6 +23,7 @@ from rtaudio.errors import RtaudioError
 from .recipe import AUDIO_SUFFIXES, DEV_VOICES
 from .voices import KEPT_FOR_TESTING
 
+FULL_SCALE = 32767  # where recordings are kept as 16-bit numbers
 FloatArray = NDArray[np.float32]
 Parts = Mapping[str, NDArray[Any]]  # time is the last axis of each; frames those of "mel"
 

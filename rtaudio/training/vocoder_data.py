@@ -15,10 +15,8 @@ from rtaudio.dsp.mel import mel_spectrogram
 from rtaudio.models.rt_wavenet import RtWaveNet
 
 from . import recordings
-from .recordings import FloatArray, SegmentConfig, read_at, store, stored, voice_folders
+from .recordings import FULL_SCALE, FloatArray, SegmentConfig, read_at, store, stored, voice_folders
 from .vocoder_pitch import check_world, envelopes, harvest, phases, without_gaps
-
-FULL_SCALE = 32767  # recordings are kept as 16-bit numbers
 
 
 def folder_of(cache: Path, config: RtWaveNet) -> Path:

@@ -12,8 +12,8 @@ from rtaudio.dsp.pqmf import pqmf_analysis
 from rtaudio.models.rt_wavenet_source import LEAST_GAIN, RtWaveNet
 
 from .optimise import Loop, LoopConfig
-from .recordings import SegmentConfig
-from .vocoder_data import FULL_SCALE, Segments, Voice
+from .recordings import FULL_SCALE, SegmentConfig
+from .vocoder_data import Segments, Voice
 from .vocoder_loss import distance, envelope_loss, heard_loss, source, spectra
 from .vocoder_network import VocoderNet, band_centres, fit_levels
 

@@ -14,6 +14,7 @@ from rtaudio.diffusion import (
     find_schedule,
     linear_betas,
 )
+from rtaudio.diffusion.schedules import zero_terminal_snr
 from rtaudio.errors import ScheduleError
 
 FAST = SCHEDULES["diffwave-6"]
@@ -50,6 +51,26 @@ def test_coefficients_of_the_fast_steps() -> None:
     c = fast_scheduler().coefficients()
     found = np.stack([c.noise_levels**2, c.c1, c.c2, c.sigma, c.timesteps], axis=1)
     np.testing.assert_allclose(found, FAST_TABLE, rtol=2e-14, atol=1e-15)
+
+
+def test_steps_after_v_are_one_multiply_add() -> None:
+    rng = np.random.default_rng(1)
+    scheduler = Scheduler(zero_terminal_snr(FAST.training_betas), prediction_type="v_prediction")
+    scheduler.set_timesteps(4, "trailing")
+    c = scheduler.coefficients()
+    for n, timestep in enumerate(scheduler.timesteps[::-1]):
+        x, v, z = rng.standard_normal((3, 9))
+        made = c.c1[n] * (x - c.c2[n] * v) + c.sigma[n] * z
+        np.testing.assert_allclose(made, scheduler.step(v, timestep, x, z).prev_sample, atol=1e-12)
+
+
+def test_a_chain_to_noise_alone_can_be_set_again() -> None:
+    betas = zero_terminal_snr(FAST.training_betas)
+    scheduler = Scheduler(betas)
+    scheduler.set_timesteps(4, "trailing")
+    again = Scheduler(betas)
+    again.set_betas(scheduler.betas)
+    np.testing.assert_allclose(again.timesteps, scheduler.timesteps, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -27,18 +27,9 @@ from rtaudio.training.vocoder_network import fit_levels
 from rtaudio.training.vocoder_pitch import phases, without_gaps
 from rtaudio.training.vocoder_score import griffin_lim, mel_distance
 
-from .vocoders import speech_like_mel, tiny_config, tiny_network
+from .vocoders import hear_harvest, speech_like_mel, tiny_config, tiny_network
 
 RATE = 24_000
-
-
-HERTZ = 150.0  # what the stand-in for WORLD hears
-
-
-def hear_harvest(x: np.ndarray, sample_rate: int, hop: int) -> np.ndarray:
-    f0 = np.full(len(x) // hop + 1, HERTZ, np.float32)
-    f0[::7] = 0
-    return f0
 
 
 def hear_envelopes(

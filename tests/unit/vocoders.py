@@ -50,3 +50,12 @@ def speech_like_mel(frames: int, seed: int = 0) -> np.ndarray:
     """[80, frames], between silence and loud."""
     rng = np.random.default_rng(seed)
     return np.clip(rng.normal(-5, 2, (80, frames)), -11.5, 2).astype(np.float32)
+
+
+HERTZ = 150.0  # what the stand-in for WORLD hears
+
+
+def hear_harvest(x: np.ndarray, sample_rate: int, hop: int) -> np.ndarray:
+    f0 = np.full(len(x) // hop + 1, HERTZ, np.float32)
+    f0[::7] = 0
+    return f0
