@@ -191,10 +191,11 @@ class Vocoder:
 
     def _check_range(self, low: float, high: float) -> None:
         least = quietest(self.preset)
-        if low < least - SLACK or high > HIGHEST:
+        most = 1.0 if self.preset.clip else HIGHEST
+        if low < least - SLACK or high > most + SLACK:
             raise MelError(
                 f"values from {low:.4g} to {high:.4g} are no mel of {self.preset.name}, which "
-                f"lies between {least:.4g} and {HIGHEST:g}; name the preset they are of, and they "
+                f"lies between {least:.4g} and {most:g}; name the preset they are of, and they "
                 "are converted if they can be."
             )
 
