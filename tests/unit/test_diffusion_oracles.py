@@ -182,7 +182,8 @@ def test_a_mel_shorter_than_the_receptive_field(kind: str) -> None:
             wanted = net(torch.from_numpy(mel).double()[None])[0, 0].numpy()
         whole = vocoder(mel)
         assert whole.shape == wanted.shape == (frames * vocoder.hop,)
-        assert np.abs(whole - wanted).max() < 1e-5  # an end gone wrong is off by far more
+        # Two steps from pure noise magnify rounding; an end gone wrong is off by far more.
+        assert np.abs(whole - wanted).max() < 1e-4
         again = np.concatenate(list(vocoder.stream(mel, block_frames=1)))
         assert again.tobytes() == whole.tobytes()
     empty = np.zeros((vocoder.num_mels, 0), np.float32)
