@@ -8,16 +8,13 @@ convolutions over time and bands, and every layer looks as far ahead as back, so
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from rtaudio.diffusion import SCHEDULES, Scheduler
+from rtaudio.diffusion import SCHEDULES
 from rtaudio.dsp.presets import MelPreset, find_preset
-from rtaudio.errors import GraphError, ScheduleError
+from rtaudio.errors import GraphError
 from rtaudio.graph import (
     Activation,
     ConvTranspose1d,
@@ -26,16 +23,12 @@ from rtaudio.graph import (
     Layer,
     Linear,
     Merge,
-    Refine,
-    Residual,
     Serial,
     StreamPort,
     Upsample,
 )
 from rtaudio.graph.layer import FloatArray
-
-if TYPE_CHECKING:
-    from rtaudio.diffusion.scheduler import Prediction
+from rtaudio.models.steps import refine
 
 SLOPE = 0.4
 UPSAMPLING = (16, 16)
@@ -120,86 +113,3 @@ def spread(energy_min: float) -> Serial:
 
 def spread_tensors(num_mels: int) -> dict[str, FloatArray]:
     return {"spread.sum.weight": np.ones((1, num_mels), np.float32)}
-
-
-def refine(
-    network: DiffWave,
-    betas: Sequence[float],
-    trained: Sequence[float],
-    *,
-    clip: bool,
-    shaped: bool = False,
-    prediction: str = "epsilon",
-) -> Refine:
-    """The network with the chain of these betas, cleanest first. Raises ScheduleError where they
-    go beyond what was trained."""
-    scheduler = Scheduler(trained, prediction_type=cast("Prediction", prediction))
-    scheduler.set_betas(betas)
-    c = scheduler.coefficients()
-    return Refine(
-        name="refine",
-        network=network,
-        scales=tuple(c.c1[::-1].tolist()),
-        weights=tuple(c.c2[::-1].tolist()),
-        deviations=tuple(c.sigma[::-1].tolist()),
-        # float32, as the package diffwave hands them to its network
-        timesteps=tuple(c.timesteps[::-1].astype(np.float32).tolist()),
-        trained=tuple(trained),
-        prediction=prediction,
-        clip=clip,
-        shaped=shaped,
-    )
-
-
-def choose_betas(trained: Sequence[float], steps: int) -> tuple[float, ...]:
-    """A chain of so many steps for a network trained on `trained`: a published one where there is
-    one, else steps of training spread evenly, the noisiest included. Raises ScheduleError."""
-    for schedule in SCHEDULES.values():
-        known = schedule.training_betas
-        fits = len(schedule.betas) == steps and len(known) == len(trained)
-        if fits and np.allclose(known, trained, rtol=1e-6, atol=0):
-            return schedule.betas
-    scheduler = Scheduler(trained)
-    scheduler.set_timesteps(steps, "trailing")
-    return tuple(scheduler.betas.tolist())
-
-
-def with_steps(graph: Graph, steps: int) -> Graph:
-    """The same network in another number of steps. Raises ScheduleError where it has none, or was
-    not trained on so many."""
-    body, found = _with_steps(graph.body, steps)
-    if not found:
-        raise ScheduleError("this model has no diffusion steps; leave their number out.")
-    return dataclasses.replace(graph, body=body)
-
-
-def num_steps(graph: Graph) -> int:
-    """Diffusion steps that a sample goes through; 0 where the model has none."""
-    return sum(len(n.layer.scales) for n in graph.plan.nodes if isinstance(n.layer, Refine))
-
-
-def _with_steps(layer: Layer, steps: int) -> tuple[Layer, bool]:
-    if isinstance(layer, Refine):
-        if not layer.trained:
-            raise ScheduleError("this model does not say what schedule it was trained on.")
-        betas = choose_betas(layer.trained, steps)
-        new = refine(
-            layer.inner,
-            betas,
-            layer.trained,
-            clip=layer.clip,
-            shaped=layer.shaped,
-            prediction=layer.prediction,
-        )
-        return dataclasses.replace(new, name=layer.name), True
-    if isinstance(layer, (Serial, Merge)):
-        parts = [_with_steps(child, steps) for child in layer.children()]
-        children = tuple(child for child, _ in parts)
-        changed = any(found for _, found in parts)
-        if isinstance(layer, Serial):
-            return dataclasses.replace(layer, layers=children), changed
-        return dataclasses.replace(layer, branches=children), changed
-    if isinstance(layer, Residual):
-        child, changed = _with_steps(layer.body, steps)
-        return dataclasses.replace(layer, body=child), changed
-    return layer, False

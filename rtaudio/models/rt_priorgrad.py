@@ -34,8 +34,8 @@ from rtaudio.graph import (
     Upsample,
 )
 from rtaudio.graph.layer import FloatArray
-from rtaudio.models.diffwave import choose_betas, refine
 from rtaudio.models.rt_wavenet_source import heard, trunk
+from rtaudio.models.steps import choose_betas, refine
 
 # DiffWave's chain, stretched to end in hardly more than noise; the network gives v (2202.00512).
 TRAINED = tuple(zero_terminal_snr(SCHEDULES["diffwave-50"].betas, last=0.01).tolist())

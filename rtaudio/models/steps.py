@@ -4,14 +4,57 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from rtaudio.diffusion import Scheduler
+from rtaudio.diffusion import SCHEDULES, Scheduler, StepCoefficients
 from rtaudio.errors import ScheduleError
-from rtaudio.graph import Chain, Graph, Layer, Noise, Refine
+from rtaudio.graph import Chain, DiffWave, Graph, Layer, Noise, Refine
 from rtaudio.graph.chain import rebuilt, walk
-from rtaudio.models.diffwave import _with_steps, choose_betas
+
+if TYPE_CHECKING:
+    from rtaudio.diffusion.scheduler import Prediction
+
+
+def refine(
+    network: DiffWave,
+    betas: Sequence[float],
+    trained: Sequence[float],
+    *,
+    clip: bool,
+    shaped: bool = False,
+    prediction: str = "epsilon",
+) -> Refine:
+    """The network with the chain of these betas, cleanest first. Raises ScheduleError where they
+    go beyond what was trained."""
+    c = _coefficients(betas, trained, prediction)
+    return Refine(
+        name="refine",
+        network=network,
+        scales=tuple(c.c1[::-1].tolist()),
+        weights=tuple(c.c2[::-1].tolist()),
+        deviations=tuple(c.sigma[::-1].tolist()),
+        # float32, as the package diffwave hands them to its network
+        timesteps=tuple(c.timesteps[::-1].astype(np.float32).tolist()),
+        trained=tuple(trained),
+        prediction=prediction,
+        clip=clip,
+        shaped=shaped,
+    )
+
+
+def choose_betas(trained: Sequence[float], steps: int) -> tuple[float, ...]:
+    """A chain of so many steps for a network trained on `trained`: a published one where there is
+    one, else steps of training spread evenly, the noisiest included. Raises ScheduleError."""
+    for schedule in SCHEDULES.values():
+        known = schedule.training_betas
+        fits = len(schedule.betas) == steps and len(known) == len(trained)
+        if fits and np.allclose(known, trained, rtol=1e-6, atol=0):
+            return schedule.betas
+    scheduler = Scheduler(trained)
+    scheduler.set_timesteps(steps, "trailing")
+    return tuple(scheduler.betas.tolist())
 
 
 def chain(
@@ -19,9 +62,7 @@ def chain(
 ) -> Chain:
     """A network that is told the noise level, with the chain of these betas, cleanest first. Raises
     ScheduleError where they go beyond what was trained."""
-    scheduler = Scheduler(trained)
-    scheduler.set_betas(betas)
-    c = scheduler.coefficients()
+    c = _coefficients(betas, trained)
     return Chain(
         name="refine",
         network=network,
@@ -36,6 +77,14 @@ def chain(
     )
 
 
+def _coefficients(
+    betas: Sequence[float], trained: Sequence[float], prediction: str = "epsilon"
+) -> StepCoefficients:
+    scheduler = Scheduler(trained, prediction_type=cast("Prediction", prediction))
+    scheduler.set_betas(betas)
+    return scheduler.coefficients()
+
+
 def with_steps(graph: Graph, steps: int) -> Graph:
     """The same network in another number of steps. Raises ScheduleError where it has none, or was
     not trained on so many."""
@@ -47,12 +96,21 @@ def with_steps(graph: Graph, steps: int) -> Graph:
             return dataclasses.replace(layer, steps=steps)
         if isinstance(layer, (Refine, Chain)) and not layer.trained:
             raise ScheduleError("this model does not say what schedule it was trained on.")
+        new: Layer
         if isinstance(layer, Refine):
-            return _with_steps(layer, steps)[0]
-        if not isinstance(layer, Chain):
+            new = refine(
+                layer.inner,
+                choose_betas(layer.trained, steps),
+                layer.trained,
+                clip=layer.clip,
+                shaped=layer.shaped,
+                prediction=layer.prediction,
+            )
+        elif isinstance(layer, Chain):
+            betas = choose_betas(layer.trained, steps)
+            new = chain(layer.network, layer.condition, betas, layer.trained, clip=layer.clip)
+        else:
             return layer
-        betas = choose_betas(layer.trained, steps)
-        new = chain(layer.network, layer.condition, betas, layer.trained, clip=layer.clip)
         return dataclasses.replace(new, name=layer.name)
 
     return dataclasses.replace(graph, body=rebuilt(graph.body, change))

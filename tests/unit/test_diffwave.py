@@ -22,12 +22,11 @@ from rtaudio.errors import ModelFileError, ScheduleError  # noqa: E402
 from rtaudio.graph import DiffWave, Graph, Refine  # noqa: E402
 from rtaudio.models.diffwave import (  # noqa: E402
     DiffWaveVocoder,
-    choose_betas,
     diffwave_vocoder,
 )
 from rtaudio.models.importers.diffwave import convert_diffwave  # noqa: E402
 from rtaudio.models.importers.importer import Imported  # noqa: E402
-from rtaudio.models.steps import num_steps  # noqa: E402
+from rtaudio.models.steps import choose_betas, num_steps  # noqa: E402
 from rtaudio.nn import Net  # noqa: E402
 from rtaudio.runtime.imported import import_any  # noqa: E402
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rtaudio.diffusion.schedules import checked_betas
 from rtaudio.errors import GraphError, ModelFileError, ScheduleError
 from rtaudio.graph.layer import FloatArray
-from rtaudio.models.diffwave import choose_betas
 from rtaudio.models.importers.importer import Imported
+from rtaudio.models.steps import choose_betas
 from rtaudio.models.wavegrad import FACTORS, WaveGrad, wavegrad
 
 Weights = Mapping[str, NDArray[Any]]
