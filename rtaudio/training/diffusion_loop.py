@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from rtaudio.diffusion import alphas_bar
+from rtaudio.errors import RtaudioError
 from rtaudio.graph import Layer, Refine
 from rtaudio.graph.layer import Composite
 from rtaudio.models.rt_priorgrad import (
@@ -25,6 +26,7 @@ from rtaudio.models.rt_priorgrad import (
     rt_priorgrad,
 )
 from rtaudio.nn import Net
+from rtaudio.runtime.model import load
 
 from .diffusion_data import Segments, Voice
 from .optimise import Loop, LoopConfig, load_average
@@ -206,5 +208,10 @@ def dev_losses(network: Net, model: RtPriorGrad, batch: tuple[Tensor, ...]) -> l
 
 
 def read_network(path: Path, network: Net) -> Net:
-    """See `load_average`."""
-    return load_average(path, network, "rt-priorgrad")
+    """The weights of a model file, or of a checkpoint by `load_average`."""
+    if path.suffix != ".safetensors":
+        return load_average(path, network, "rt-priorgrad")
+    model = load(path)
+    if model.graph != network.graph:
+        raise RtaudioError(f"{path} does not fit this version's rt-priorgrad; train it anew.")
+    return Net(model.graph, model.tensors).eval()

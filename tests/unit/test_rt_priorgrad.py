@@ -148,6 +148,11 @@ def test_train_resume_and_export(
     assert "give last.pt, or --init" in capsys.readouterr().err
     out = tmp_path / "own.safetensors"
     assert main(["diffusion-export", str(last), "-o", str(out)]) == 0
+    for steps, code in ((4, 0), (5, 1)):  # a model file is as good as a checkpoint
+        monkeypatch.setattr(diffusion_commands, "RtPriorGrad", partial(tiny, steps=steps))
+        again = ["--run", tmp_path / f"on{steps}", "--init", out, "--minutes", 0.001]
+        assert train(*again) == code
+    assert "train it anew" in capsys.readouterr().err
     vocoder = Vocoder(out, steps=2)
     assert np.isfinite(vocoder(some_mel(3))).all()
     last.write_bytes(b"nothing")
