@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rtaudio.cli.main import UsageError
+
+if TYPE_CHECKING:
+    from rtaudio.models.importers import Imported
 
 DESCRIPTION = """\
 Make a model file from the ONNX files that the packages of other networks carry,
@@ -13,7 +17,8 @@ from a .nam file (Neural Amp Modeler) of WaveNet type, from a checkpoint of
 r9y9/wavenet_vocoder and its hparams, from one of the packages diffwave and wavegrad
 (with the betas of its noise schedule, if you like), or from one of PriorGrad and the
 file of its least energy.
-`rtaudio models` lists the networks and their packages. Models named to other
+A diffusion vocoder is tried on half a second of speech: does it know mels as they are
+scaled here? `rtaudio models` lists the networks and their packages. Models named to other
 commands (-m dtln) are imported by themselves; this is for files from elsewhere.
 """
 USAGE = "%(prog)s [options] FILE|NAME [FILE ...]"
@@ -34,6 +39,7 @@ exit codes: 0 done, 1 a file that cannot be imported, 2 a wrong call
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("inputs", nargs="*", metavar="FILE|NAME", help="a network's files, or its name")
+    add("--no-check", action="store_true", help="do not try which mels a diffusion vocoder knows")
     add("-o", "--output", metavar="OUT", help="model file (default: NAME.safetensors)")
     add("-p", "--mel-preset", metavar="NAME", help="of a diffusion vocoder's mels, if not as its "
         "checkpoint says")  # fmt: skip
@@ -69,4 +75,21 @@ def run(args: argparse.Namespace) -> int:
         f"{output}: {name}, {rate:,} Hz, {imported.graph.num_parameters:,} parameters, "
         f"{size:.1f} MB, licence {imported.metadata['license']}"
     )
+    if not args.no_check:
+        _check_mels(imported)
     return 0
+
+
+def _check_mels(imported: Imported) -> None:
+    """Says whether the network makes speech of the mels that its file names."""
+    from rtaudio.models.steps import num_steps
+    from rtaudio.runtime.mel_check import check_mel_scaling, shipped_speech
+    from rtaudio.runtime.model import Model
+
+    if "mel_preset" not in imported.metadata or not num_steps(imported.graph):
+        return
+    preset = imported.metadata["mel_preset"]
+    model = Model.from_graph(imported.graph, imported.tensors, precision="bf16dot")
+    check = check_mel_scaling(model, preset, *shipped_speech())
+    told = "" if check.trusted else "warning: "
+    print(f"mels of {preset}: {told}{check.sentence}")
