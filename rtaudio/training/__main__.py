@@ -83,6 +83,12 @@ def build_parser() -> argparse.ArgumentParser:
         each.add_argument("--recordings", type=positive, help="of each voice (default: all)")
     diffusion = command("diffusion-train", "train rt-priorgrad, a mel vocoder", diffusion_commands)
     add_training(diffusion, "rt-priorgrad", 1e-3)
+    diffusion.add_argument(
+        "--part",
+        choices=("speech", "pitch"),
+        default="speech",
+        help="the network (default), or what reads pitch from the mel",
+    )
     export = command("export", "write the model file of a checkpoint")
     vocoder_export = command(
         "vocoder-export", "write the model file of a checkpoint", vocoder_commands

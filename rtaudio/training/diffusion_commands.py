@@ -29,6 +29,7 @@ def train(args: argparse.Namespace) -> int:
         make_network,
         read_network,
     )
+    from .recordings import SegmentConfig
 
     begin_run(args)
     model = RtPriorGrad()
@@ -40,7 +41,10 @@ def train(args: argparse.Namespace) -> int:
         compile_loss=args.compile,
         bfloat16=args.bfloat16,
     )
-    trainer = on_device(args, lambda: DiffusionTrainer(model, config, args.device, args.seed))
+    pitch = args.part == "pitch"
+    trainer = on_device(
+        args, lambda: DiffusionTrainer(model, config, args.device, args.seed, pitch=pitch)
+    )
     if args.resume is not None:
         read_network(args.resume, make_network(model))  # says what is wrong with it
         resume(args, trainer)
@@ -55,7 +59,12 @@ def train(args: argparse.Namespace) -> int:
         return ",".join([path.name, *(f"{loss:.5f}" for loss in losses)])
 
     # Later parts of a run see other segments.
-    segments = Segments(voices, model, seed=1000 * args.seed + trainer.step)
+    segments = Segments(
+        voices,
+        model,
+        seed=1000 * args.seed + trainer.step,
+        config=SegmentConfig(batch_size=16, frames=100) if pitch else SegmentConfig(frames=36),
+    )
     return run(args, trainer, segments, f"file,{','.join(LOSSES)}", score)
 
 

@@ -74,9 +74,9 @@ class Segments(recordings.Segments[Voice]):
         voices: Mapping[str, Voice],
         model: RtPriorGrad,
         seed: int,
-        config: SegmentConfig | None = None,
+        config: SegmentConfig,
     ) -> None:
-        super().__init__(voices, model.preset, seed, config or SegmentConfig(frames=36))
+        super().__init__(voices, model.preset, seed, config)
 
     def batch(self) -> tuple[FloatArray, ...]:
         lanes, hop = [], self.preset.hop

@@ -35,7 +35,7 @@ from .vocoder_loss import heard_loss, source
 from .vocoder_network import fit_levels
 
 LEVEL_FRAMES = 20_000  # for fitting levels
-PITCH_WEIGHT, VOICING_WEIGHT = 0.05, 0.05
+VOICING_WEIGHT = 0.3  # beside the pitch
 OUTPUT = "column.speech.refine.output"
 
 
@@ -55,10 +55,7 @@ def make_network(config: RtPriorGrad) -> Net:
     tensors = {**graph.initial_tensors(), **fixed}
     for name in (f"{OUTPUT}.weight", f"{OUTPUT}.bias"):
         tensors[name] = np.zeros_like(tensors[name])
-    network = Net(graph, tensors)
-    for name in fixed:
-        getattr(network, name.replace(".", "/")).requires_grad_(False)
-    return network
+    return Net(graph, tensors)
 
 
 def part(layer: Layer, path: str) -> Layer:
@@ -100,11 +97,14 @@ class Objective:
         """Of v, of the pitch and of the voicing. mel [lane, mels, frames]; x [lane, samples]; f0 in
         Hz, phase in turns, voiced [lane, frame]; noise [lane, value, column]; steps [lane]."""
         speech = self.speech(mel, x, f0, phase, voiced, noise, steps)
+        return speech, *self.pitch(mel, f0, voiced)
+
+    def pitch(self, mel: Tensor, f0: Tensor, voiced: Tensor) -> tuple[Tensor, Tensor]:
         classes = self.run("frame.pitch.out", self.run("frame.pitch.trunk", mel)).float()
         logits = classes[:, :-1, self.warm :].transpose(1, 2)
         f0, voiced = f0[:, self.warm :], voiced[:, self.warm :]
         voicing = classes[:, -1, self.warm :]
-        return speech, *heard_loss(logits, voicing, self.hertz.to(mel), f0, voiced)
+        return heard_loss(logits, voicing, self.hertz.to(mel), f0, voiced)
 
     def speech(
         self,
@@ -145,15 +145,31 @@ def flattened(x: Tensor) -> Tensor:
 
 
 class DiffusionTrainer(Loop):
+    """`pitch`: what reads it from the mel; else all the rest, which is given the recording's."""
+
     def __init__(
-        self, model: RtPriorGrad, config: DiffusionTrainConfig, device: str = "cpu", seed: int = 1
+        self,
+        model: RtPriorGrad,
+        config: DiffusionTrainConfig,
+        device: str = "cpu",
+        seed: int = 1,
+        *,
+        pitch: bool,
     ) -> None:
-        self.network, self.model = make_network(model), model
+        self.network, self.model, self.pitch = make_network(model), model, pitch
         super().__init__(self.network, config, device)
         self.settings = config
         self.objective = Objective(self.network, model, config.warm_frames)
         self.random = torch.Generator(device).manual_seed(seed)
-        self.compiled = torch.compile(self.objective) if config.compile_loss else self.objective
+        self.compiled = (
+            torch.compile(self.objective.speech) if config.compile_loss else self.objective.speech
+        )
+
+    def trained(self) -> list[Tensor]:
+        for name, value in self.network.named_parameters():
+            free = name.replace("/", ".") not in fixed_tensors(self.model)
+            value.requires_grad_(free and name.startswith("frame/pitch/") == self.pitch)
+        return [value for value in self.network.parameters() if value.requires_grad]
 
     def begin(self, voices: Mapping[str, Voice]) -> None:
         """What is fitted before training: the level that a mel tells."""
@@ -173,6 +189,10 @@ class DiffusionTrainer(Loop):
             self.average[name].copy_(value)
 
     def loss(self, batch: tuple[Tensor, ...]) -> Tensor:
+        if self.pitch:
+            mel, _, f0, _, voiced = batch
+            pitch, voicing = self.objective.pitch(mel, f0, voiced)
+            return pitch + VOICING_WEIGHT * voicing
         x = batch[1]
         columns = x.shape[1] // self.model.values
         shape = (x.shape[0], self.model.values, columns)
@@ -183,9 +203,7 @@ class DiffusionTrainer(Loop):
         steps = (share * len(TRAINED)).long().clamp(max=len(TRAINED) - 1)
         kind = torch.device(self.device).type
         with torch.autocast(kind, torch.bfloat16, enabled=self.settings.bfloat16):
-            speech, pitch, voicing = self.compiled(*batch, noise, steps)  # type: ignore[call-arg]
-        found: Tensor = speech + PITCH_WEIGHT * pitch + VOICING_WEIGHT * voicing
-        return found
+            return self.compiled(*batch, noise, steps)  # type: ignore[call-arg]
 
 
 def dev_batch(voices: Mapping[str, Voice], model: RtPriorGrad) -> tuple[Tensor, ...]:

@@ -148,6 +148,14 @@ def test_train_resume_and_export(
     assert "give last.pt, or --init" in capsys.readouterr().err
     out = tmp_path / "own.safetensors"
     assert main(["diffusion-export", str(last), "-o", str(out)]) == 0
+    before = torch.load(last, weights_only=True)["average"]
+    assert (
+        train("--run", tmp_path / "pitch", "--init", last, "--part", "pitch", "--minutes", 0.01)
+        == 0
+    )
+    after = torch.load(tmp_path / "pitch/last.pt", weights_only=True)["model"]
+    changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
+    assert changed and all(name.startswith("frame/pitch/") for name in changed)
     for steps, code in ((4, 0), (5, 1)):  # a model file is as good as a checkpoint
         monkeypatch.setattr(diffusion_commands, "RtPriorGrad", partial(tiny, steps=steps))
         again = ["--run", tmp_path / f"on{steps}", "--init", out, "--minutes", 0.001]
