@@ -19,6 +19,8 @@ from rtaudio.graph import (
     BatchNorm,
     BidirectionalRNN,
     Blend,
+    CentredISTFT,
+    Cepstrum,
     Channels,
     ComplexCompress,
     ComplexGain,
@@ -40,10 +42,12 @@ from rtaudio.graph import (
     Linear,
     MeanSubtract,
     Merge,
+    MinimumPhase,
     Modulate,
     MuLawSoftmax,
     Noise,
     NoiseLevel,
+    NoiseSpectrum,
     Permute,
     Pool,
     PReLU,
@@ -189,6 +193,14 @@ CASES: dict[str, Case] = {
     "tail": Case("256", Tail(), 256),
     "pulse_train": Case("1", PulseTrain(), 1),
     "noise": Case("6 steps", Noise(steps=6), 1),
+    "noise_spectrum": Case(
+        "2048 points, hop 300", NoiseSpectrum(step=1, fft_size=2048, window=1200, hop=300), 1
+    ),
+    "centred_istft": Case(
+        "2048 points, hop 300", CentredISTFT(fft_size=2048, window=1200, hop=300), 2050
+    ),
+    "cepstrum": Case("1025 bins to 25", Cepstrum(fft_size=2048, order=24), 1025),
+    "minimum_phase": Case("25 to 1025 bins", MinimumPhase(fft_size=2048, order=24), 25),
     "noise_level": Case("256", NoiseLevel(level=0.5), 256),
     "cumulative_norm": Case("256", CumulativeNorm(), 256),
     "mean_subtract": Case("256", MeanSubtract(alpha=0.95), 256),

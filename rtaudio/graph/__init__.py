@@ -14,7 +14,7 @@ from rtaudio.graph.file import ModelFile, load_model_file, save_model
 from rtaudio.graph.graph import ConstantPort, ControlPort, Graph, StreamPort
 from rtaudio.graph.heads import Embedding, Head, Mixture, MuLawSoftmax, Sampler
 from rtaudio.graph.layer import Layer
-from rtaudio.graph.noise import Noise, NoiseLevel
+from rtaudio.graph.noise import FilteredNoise, Noise, NoiseLevel, NoiseSpectrum
 from rtaudio.graph.oscillator import PulseTrain
 from rtaudio.graph.plan import Plan, plan
 from rtaudio.graph.pointwise import (
@@ -37,10 +37,13 @@ from rtaudio.graph.spectral import (
     ISTFT,
     STFT,
     BandFilter,
+    CentredISTFT,
+    Cepstrum,
     ComplexCompress,
     ComplexGain,
     ComplexPower,
     DeepFilter,
+    MinimumPhase,
 )
 
 __all__ = [
@@ -58,6 +61,8 @@ __all__ = [
     "BatchNorm",
     "BidirectionalRNN",
     "Blend",
+    "CentredISTFT",
+    "Cepstrum",
     "Chain",
     "Channels",
     "ComplexCompress",
@@ -75,6 +80,7 @@ __all__ = [
     "DiffWave",
     "Embedding",
     "Feedback",
+    "FilteredNoise",
     "Gate",
     "GatedStack",
     "Graph",
@@ -84,12 +90,14 @@ __all__ = [
     "Linear",
     "MeanSubtract",
     "Merge",
+    "MinimumPhase",
     "Mixture",
     "ModelFile",
     "Modulate",
     "MuLawSoftmax",
     "Noise",
     "NoiseLevel",
+    "NoiseSpectrum",
     "PReLU",
     "Permute",
     "Plan",

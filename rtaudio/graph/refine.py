@@ -34,11 +34,12 @@ class Refine(Layer):
     deviation z, in the order of the steps, from x = z on; `clip` limits x to -1..1 after each.
 
     The input is [condition], or [condition; spread] where `shaped`: z, which is noise of variance
-    1, is then multiplied by the spread (PriorGrad, 2106.06406). A step is a place in `scales`,
-    `weights`, `deviations` and `timesteps`; a Scheduler's coefficients, the noisiest first, are
-    such. Noise is drawn at the frame's number and the number of steps that follow. `trained`, if
-    given, are the betas of the chain whose steps the timesteps count, and `prediction` what the
-    network was trained to give: both are for other numbers of steps alone.
+    1, is then multiplied by the spread (PriorGrad, 2106.06406); or [condition; z of each step]
+    where z is `given`, `values` channels a step: what another prior makes of noise. A step is a
+    place in `scales`, `weights`, `deviations` and `timesteps`; a Scheduler's coefficients, the
+    noisiest first, are such. Noise is drawn at the frame's number and the number of steps that
+    follow. `trained`, if given, are the betas of the chain whose steps the timesteps count, and
+    `prediction` what the network was trained to give: both are for other numbers of steps alone.
     """
 
     kind: ClassVar[str] = "refine"
@@ -52,6 +53,7 @@ class Refine(Layer):
     prediction: str = "epsilon"
     clip: bool = False
     shaped: bool = False
+    given: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.network, DiffWave):
@@ -68,6 +70,10 @@ class Refine(Layer):
                     f"refine: {len(getattr(self, name))} {name} and {steps} scales; give one of "
                     "each a step."
                 )
+        if self.shaped and self.given:
+            raise GraphError("refine: noise that is given has its shape; leave shaped out.")
+        if self.given and self.deviations[-1:] != (0.0,):
+            raise GraphError("refine: noise is given for all steps but the last; it must add none.")
         last = len(self.trained) - 1 if self.trained else 1e5
         for beta in self.trained:
             check_range(self, beta=(beta, 0.0, 1.0))
@@ -85,12 +91,17 @@ class Refine(Layer):
         assert isinstance(self.network, DiffWave)  # checked at construction
         return self.network
 
+    @property
+    def prior_channels(self) -> int:
+        """Channels after the condition's."""
+        return len(self.scales) * self.inner.values if self.given else int(self.shaped)
+
     def rule(self) -> Window:
         steps = len(self.scales)
         return Window(steps * self.inner.history + 1, 1, steps * self.inner.lookahead)
 
     def out_channels(self, channels: int) -> int:
-        wanted = self.inner.condition + int(self.shaped)
+        wanted = self.inner.condition + self.prior_channels
         if channels != wanted:
             raise GraphError(
                 f"refine: {channels} channels come in, but its network takes {wanted}."
@@ -112,7 +123,8 @@ class Refine(Layer):
 
     def kernel(self, channels: int) -> Kernel:
         kernel = self.inner.kernel(channels)
-        ints = {"steps": len(self.scales), "clip": int(self.clip), "shaped": int(self.shaped)}
+        shaped = 2 if self.given else int(self.shaped)
+        ints = {"steps": len(self.scales), "clip": int(self.clip), "shaped": shaped}
         table = np.array([self.scales, self.weights, self.deviations], np.float32).T
         return Kernel(
             kernel.kind,

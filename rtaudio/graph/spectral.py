@@ -6,6 +6,7 @@ import math
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rtaudio.dsp.bands import erb_bands, linear_bands, mel_bands
 from rtaudio.dsp.windows import analysis_window, synthesis_window
@@ -28,7 +29,7 @@ MAX_BANDS = 2048
 MAX_BAND_WEIGHTS = 1 << 23
 
 
-def _check_framing(layer: Layer, window: int, hop: int) -> None:
+def check_framing(layer: Layer, window: int, hop: int) -> None:
     check_range(layer, window=(window, 2, MAX_WINDOW), hop=(hop, 1, window))
     n = window
     for radix in (2, 3, 5, 7):
@@ -56,7 +57,7 @@ class STFT(Layer):
     extra_frames: int = 0
 
     def __post_init__(self) -> None:
-        _check_framing(self, self.window, self.hop)
+        check_framing(self, self.window, self.hop)
         check_range(
             self, lag=(self.lag, 0, MAX_WINDOW), extra_frames=(self.extra_frames, 0, MAX_LATE)
         )
@@ -106,7 +107,7 @@ class ISTFT(Layer):
     late_frames: int = 0
 
     def __post_init__(self) -> None:
-        _check_framing(self, self.window, self.hop)
+        check_framing(self, self.window, self.hop)
         check_range(
             self,
             late_frames=(self.late_frames, 0, MAX_LATE),
@@ -140,6 +141,121 @@ class ISTFT(Layer):
             {"window": self.window, "hop": self.hop},
             tensors={"window": window.astype(np.float32)},
         )
+
+
+@frozen
+class CentredISTFT(Layer):
+    """Weighted overlap-add of [re; im] frames, the n-th around sample n * hop: the inverse of
+    rfft(w x) / fft_size, w a Hann window of `window` samples, zeros after it. Frames before the
+    first and after the last count as zero."""
+
+    kind: ClassVar[str] = "centred_istft"
+
+    fft_size: int
+    window: int
+    hop: int
+
+    def __post_init__(self) -> None:
+        check_framing(self, self.fft_size, self.hop)
+        check_range(self, window=(self.window, self.hop, self.fft_size))
+        check_range(self, late=(self.window // 2, 0, self.fft_size - self.hop))
+        synthesis_window("hann", self.window, self.hop)
+
+    def rule(self) -> Overlap:
+        return Overlap(self.fft_size, self.hop, crop=self.window // 2)
+
+    def out_channels(self, channels: int) -> int:
+        check_channels(self, channels, 2 * (self.fft_size // 2 + 1))
+        return 1
+
+    def constant_floats(self, channels: int) -> int:
+        return self.fft_size
+
+    def macs_per_frame(self, channels: int) -> float:
+        return (2.5 * self.fft_size * math.log2(self.fft_size) + self.fft_size) / 2
+
+    def kernel(self, channels: int) -> Kernel:
+        ints = {"window": self.fft_size, "hop": self.hop}
+        return Kernel("istft", ints, tensors={"window": self.padded_window().astype(np.float32)})
+
+    def padded_window(self) -> NDArray[np.float64]:
+        """For an inverse transform that is not divided by its length."""
+        window = np.zeros(self.fft_size)
+        window[: self.window] = synthesis_window("hann", self.window, self.hop)
+        return window
+
+
+@frozen
+class Cepstrum(Layer):
+    """The real cepstrum's coefficients 0 to `order` of a log magnitude, fft_size // 2 + 1 bins."""
+
+    kind: ClassVar[str] = "cepstrum"
+
+    fft_size: int
+    order: int
+
+    def __post_init__(self) -> None:
+        _check_cepstrum(self, self.fft_size, self.order)
+
+    def out_channels(self, channels: int) -> int:
+        check_channels(self, channels, self.fft_size // 2 + 1)
+        return self.order + 1
+
+    def constant_floats(self, channels: int) -> int:
+        return channels * (self.order + 1)
+
+    def macs_per_frame(self, channels: int) -> float:
+        return channels * (self.order + 1)
+
+    def matrix(self) -> NDArray[np.float64]:
+        """[order + 1, bins]"""
+        bins = np.arange(self.fft_size // 2 + 1)
+        both = np.where((bins == 0) | (2 * bins == self.fft_size), 1.0, 2.0)  # a bin and its mirror
+        turns = np.arange(self.order + 1)[:, None] * bins % self.fft_size / self.fft_size
+        return np.asarray(both * np.cos(2 * np.pi * turns) / self.fft_size)
+
+    def kernel(self, channels: int) -> Kernel:
+        return linear_kernel({"weight": self.matrix().astype(np.float32)[:, :, None]})
+
+
+@frozen
+class MinimumPhase(Layer):
+    """The complex logarithm of the minimum-phase spectrum with these cepstral coefficients, 0 to
+    `order`: [re; im], fft_size // 2 + 1 bins each (Oppenheim and Schafer, Discrete-Time Signal
+    Processing, section 12.5: c0, 2 c1, 2 c2 ... transformed)."""
+
+    kind: ClassVar[str] = "minimum_phase"
+
+    fft_size: int
+    order: int
+
+    def __post_init__(self) -> None:
+        _check_cepstrum(self, self.fft_size, self.order)
+
+    def out_channels(self, channels: int) -> int:
+        check_channels(self, channels, self.order + 1)
+        return 2 * (self.fft_size // 2 + 1)
+
+    def constant_floats(self, channels: int) -> int:
+        return channels * 2 * (self.fft_size // 2 + 1)
+
+    def macs_per_frame(self, channels: int) -> float:
+        return self.constant_floats(channels)
+
+    def matrix(self) -> NDArray[np.float64]:
+        """[2 * bins, order + 1]"""
+        k = np.arange(self.order + 1)
+        folded = np.where((k == 0) | (2 * k == self.fft_size), 1.0, 2.0)
+        bins = np.arange(self.fft_size // 2 + 1)[:, None]
+        angles = 2 * np.pi * (bins * k % self.fft_size) / self.fft_size
+        return np.concatenate([folded * np.cos(angles), -folded * np.sin(angles)])
+
+    def kernel(self, channels: int) -> Kernel:
+        return linear_kernel({"weight": self.matrix().astype(np.float32)[:, :, None]})
+
+
+def _check_cepstrum(layer: Layer, fft_size: int, order: int) -> None:
+    check_range(layer, fft_size=(fft_size, 2, MAX_WINDOW), order=(order, 0, fft_size // 2))
 
 
 @frozen

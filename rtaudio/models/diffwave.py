@@ -28,6 +28,7 @@ from rtaudio.graph import (
     Upsample,
 )
 from rtaudio.graph.layer import FloatArray
+from rtaudio.models.specgrad import specgrad_noise
 from rtaudio.models.steps import refine
 
 SLOPE = 0.4
@@ -39,7 +40,8 @@ LARGEST_ENERGY, LEAST_SPREAD = 4.0, 0.1  # of PriorGrad
 class DiffWaveVocoder:
     """Sizes of the network; those of DiffWave base unless said. `trained` are the betas that its
     steps counted in training, `betas` those of the chain it makes speech with. `energy_min` makes
-    it PriorGrad: the least energy of a frame in its training data; 0: plain noise."""
+    it PriorGrad: the least energy of a frame in its training data; 0: plain noise. `spectral` gives
+    it the noise of SpecGrad by `specgrad_tensors`."""
 
     mel: str = "diffwave22"
     channels: int = 64
@@ -47,6 +49,7 @@ class DiffWaveVocoder:
     trained: tuple[float, ...] = SCHEDULES["diffwave-6"].training_betas
     betas: tuple[float, ...] = SCHEDULES["diffwave-6"].betas
     energy_min: float = 0.0
+    spectral: bool = False
 
     def __post_init__(self) -> None:
         if self.preset.hop != UPSAMPLING[0] * UPSAMPLING[1]:
@@ -58,6 +61,9 @@ class DiffWaveVocoder:
             raise GraphError(
                 f"priorgrad: energy_min is {self.energy_min:g}; it must be 0 to {LARGEST_ENERGY:g}."
             )
+
+        if self.energy_min and self.spectral:
+            raise GraphError("diffwave: its noise is PriorGrad's or SpecGrad's, not both.")
 
     @property
     def preset(self) -> MelPreset:
@@ -85,7 +91,19 @@ def diffwave_vocoder(config: DiffWaveVocoder) -> Graph:
         repeated = (spread(config.energy_min), Upsample(factor=config.preset.hop))
         branches = (Serial(layers=tuple(layers)), Serial(name="prior", layers=repeated))
         layers = [Merge(op="cat", name="in", branches=branches)]
-    layers.append(refine(network, config.betas, config.trained, clip=True, shaped=shaped))
+    if config.spectral:
+        prior = specgrad_noise(config.preset, len(config.betas))
+        layers = [Merge(op="cat", name="in", branches=(Serial(layers=tuple(layers)), prior))]
+    layers.append(
+        refine(
+            network,
+            config.betas,
+            config.trained,
+            clip=True,
+            shaped=shaped,
+            given=config.spectral,
+        )
+    )
     return Graph(
         body=Serial(layers=tuple(layers)),
         sample_rate=config.preset.sample_rate // config.preset.hop,

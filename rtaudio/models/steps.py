@@ -10,7 +10,7 @@ import numpy as np
 
 from rtaudio.diffusion import SCHEDULES, Scheduler, StepCoefficients
 from rtaudio.errors import ScheduleError
-from rtaudio.graph import Chain, DiffWave, Graph, Layer, Noise, Refine
+from rtaudio.graph import Chain, DiffWave, FilteredNoise, Graph, Layer, Noise, Refine
 from rtaudio.graph.chain import rebuilt, walk
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def refine(
     *,
     clip: bool,
     shaped: bool = False,
+    given: bool = False,
     prediction: str = "epsilon",
 ) -> Refine:
     """The network with the chain of these betas, cleanest first. Raises ScheduleError where they
@@ -41,6 +42,7 @@ def refine(
         prediction=prediction,
         clip=clip,
         shaped=shaped,
+        given=given,
     )
 
 
@@ -92,7 +94,7 @@ def with_steps(graph: Graph, steps: int) -> Graph:
         raise ScheduleError("this model has no diffusion steps; leave their number out.")
 
     def change(layer: Layer) -> Layer:
-        if isinstance(layer, Noise):
+        if isinstance(layer, (Noise, FilteredNoise)):
             return dataclasses.replace(layer, steps=steps)
         if isinstance(layer, (Refine, Chain)) and not layer.trained:
             raise ScheduleError("this model does not say what schedule it was trained on.")
@@ -104,6 +106,7 @@ def with_steps(graph: Graph, steps: int) -> Graph:
                 layer.trained,
                 clip=layer.clip,
                 shaped=layer.shaped,
+                given=layer.given,
                 prediction=layer.prediction,
             )
         elif isinstance(layer, Chain):

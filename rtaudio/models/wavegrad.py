@@ -28,6 +28,7 @@ from rtaudio.graph import (
     StreamPort,
     Upsample,
 )
+from rtaudio.models.specgrad import specgrad_noise
 from rtaudio.models.steps import chain
 
 SLOPE = 0.2
@@ -39,7 +40,8 @@ DILATIONS = ((1, 2, 4, 8), (1, 2, 4, 8), (1, 2, 4, 8), (1, 2, 1, 2), (1, 2, 1, 2
 class WaveGrad:
     """Sizes of the network; those of the package unless said. `down` are the channels at each of
     the five rates from the sample rate down, `up` those of the blocks that come back to them,
-    `first` those of the mel's convolution. `betas` are those of the chain it makes speech with."""
+    `first` those of the mel's convolution. `betas` are those of the chain it makes speech with.
+    `spectral` makes it SpecGrad: its noise has the mel's envelope, by `specgrad_tensors`."""
 
     mel: str = "wavegrad24"
     down: tuple[int, ...] = (32, 128, 128, 256, 512)
@@ -47,6 +49,7 @@ class WaveGrad:
     first: int = 768
     trained: tuple[float, ...] = SCHEDULES["wavegrad-6"].training_betas
     betas: tuple[float, ...] = SCHEDULES["wavegrad-6"].betas
+    spectral: bool = False
 
     def __post_init__(self) -> None:
         hop = 1
@@ -67,10 +70,16 @@ class WaveGrad:
 
 def wavegrad(config: WaveGrad) -> Graph:
     """Mel frames in, hop samples a frame out."""
-    steps = len(config.betas)
+    steps, up = len(config.betas), Upsample(factor=config.preset.hop)
+    start: tuple[Layer, ...]
+    if config.spectral:
+        prior = specgrad_noise(config.preset, steps)
+        start = (Merge(op="cat", name="in", branches=(up, prior)),)
+    else:
+        noise = Noise(name="noise", steps=steps)
+        start = (up, Merge(op="cat", name="in", branches=(Serial(), noise)))
     layers = (
-        Upsample(factor=config.preset.hop),
-        Merge(op="cat", name="in", branches=(Serial(), Noise(name="noise", steps=steps))),
+        *start,
         chain(
             network(config),
             config.preset.num_mels,

@@ -23,7 +23,16 @@ from rtaudio.graph.layer import Layer
 from rtaudio.graph.noise import NoiseLevel
 from rtaudio.graph.pointwise import Activation, BatchNorm, Channels, Gate, LayerNorm, PReLU
 from rtaudio.graph.recurrent import RNN, MeanSubtract
-from rtaudio.graph.spectral import ISTFT, STFT, BandFilter, ComplexCompress, DeepFilter
+from rtaudio.graph.spectral import (
+    ISTFT,
+    STFT,
+    BandFilter,
+    CentredISTFT,
+    Cepstrum,
+    ComplexCompress,
+    DeepFilter,
+    MinimumPhase,
+)
 
 Tensors = dict[str, Tensor]
 Controls = dict[str, Tensor]
@@ -210,15 +219,28 @@ def istft(layer: ISTFT, t: Tensors, x: Tensor) -> Tensor:
     re, im = x.transpose(1, 2).chunk(2, dim=2)
     frames = torch.fft.irfft(torch.complex(re, im), n=layer.window, dim=2)
     frames = frames * torch.from_numpy(window).to(x)
-    length = (x.shape[2] - 1) * layer.hop + layer.window
-    return F.fold(
-        frames.transpose(1, 2), (1, length), (1, layer.window), stride=(1, layer.hop)
-    ).squeeze(2)
+    return _overlap(frames, layer.window, layer.hop)
 
 
+@meaning("centred_istft")
+def centred_istft(layer: CentredISTFT, t: Tensors, x: Tensor) -> Tensor:
+    re, im = x.transpose(1, 2).chunk(2, dim=2)
+    frames = torch.fft.irfft(torch.complex(re, im), n=layer.fft_size, dim=2)
+    window = torch.from_numpy(layer.padded_window() * layer.fft_size).to(x)
+    return _overlap(frames * window, layer.fft_size, layer.hop)
+
+
+@meaning("cepstrum")
+@meaning("minimum_phase")
 @meaning("band_filter")
-def band_filter(layer: BandFilter, t: Tensors, x: Tensor) -> Tensor:
+def fixed_matrix(layer: BandFilter | Cepstrum | MinimumPhase, t: Tensors, x: Tensor) -> Tensor:
     return torch.einsum("oc,bcn->bon", torch.from_numpy(layer.matrix()).to(x), x)
+
+
+def _overlap(frames: Tensor, width: int, hop: int) -> Tensor:
+    """[lane, frame, width] to the sums of what overlaps."""
+    length = (frames.shape[1] - 1) * hop + width
+    return F.fold(frames.transpose(1, 2), (1, length), (1, width), stride=(1, hop)).squeeze(2)
 
 
 @meaning("complex_power")

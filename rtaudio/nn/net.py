@@ -15,7 +15,7 @@ from rtaudio.graph.composite import Fused, Merge, Residual, Serial, Unrolled
 from rtaudio.graph.feedback import Feedback
 from rtaudio.graph.graph import Graph
 from rtaudio.graph.layer import Chunks, FloatArray, Layer, Overlap, Recurrent, Window, out_length
-from rtaudio.graph.noise import Noise
+from rtaudio.graph.noise import Noise, NoiseSpectrum
 from rtaudio.graph.plan import join_path
 from rtaudio.graph.refine import Refine
 from rtaudio.nn import maps as _maps  # noqa: F401  (registers its functions)
@@ -150,7 +150,7 @@ class Net(nn.Module):
             from rtaudio.nn.refine import Refinement
 
             return Refinement(self, layer, path, context.noise).run(x)
-        if isinstance(layer, Noise):
+        if isinstance(layer, (Noise, NoiseSpectrum)):
             from rtaudio.nn.refine import draw
 
             return draw(self, layer, path, context.noise, x, 0)

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rtaudio.dsp.noise import normals
-from rtaudio.graph.noise import Noise
+from rtaudio.dsp.windows import analysis_window
+from rtaudio.graph.noise import Noise, NoiseSpectrum
 from rtaudio.graph.refine import Refine
 from rtaudio.nn.net import Net
 from rtaudio.nn.stepper import Stepper, expanded_plan
@@ -24,11 +25,12 @@ class Refinement:
         self.site = site_of(net, path) & 0xFFFF
         self.embeddings = layer.inner.embed(layer.timesteps)
 
-    def spread(self, x: Tensor) -> Tensor | float:
-        return x[:, -1:] if self.layer.shaped else 1.0
-
-    def noise(self, like: Tensor, begin: int, count: int, step: int) -> Tensor:
-        """z of the frames from `begin` on, [1, values, count]; those before the signal are zero."""
+    def noise(self, condition: Tensor, begin: int, step: int) -> Tensor:
+        """z of the condition's frames, which begin at `begin`, as its prior has it."""
+        count, first = condition.shape[2], self.layer.inner.condition
+        if self.layer.given:
+            values = self.layer.inner.values
+            return condition[:, first + step * values : first + (step + 1) * values]
         positions = np.maximum(np.arange(begin, begin + count), 0)
         drawn = normals(
             positions,
@@ -38,7 +40,10 @@ class Refinement:
             site=self.site,
             step=len(self.layer.scales) - step,
         )
-        return _signal(drawn, like)
+        z = _signal(drawn, condition)
+        if self.layer.shaped:
+            return condition[:, -1:] * z
+        return z.expand(condition.shape[0], -1, -1)
 
     def inputs(self, x: Tensor, condition: Tensor, step: int) -> Tensor:
         """What the network's body sees: x, the condition and the step's embedding."""
@@ -50,15 +55,13 @@ class Refinement:
         layer = self.layer
         x = layer.scales[step] * (x - layer.weights[step] * found)
         if layer.deviations[step] > 0:
-            z = self.noise(x, begin, x.shape[2], step + 1)
-            x = x + layer.deviations[step] * (self.spread(condition) * z)
+            x = x + layer.deviations[step] * self.noise(condition, begin, step + 1)
         return x.clamp(-1.0, 1.0) if layer.clip else x
 
     def run(self, condition: Tensor) -> Tensor:
         """[lane, condition (and spread), time] to [lane, values, time], the whole signal."""
-        count, layer = condition.shape[2], self.layer
-        z = self.noise(condition, 0, count, 0)
-        x = (self.spread(condition) * z).expand(condition.shape[0], -1, -1)
+        layer = self.layer
+        x = self.noise(condition, 0, 0)
         body = layer.inner.body()
         for step in range(len(layer.scales)):
             found = self.net.run(body, self.inputs(x, condition, step), self.path)
@@ -91,8 +94,7 @@ class SteppedRefinement(Refinement):
                 late = condition.new_zeros(lanes, condition.shape[1], ahead)
                 self.kept.append((late.new_zeros(lanes, self.layer.inner.values, ahead), late))
         begin = self.seen - self.delay
-        z = self.noise(condition, begin, count, 0)
-        x = (self.spread(condition) * z).expand(lanes, -1, -1)
+        x = self.noise(condition, begin, 0)
         for step, stepper in enumerate(self.steppers):
             # Each step's signal begins with frames that are none: they are cut off, not masked.
             start = min(max(-begin, 0), count)
@@ -113,12 +115,25 @@ class SteppedRefinement(Refinement):
 
 
 def draw(
-    net: Net, layer: Noise, path: str, noise: tuple[int, int], x: Tensor, begin: int
+    net: Net,
+    layer: Noise | NoiseSpectrum,
+    path: str,
+    noise: tuple[int, int],
+    x: Tensor,
+    begin: int,
 ) -> Tensor:
     """What a source draws for x's frames, the first of which is the signal's frame `begin`."""
     positions = np.maximum(np.arange(begin, begin + x.shape[2]), 0)
     seed, stream = noise
     site = site_of(net, path) & 0xFFFF
+    if isinstance(layer, NoiseSpectrum):
+        window = np.arange(layer.window) - layer.window // 2
+        at = layer.hop * positions[:, None] + window
+        z = normals(at, 1, seed=seed, stream=stream, site=site, step=layer.step)[..., 0]
+        shape = analysis_window("hann", layer.window, layer.hop) / layer.fft_size
+        spectra = np.fft.rfft(z.astype(np.float64) * shape, layer.fft_size)
+        both = np.concatenate([spectra.real, spectra.imag], 1)
+        return torch.from_numpy(both.T[None].copy()).to(x).expand(x.shape[0], -1, -1)
     drawn = [
         normals(positions, layer.values, seed=seed, stream=stream, site=site, step=step)
         for step in range(layer.steps, 0, -1)
@@ -136,5 +151,5 @@ def site_of(net: Net, path: str) -> int:
     return next(
         node.output.buffer
         for node in net.graph.plan.nodes
-        if isinstance(node.layer, (Refine, Noise)) and node.path == path
+        if isinstance(node.layer, (Refine, Noise, NoiseSpectrum)) and node.path == path
     )

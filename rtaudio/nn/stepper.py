@@ -12,7 +12,7 @@ from rtaudio.graph.chain import rebuilt
 from rtaudio.graph.composite import Fused
 from rtaudio.graph.feedback import Feedback
 from rtaudio.graph.layer import Chunks, Layer, Overlap, Recurrent, Window
-from rtaudio.graph.noise import Noise
+from rtaudio.graph.noise import Noise, NoiseSpectrum
 from rtaudio.graph.plan import Delay, Join, Node, Plan, join_path, plan
 from rtaudio.graph.refine import Refine
 from rtaudio.nn.functions import FUNCTIONS, Tensors
@@ -89,7 +89,7 @@ class Stepper:
             return self._feedback(layer, path, node, x, low, high)
         if isinstance(layer, Refine):
             return self._refine(layer, path, node, x)
-        if isinstance(layer, Noise):
+        if isinstance(layer, (Noise, NoiseSpectrum)):
             from rtaudio.nn.refine import draw
 
             begin = self.seen.get(node.inputs[0].buffer, 0) - node.inputs[0].delay

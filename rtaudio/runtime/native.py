@@ -11,6 +11,7 @@ from rtaudio import _native
 from rtaudio.errors import ModelFileError, RtaudioError
 from rtaudio.graph.graph import Graph
 from rtaudio.graph.layer import FloatArray
+from rtaudio.graph.noise import Noise, NoiseSpectrum
 from rtaudio.graph.program import Program
 from rtaudio.graph.refine import Refine
 from rtaudio.runtime.registry import WEIGHTS
@@ -25,6 +26,7 @@ WEIGHT_BYTES = {"fp32": 4, "bf16": 2, "bf16dot": 2, "int8": 1}  # of a matrix's 
 # What a precision keeps of fp32's output at least, dB SI-SDR, on the shipped denoiser.
 LEAST_DB = {"bf16": 40.0, "bf16dot": 35.0, "int8": 25.0}
 
+_DIFFUSION = (Refine.kind, Noise.kind, NoiseSpectrum.kind)
 CALIBRATION_SECONDS = 6.0
 _CALIBRATION_TICKS = 32
 # Room above the largest input of the calibration run: cut off peaks cost more than a bit of
@@ -52,7 +54,7 @@ def build_native(
     `int8_exceptions`: the precisions of matrices that keep more, by the names of their tensors."""
     if precision != "int8":
         return _make_native(program, tensors, precision)
-    if any(operation.kind == Refine.kind for operation in program.operations):
+    if any(operation.kind in _DIFFUSION for operation in program.operations):
         # The steps of diffusion add up what int8 loses.
         return _make_native(program, tensors, "bf16dot")
     ranges = input_ranges(program, tensors, graph, calibration)

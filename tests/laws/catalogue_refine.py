@@ -6,15 +6,20 @@ from typing import Any
 
 from rtaudio.graph import (
     Activation,
+    CentredISTFT,
+    Cepstrum,
     Chain,
     Conv1d,
     DiffWave,
+    FilteredNoise,
     Layer,
     Linear,
     Merge,
+    MinimumPhase,
     Modulate,
     Noise,
     NoiseLevel,
+    NoiseSpectrum,
     Refine,
     Serial,
 )
@@ -84,4 +89,18 @@ REFINE: dict[str, tuple[Layer, int]] = {
     "modulate": (Modulate(), 9),
     "modulate wide": (Serial(layers=(Linear(outputs=60), Modulate())), 5),
     "noise level": (NoiseLevel(level=0.3), 20),
+    "refine of given noise": (
+        Refine(network=network(condition=3, values=2), given=True, **steps(3)),
+        3 + 3 * 2,
+    ),
+    "noise spectrum": (NoiseSpectrum(step=1, fft_size=32, window=20, hop=5), 1),
+    "centred istft": (CentredISTFT(fft_size=32, window=20, hop=5), 34),
+    "cepstrum and minimum phase": (
+        Serial(layers=(Cepstrum(fft_size=32, order=6), MinimumPhase(fft_size=32, order=6))),
+        17,
+    ),
+    "filtered noise": (
+        FilteredNoise(filter=Linear(name="d", outputs=34), steps=2, fft_size=32, window=20, hop=5),
+        3,
+    ),
 }

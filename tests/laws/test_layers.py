@@ -30,6 +30,10 @@ FIELD_NOT_REACHED = {
     # Only when its input comes matters to it.
     "noise",
     "noise behind a delay",
+    "noise spectrum",
+    # Windows begin with a zero, and are shorter than the transform.
+    "centred istft",
+    "filtered noise",
     "pool, body and unpool",
     # A condition enters behind the network's first convolution, and little of it reaches the ends.
     *(name for name in EXAMPLES if name.startswith("refine")),

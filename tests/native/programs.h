@@ -264,6 +264,10 @@ inline ProgramSpec memory_program() {
             {{"scale", {6}}, {"bias", {6}}}, {{"eps", 1e-5}});
   const int noise = p.add("noise", {0}, {6, 4, 0}, {{"steps", 2}, {"values", 3}});
   y = p.add("add", {y, noise}, {6, 4, 0});
+  int spectrum = p.add("noise_spectrum", {0}, {18, 4, 0},
+                       {{"fft", 16}, {"window", 12}, {"hop", 4}, {"step", 1}}, {{"window", {12}}});
+  spectrum = p.add("channels", {spectrum}, {6, 4, 0}, {{"begin", 4}, {"end", 10}, {"pad", 0}});
+  y = p.add("add", {y, spectrum}, {6, 4, 0});
   y = p.add("pool", {y}, {12, 2, 0}, {{"size", 2}, {"mode", 2}, {"tail", 0}, {"extra", 0}});
   y = p.add("unpool", {y}, {6, 4, 0}, {{"size", 2}, {"trim", 0}});
   y = p.add("window_attention", {y}, {2, 4, 0}, {{"heads", 2}, {"frames", 5}});

@@ -19,7 +19,7 @@ std::int64_t slot_of(std::int64_t index, std::int64_t frames) {
 }
 
 // A lane's state: its noise's seed and stream as halves of 16 bits; of each frame under way a flag
-// (1 inside the signal) and its spread; the condition; of each step its x and its network's memory.
+// (1 inside the signal) and its spread, or the noise of its steps; the condition; of each step its x and its network's memory.
 // A frame's index counts from the first frame of the first call.
 class Refine final : public Layer {
  public:
@@ -28,19 +28,22 @@ class Refine final : public Layer {
         values_(network_.values()),
         ahead_(network_.lookahead()),
         clip_(context.integer("clip", 0, 1) == 1),
-        shaped_(context.integer("shaped", 0, 1)),
+        given_(context.integer("shaped", 0, 2) == 2),
+        extra_(context.integer("shaped", 0, 2)),
         delay_(context.input().delay),
         site_(static_cast<std::uint32_t>(context.spec().output) & 0xffffu) {
     const int steps = context.integer("steps", 1, kMaxSteps);
     context.require_inputs(1);
     context.require_output(values_);
-    context.require(context.input().channels == network_.condition() + shaped_,
+    if (given_) extra_ = steps * values_;
+    context.require(context.input().channels == network_.condition() + extra_,
                     "does not fit its input's channels");
     context.require(context.input().frames == context.output().frames,
                     "does not fit the frames of its buffers");
     context.require(ahead_ * steps <= 1 << 20, "looks too far ahead");
     const float* table = context.tensor("coefficients", {steps, 3});
     for (int i = 0; i < steps; ++i, table += 3) steps_.push_back({table[0], table[1], table[2]});
+    context.require(!given_ || steps_.back().deviation == 0.0f, "adds noise after its last step");
     network_.take_steps(context, steps);
     behind_ = ahead_ * steps;
   }
@@ -68,7 +71,7 @@ class Refine final : public Layer {
   std::vector<StateSpec> state_specs() const override {
     std::vector<StateSpec> specs{{"noise", kNoiseFloats, 1}};
     if (behind_ > 0) {
-      specs.push_back({"flags", 2, static_cast<int>(behind_)});
+      specs.push_back({"flags", flag_rows(), static_cast<int>(behind_)});
       specs.push_back({"condition", network_.condition(), static_cast<int>(behind_)});
     }
     for (std::size_t i = 0; i < steps_.size(); ++i) {
@@ -84,7 +87,8 @@ class Refine final : public Layer {
     std::copy_n(state, kNoiseFloats, out[0].begin());
     out = out.subspan(1);
     if (behind_ > 0) {
-      save_rows(state + at.flags, {frames(at), 1, frames(at)}, 2, position, behind_, out[0]);
+      save_rows(state + at.flags, {frames(at), 1, frames(at)}, flag_rows(), position, behind_,
+                out[0]);
       network_.save_condition(state + at.condition, frames(at), position, behind_, out[1]);
       out = out.subspan(2);
     }
@@ -103,7 +107,8 @@ class Refine final : public Layer {
     load_noise(state, in[0]);
     in = in.subspan(1);
     if (behind_ > 0) {
-      load_rows(state + at.flags, {frames(at), 1, frames(at)}, 2, position, behind_, in[0]);
+      load_rows(state + at.flags, {frames(at), 1, frames(at)}, flag_rows(), position, behind_,
+                in[0]);
       network_.load_condition(state + at.condition, at.chunk, frames(at), position, behind_, in[1]);
       in = in.subspan(2);
     }
@@ -129,7 +134,7 @@ class Refine final : public Layer {
     Layout at{};
     at.chunk = chunk_of(max_frames);
     at.flags = 16;
-    at.condition = at.flags + aligned(static_cast<std::size_t>(2 * frames(at)));
+    at.condition = at.flags + aligned(static_cast<std::size_t>(flag_rows() * frames(at)));
     at.steps = at.condition + aligned(network_.condition_floats(frames(at) + at.chunk));
     at.memory = aligned(static_cast<std::size_t>((ahead_ + at.chunk) * values_));
     at.step_floats = at.memory + network_.memory_floats(at.chunk);
@@ -165,14 +170,18 @@ class Refine final : public Layer {
   // The condition and what is known of these frames: whether they are real, and their spread.
   void take_condition(const Call& call, const Layout& at, int begin, int count,
                       std::int64_t index) const noexcept {
-    const int channels = network_.condition() + shaped_;
+    const int channels = network_.condition() + extra_;
     const float* rows = call.inputs[0] + std::ptrdiff_t{begin} * row_floats(channels);
     for (int t = 0; t < count; ++t) {
       const bool valid = begin + t >= call.valid_begin && begin + t < call.valid_end;
       const std::int64_t slot = slot_of(index + t, frames(at));
       call.state[at.flags + static_cast<std::size_t>(slot)] = valid ? 1.0f : 0.0f;
-      const float spread = shaped_ ? rows[t * row_floats(channels) + channels - 1] : 1.0f;
-      call.state[at.flags + static_cast<std::size_t>(frames(at) + slot)] = valid ? spread : 0.0f;
+      const float* prior = rows + t * row_floats(channels) + network_.condition();
+      for (int i = 1; i < flag_rows(); ++i) {
+        const float value = extra_ > 0 ? prior[i - 1] : 1.0f;
+        call.state[at.flags + static_cast<std::size_t>(i * frames(at) + slot)] =
+            valid ? value : 0.0f;
+      }
     }
     DiffWaveMemory memory{};
     memory.condition = call.state + at.condition;
@@ -182,10 +191,20 @@ class Refine final : public Layer {
     network_.take_condition(call.kernels, memory, index, rows, row_floats(channels), count);
   }
 
-  // The spread of a frame; 0 outside the signal.
-  float spread_of(const Call& call, const Layout& at, std::int64_t index) const noexcept {
-    const auto slot = static_cast<std::size_t>(frames(at) + slot_of(index, frames(at)));
-    return call.state[at.flags + slot];
+  // A flag's row, and those of a frame's spread or noise.
+  int flag_rows() const { return 1 + std::max(1, extra_); }
+  // The noise of a frame inside the signal, for the step that `left` more follow, as its prior has
+  // it.
+  void noise_of_frame(const Call& call, const Layout& at, const noise::Source& source,
+                      std::int64_t index, std::size_t left, float* z) const noexcept {
+    const float* row = call.state + at.flags + frames(at) + slot_of(index, frames(at));
+    if (given_) {
+      row += static_cast<std::ptrdiff_t>(steps_.size() - left) * values_ * frames(at);
+      for (int v = 0; v < values_; ++v) z[v] = row[v * frames(at)];
+      return;
+    }
+    refine::normals(source, index - delay_, static_cast<std::uint32_t>(left), values_, z);
+    for (int v = 0; v < values_; ++v) z[v] = *row * z[v];
   }
   bool inside(const Call& call, const Layout& at, std::int64_t index) const noexcept {
     return call.state[at.flags + static_cast<std::size_t>(slot_of(index, frames(at)))] > 0.0f;
@@ -196,28 +215,22 @@ class Refine final : public Layer {
     for (int t = 0; t < count; ++t, ++index, x += values_) {
       std::fill_n(x, values_, 0.0f);
       if (!inside(call, at, index)) continue;
-      refine::normals(source, index - delay_, static_cast<std::uint32_t>(steps_.size()), values_,
-                      x);
-      const float spread = spread_of(call, at, index);
-      for (int v = 0; v < values_; ++v) x[v] = spread * x[v];
+      noise_of_frame(call, at, source, index, steps_.size(), x);
     }
   }
   void update(const Call& call, const Layout& at, const noise::Source& source, std::size_t step,
               std::int64_t index, int count, const float* x, const float* found,
               float* to) const noexcept {
     const refine::Step& how = steps_[step];
-    const auto left = static_cast<std::uint32_t>(steps_.size() - 1 - step);
+    const std::size_t left = steps_.size() - 1 - step;
     float z[kMaxDiffWaveValues] = {};
     for (int t = 0; t < count; ++t, ++index, x += values_, found += values_, to += values_) {
       if (!inside(call, at, index)) {
         std::fill_n(to, values_, 0.0f);
         continue;
       }
-      if (how.deviation > 0.0f) refine::normals(source, index - delay_, left, values_, z);
-      const float spread = spread_of(call, at, index);
-      for (int v = 0; v < values_; ++v) {
-        to[v] = refine::update(how, x[v], found[v], spread * z[v], clip_);
-      }
+      if (how.deviation > 0.0f) noise_of_frame(call, at, source, index, left, z);
+      for (int v = 0; v < values_; ++v) to[v] = refine::update(how, x[v], found[v], z[v], clip_);
     }
   }
 
@@ -239,7 +252,8 @@ class Refine final : public Layer {
   int values_;
   std::int64_t ahead_;
   bool clip_;
-  int shaped_;
+  bool given_;
+  int extra_;  // channels of the input after the condition's
   int delay_;
   std::uint32_t site_;
   std::vector<refine::Step> steps_;

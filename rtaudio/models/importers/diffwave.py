@@ -67,6 +67,7 @@ def convert_diffwave(
         config = DiffWaveVocoder(
             mel=preset,
             energy_min=energy_min,
+            spectral=False,
             channels=_take(weights, "input_projection.weight", 3).shape[0],
             dilations=tuple(2 ** (i % cycle) for i in range(layers)),
             **_chains(params),
