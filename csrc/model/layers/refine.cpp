@@ -19,8 +19,8 @@ std::int64_t slot_of(std::int64_t index, std::int64_t frames) {
 }
 
 // A lane's state: its noise's seed and stream as halves of 16 bits; of each frame under way a flag
-// (1 inside the signal) and its spread, or the noise of its steps; the condition; of each step its x and its network's memory.
-// A frame's index counts from the first frame of the first call.
+// (1 inside the signal) and its spread, or the noise of its steps; the condition; of each step its
+// x and its network's memory. A frame's index counts from the first frame of the first call.
 class Refine final : public Layer {
  public:
   explicit Refine(const LayerContext& context)
