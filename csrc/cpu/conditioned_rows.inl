@@ -58,7 +58,7 @@ RTA_HD Vec frame_sums(const PackedMatrix& m, const Rows& rows) {
   const float* w = m.weights;
   Cursor cursor(rows, rows.data);
   Vec sum[1][1] = {{load(m.bias)}};
-  sum_tree(m, sum, [&](Vec(&acc)[1][1], int depth) {
+  sum_tree(m, m.depth, sum, [&](Vec(&acc)[1][1], int depth) {
     accumulate_taps(acc, w, kLanes, rows, cursor, depth);
   });
   return sum[0][0];

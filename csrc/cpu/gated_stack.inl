@@ -35,6 +35,23 @@ RTA_HD void add_residual(const GatedStack& stack, const GatedLayer& layer, const
   }
 }
 
+// z of one frame whose older taps were summed ahead: those of this frame and of the next ones, as
+// soon as the first of them is there. Every sum goes on where that of matmul would.
+void sum_ahead(const GatedStack& stack, const GatedLayer& layer, const Rows& rows, float* z,
+               std::ptrdiff_t z_row) {
+  const int turn = stack.step % layer.frames_ahead, left = stack.steps - stack.step;
+  const int older = stack.kernel_size - 1;
+  if (turn == 0) {
+    const Rows past{rows.data, rows.frame_step, rows.tap_step, older, rows.inputs};
+    matmul(layer.conv, past, layer.ahead, z_row,
+           left < layer.frames_ahead ? left : layer.frames_ahead);
+  }
+  const float* start = layer.ahead + turn * z_row;
+  const Rows now{rows.data + older * rows.tap_step, 0, 0, 1, rows.inputs, &start,
+                 older * rows.inputs};
+  matmul(layer.conv, now, z, z_row, 1);
+}
+
 void gated_tile(const GatedStack& stack, std::int64_t position, int num_frames, int valid_begin,
                 int valid_end, float* skip, std::ptrdiff_t skip_step, float* scratch) {
   const std::ptrdiff_t gate_row = padded(stack.gate_channels);
@@ -50,7 +67,11 @@ void gated_tile(const GatedStack& stack, std::int64_t position, int num_frames, 
     const float* oldest = layer.ring + slot_of(position - reach, layer.ring_frames) * stack.row;
     const Rows rows{oldest, stack.row, layer.dilation * stack.row, stack.kernel_size,
                     stack.channels};
-    matmul(layer.conv, rows, z, 2 * gate_row, num_frames);
+    if (layer.ahead != nullptr) {
+      sum_ahead(stack, layer, rows, z, 2 * gate_row);
+    } else {
+      matmul(layer.conv, rows, z, 2 * gate_row, num_frames);
+    }
     gate(true, z, gated, static_cast<int>(gate_row), gate_row, 2 * gate_row, gate_row, num_frames);
     const Rows gated_rows{gated, gate_row, 0, 1, stack.gate_channels};
     matmul(layer.out, gated_rows, out, out_row, num_frames);

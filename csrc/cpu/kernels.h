@@ -57,6 +57,10 @@ struct Rows {
   int inputs;
   // matmul: what each frame's sums start from in place of the bias, as wide as that; null: the bias
   const float* const* starts = nullptr;
+  // matmul: products of each sum that come before these; `starts`, or the bias, has them. Where not
+  // all products are here the sums are single ones (S = 1), the weights fp32 or bf16, and this and
+  // inputs are even.
+  int first = 0;
 };
 
 enum class Unary : std::int32_t {
@@ -134,6 +138,10 @@ struct GatedLayer {
   // R >= (kernel_size - 1) * dilation + the frames of a call; in layers after the first 16 of
   // these frames are enough, because the stack runs in tiles of 16.
   std::int32_t ring_frames;
+  // Room for the sums of so many frames to come over all taps but the last, whose inputs are in the
+  // past already: their weights are then read once for all of these. Null: nothing is summed ahead.
+  float* ahead = nullptr;
+  int frames_ahead = 1;  // <= dilation
 };
 struct GatedStack {
   const GatedLayer* layers;
@@ -141,7 +149,22 @@ struct GatedStack {
   int kernel_size;
   int channels, gate_channels, skip_channels;
   std::ptrdiff_t row;  // round_up(channels, 16)
+  // Calls of one frame: this is number `step` of `steps` with the same biases.
+  int step = 0;
+  int steps = 1;
 };
+// One lane of several. The stacks differ in their rings alone; the new rows lie in the first
+// layer's ring already.
+struct GatedLane {
+  GatedStack stack;
+  std::int64_t position;
+  int valid_begin, valid_end;  // as in gated_stack
+  float* skip;
+  // Each frame's 2 * gate_channels values a layer that its sums start from; null: the biases.
+  const float* condition = nullptr;
+  std::ptrdiff_t condition_step = 0;
+};
+constexpr int kGatedRows = 16;  // of all lanes that go through a layer together
 
 // One layer of a conditioned stack: z = conv(x) + condition c, h = f(z), s += skip h, x += residual
 // h. The halves of a gated z are padded to 16 outputs each; all matrices are fp32.
@@ -259,6 +282,10 @@ struct Kernels {
   void (*gated_stack)(const GatedStack& stack, std::int64_t position, int num_frames,
                       int valid_begin, int valid_end, float* skip, std::ptrdiff_t skip_step,
                       float* scratch);
+  // The same for up to kGatedRows lanes, all conditioned or none: each layer's weights are read
+  // once for all of them. scratch: see gated_lanes_scratch_floats.
+  void (*gated_lanes)(const GatedLane* lanes, int num_lanes, int num_frames,
+                      std::ptrdiff_t skip_step, float* scratch);
   // Rows [x; c; s] of channels, 1 and skip_channels, `row` floats apart, through all layers; c is
   // copied. Frames outside [valid_begin, valid_end) of this call enter the histories as zeros.
   // Time in lanes (planes; fp32 alone) or channels in lanes (rows): the same bits, another state,
@@ -309,6 +336,10 @@ extern const Kernels kernels_neon;
 constexpr std::size_t gated_stack_scratch_floats(int channels, int gate, int skip) {
   auto up = [](int n) { return static_cast<std::size_t>((n + 15) / 16 * 16); };
   return 16 * (2 * up(gate) + up(gate) + up(channels) + up(skip)) + 64;
+}
+constexpr std::size_t gated_lanes_scratch_floats(int kernel, int channels, int gate, int skip) {
+  auto up = [](int n) { return static_cast<std::size_t>((n + 15) / 16 * 16); };
+  return kGatedRows * (up(kernel * channels) + 5 * up(gate) + up(channels) + up(skip)) + 64;
 }
 
 // A history as planes, one a channel: kPlanePad floats, R frames in a ring, the first kPlanePad of

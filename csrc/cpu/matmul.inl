@@ -112,22 +112,22 @@ RTA_HD void store_tile(const PackedMatrix& m, const Vec (&sum)[F][V], int output
   }
 }
 
-// The sums of a tile, which begins as the biases: next(sum, depth) adds the next `depth` products.
+// The sums of a tile, which begins as the biases: next(sum, n) adds the next n of `depth` products.
 template <int F, int V, class Next>
-RTA_HD void sum_tree(const PackedMatrix& m, Vec (&sum)[F][V], const Next& next) {
-  const int segment = m.splits == 1 ? m.depth : (m.depth + m.splits - 1) / m.splits;
+RTA_HD void sum_tree(const PackedMatrix& m, int depth, Vec (&sum)[F][V], const Next& next) {
+  const int segment = m.splits == 1 ? depth : (depth + m.splits - 1) / m.splits;
   next(sum, segment);
   if (m.splits == 1) return;
   Vec part[F][V];
   fill(part, zero());
-  next(part, m.splits == 2 ? m.depth - segment : segment);
+  next(part, m.splits == 2 ? depth - segment : segment);
   add_to(sum, part);
   if (m.splits == 2) return;
   fill(part, zero());
   next(part, segment);
   Vec last[F][V];
   fill(last, zero());
-  next(last, m.depth - 3 * segment);
+  next(last, depth - 3 * segment);
   add_to(part, last);
   add_to(sum, part);
 }
@@ -148,7 +148,7 @@ void tile(const PackedMatrix& m, const W* w, std::ptrdiff_t w_step, int output, 
     const float* start = start_of(m, rows.starts, t + f) + output;
     for (int v = 0; v < V; ++v) sum[f][v] = load(start + v * kLanes);
   }
-  sum_tree(m, sum, [&](Vec(&acc)[F][V], int depth) {
+  sum_tree(m, rows.taps * rows.inputs, sum, [&](Vec(&acc)[F][V], int depth) {
     accumulate_taps(acc, w, w_step, rows, cursor, depth);
   });
   store_tile(m, sum, output, y + t * y_step, y_step);
@@ -280,7 +280,9 @@ void panels(const PackedMatrix& m, const W* weights, const Rows& rows, float* y,
             std::ptrdiff_t y_step, int num_frames) {
   const int vectors = (m.outputs + kLanes - 1) / kLanes;
   for (int v = 0; v < vectors; v += 4) {
-    const W* w = weights + static_cast<std::ptrdiff_t>(v) * kLanes * m.depth / kEachStep<W>;
+    const int width = vectors - v < 4 ? vectors - v : 4;
+    const std::ptrdiff_t before = std::ptrdiff_t{v} * m.depth + width * rows.first;
+    const W* w = weights + before * kLanes / kEachStep<W>;
     const int output = v * kLanes;
     switch (vectors - v) {
       case 1:

@@ -53,7 +53,7 @@ RTA_HD void plane_sums(const PackedMatrix& m, Planes x, int output, Vec (&sum)[G
   RTA_UNROLL for (int g = 0; g < G; ++g) {
     RTA_UNROLL for (int v = 0; v < V; ++v) sum[g][v] = Vec(m.bias[output + g]);
   }
-  sum_tree(m, sum, [&](Vec(&acc)[G][V], int depth) {
+  sum_tree(m, m.depth, sum, [&](Vec(&acc)[G][V], int depth) {
     accumulate_planes(acc, w, w_step, x, depth);
     w += depth * w_step;
     x.offsets += depth;

@@ -12,7 +12,7 @@ std::size_t floats_for(std::size_t bytes) { return aligned((bytes + 3) / 4); }
 
 }  // namespace
 
-Body::Body(const LayerContext& loop, int count, int source, int result) {
+Body::Body(const LayerContext& loop, int count, int source, int result, int condition) {
   const std::vector<BufferSpec>& buffers = loop.program().buffers;
   std::map<int, std::size_t> local;
   const auto place = [&](int buffer) {
@@ -24,12 +24,24 @@ Body::Body(const LayerContext& loop, int count, int source, int result) {
     return channels;
   };
   source_channels_ = place(source);
+  std::vector<ChannelRange> held{{0, condition}};
   for (int i = 1; i <= count; ++i) {
     const LayerContext context = loop.at(loop.index() + i);
     context.require(context.spec().control < 0, "reads a control inside a loop");
-    Step step{make_layer(context), {}, 0, state_floats_};
-    for (const int input : context.spec().inputs) step.inputs.push_back(local.at(input));
-    place(context.spec().output);
+    Step step{make_layer(context), {}, 0, state_floats_, {}, false};
+    bool all_held = true;
+    for (const int input : context.spec().inputs) {
+      step.inputs.push_back(local.at(input));
+      step.held.push_back(held[step.inputs.back()]);
+      const int channels = buffers[static_cast<std::size_t>(input)].channels;
+      all_held = all_held && step.held.back().begin == 0 && step.held.back().end == channels;
+    }
+    const int channels = place(context.spec().output);
+    held.push_back({});
+    if (step.layer->stateless()) {
+      held.back() = all_held ? ChannelRange{0, channels} : step.layer->held_outputs(step.held);
+    }
+    step.is_held = held.back().begin == 0 && held.back().end == channels;
     step.output = local.at(context.spec().output);
     num_inputs_ += step.inputs.size();
     state_floats_ += aligned(step.layer->state_floats(1));
@@ -116,7 +128,9 @@ Body::Run Body::bind(std::span<const Call> lanes, std::size_t offset,
                                           0,
                                           lanes[lane].state + offset + step.state,
                                           rest,
-                                          nullptr};
+                                          nullptr,
+                                          false,
+                                          step.held};
     }
   }
   Run run;
@@ -129,10 +143,18 @@ Body::Run Body::bind(std::span<const Call> lanes, std::size_t offset,
   return run;
 }
 
-void Body::Run::step(std::span<const std::int64_t> positions) noexcept {
+void Body::Run::step(std::span<const std::int64_t> positions, int index, int repeats) noexcept {
   const std::size_t count = positions.size();
   Call* calls = calls_.data();
   for (const Step& step : body_->steps_) {
+    if (step.is_held && index > 0) {
+      calls += count;
+      continue;
+    }
+    for (std::size_t lane = 0; lane < count; ++lane) {
+      calls[lane].step = index;
+      calls[lane].steps = repeats;
+    }
     if (count == 1 || step.layer->stateless()) {
       calls[0].position = positions[0];
       step.layer->process(calls[0]);

@@ -15,11 +15,14 @@ class Body {
     std::unique_ptr<Layer> layer;
     std::vector<std::size_t> inputs;  // indices of local buffers
     std::size_t output;
-    std::size_t state;  // where its own begins
+    std::size_t state;               // where its own begins
+    std::vector<ChannelRange> held;  // of each input, what follows from the condition alone
+    bool is_held;                    // and whether all of the output does
   };
 
  public:
-  Body(const LayerContext& loop, int count, int source, int result);
+  // The first `condition` channels of the source stay the same for several steps in a row.
+  Body(const LayerContext& loop, int count, int source, int result, int condition);
 
   int source_channels() const { return source_channels_; }
   int result_channels() const { return result_channels_; }
@@ -39,8 +42,10 @@ class Body {
    public:
     float* source(std::size_t lane) const { return source_ + lane * source_row_; }
     const float* result(std::size_t lane) const { return result_ + lane * result_row_; }
-    // Computes the results of the sources. `positions`: of each lane, the frames before it.
-    void step(std::span<const std::int64_t> positions) noexcept RTA_NONBLOCKING;
+    // Computes the results of the sources. `positions`: of each lane, the frames before it. This is
+    // step `index` of `count` with the same condition.
+    void step(std::span<const std::int64_t> positions, int index,
+              int count) noexcept RTA_NONBLOCKING;
 
    private:
     friend class Body;

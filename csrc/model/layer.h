@@ -17,6 +17,12 @@
 
 namespace rtaudio {
 
+// Channels [begin, end) of a row.
+struct ChannelRange {
+  int begin = 0;
+  int end = 0;
+};
+
 // Where one call reads and writes. Rows of input i are row_floats(channels) floats apart.
 struct Call {
   const Kernels& kernels;
@@ -31,6 +37,11 @@ struct Call {
   float* scratch;
   const float* control;  // one value a frame, null where the layer has no control port
   bool whole = false;    // the call brings the whole signal, and nothing follows
+  // Inside a loop: this is call `step` of `steps` of one frame in which these channels of each
+  // input stay the same, and so does what follows from them alone.
+  std::span<const ChannelRange> held = {};
+  int step = 0;
+  int steps = 1;
 };
 
 // A piece of a layer's state in canonical form: [channels][frames], oldest frame first.
@@ -67,6 +78,9 @@ class Layer {
   // True where a frame out follows from its frame in alone, in one lane as in another: frames of
   // several lanes, which lie one after the other, are then one call's.
   virtual bool stateless() const { return false; }
+  // The output's channels that follow from these of the inputs alone, where not all or none do; a
+  // call need not write them again while those stay the same.
+  virtual ChannelRange held_outputs(std::span<const ChannelRange> /*inputs*/) const { return {}; }
   // As many frames of each of several lanes: to read the weights once for all of them.
   virtual void process_lanes(std::span<const Call> calls) const noexcept RTA_NONBLOCKING {
     for (const Call& call : calls) process(call);

@@ -82,13 +82,13 @@ FEEDBACK: dict[str, tuple[Layer, int]] = {
     "feedback wide": (
         network(
             Upsample(factor=2),
-            16,
+            24,  # wide enough for sums ahead, over some of the hop's samples
             Feedback(
                 name="loop",
-                body=stack(96, Linear(outputs=16), 9, 16),
+                body=stack(144, Linear(outputs=24), 9, 24),
                 head=Mixture(distribution="gaussian", components=3),
                 sampler=Sampler(temperature=0.8),
-                hop=2,
+                hop=7,
             ),
         ),
         5,

@@ -31,11 +31,12 @@ struct Stack {
   int row() const { return padded16(shape.channels); }
   int dilation(int layer) const { return 1 << (layer % 3); }
 
-  // x [frames][channels] in blocks of `block`; returns skip [frames][skip].
-  std::vector<float> run(const Kernels& k, const std::vector<float>& x, int block,
-                         int valid_end) const {
+  // x [frames][channels] in blocks of `block`; returns skip [frames][skip]. In blocks of one frame
+  // `steps` of them are known to come, so that older taps are summed ahead.
+  std::vector<float> run(const Kernels& k, const std::vector<float>& x, int block, int valid_end,
+                         int steps = 1) const {
     const int frames = static_cast<int>(x.size()) / shape.channels;
-    std::vector<std::vector<float>> rings;
+    std::vector<std::vector<float>> rings, ahead;
     std::vector<GatedLayer> layers;
     for (int l = 0; l < shape.layers; ++l) {
       const int reach = (shape.taps - 1) * dilation(l);
@@ -44,9 +45,15 @@ struct Stack {
       layers.push_back({conv[static_cast<std::size_t>(l)].view(),
                         out[static_cast<std::size_t>(l)].view(), dilation(l), nullptr, ring});
     }
-    for (std::size_t l = 0; l < layers.size(); ++l) layers[l].ring = rings[l].data();
-    const GatedStack stack{layers.data(), shape.layers, shape.taps, shape.channels,
-                           shape.gate,    shape.skip,   row()};
+    for (std::size_t l = 0; l < layers.size(); ++l) {
+      layers[l].ring = rings[l].data();
+      if (steps == 1 || layers[l].conv.splits > 1) continue;
+      layers[l].frames_ahead = std::min(layers[l].dilation, 3);
+      ahead.emplace_back(static_cast<std::size_t>(layers[l].frames_ahead * conv_outputs()));
+      layers[l].ahead = ahead.back().data();
+    }
+    GatedStack stack{layers.data(), shape.layers, shape.taps, shape.channels,
+                     shape.gate,    shape.skip,   row()};
     const int skip_row = row_of(shape.skip);
     std::vector<float> skip(static_cast<std::size_t>(frames * skip_row) + 1, kGuard);
     std::vector<float> scratch(gated_stack_scratch_floats(shape.channels, shape.gate, shape.skip));
@@ -59,6 +66,8 @@ struct Stack {
           std::copy_n(from, shape.channels, rings[0].data() + slot * row());
         }
       }
+      stack.step = t % steps;
+      stack.steps = steps;
       k.gated_stack(stack, t, count, 0, valid_end - t, skip.data() + t * skip_row, skip_row,
                     scratch.data());
     }
@@ -126,7 +135,7 @@ struct Stack {
 
 TEST(GatedStack, EqualsItsDefinitionInBitsForEveryBlock) {
   for (const Shape s : {Shape{16, 16, 16, 3, 4}, Shape{8, 12, 5, 2, 5}, Shape{32, 32, 40, 2, 3},
-                        Shape{20, 16, 64, 3, 2}}) {
+                        Shape{20, 16, 64, 3, 2}, Shape{24, 20, 8, 3, 4}}) {
     const Stack stack(s);
     constexpr int kFrames = 75, kValid = 61;
     const std::vector<float> x = random_floats(static_cast<std::size_t>(kFrames * s.channels));
@@ -138,6 +147,10 @@ TEST(GatedStack, EqualsItsDefinitionInBitsForEveryBlock) {
       for (const int block : {1, 2, 5, 16, 17, 33, 75}) {
         EXPECT_TRUE(same_bits(stack.run(*k, x, block, kValid), expected))
             << k->name << ", blocks of " << block << ", " << s.channels << " channels";
+      }
+      for (const int steps : {2, 7}) {
+        EXPECT_TRUE(same_bits(stack.run(*k, x, 1, kValid, steps), expected))
+            << k->name << ", " << steps << " known to come, " << s.channels << " channels";
       }
     }
   }

@@ -31,12 +31,13 @@ class Feedback final : public Layer {
  public:
   explicit Feedback(const LayerContext& context)
       : head_(make_head(context)),
-        body_(context, context.integer("operations", 0, 1 << 20),
-              context.integer("source", 0, 1 << 20), context.integer("result", 0, 1 << 20)),
-        hop_(context.integer("hop", 1, 1 << 16)),
-        width_(head_->width()),
         voiced_(context.integer("mode", 0, 3) >= 2 ? 1 : 0),
         condition_(context.input().channels - voiced_),
+        body_(context, context.integer("operations", 0, 1 << 20),
+              context.integer("source", 0, 1 << 20), context.integer("result", 0, 1 << 20),
+              condition_),
+        hop_(context.integer("hop", 1, 1 << 16)),
+        width_(head_->width()),
         delay_(context.input().delay),
         site_(static_cast<std::uint32_t>(context.spec().output) & 0xffffu),
         start_(context.number("start")) {
@@ -134,7 +135,7 @@ class Feedback final : public Layer {
         for (std::size_t lane = 0; lane < calls.size(); ++lane) {
           std::copy_n(calls[lane].state, width_, run.source(lane) + condition_);
         }
-        run.step({positions.data(), calls.size()});
+        run.step({positions.data(), calls.size()}, h, hop_);
         for (std::size_t lane = 0; lane < calls.size(); ++lane) {
           const Call& call = calls[lane];
           const bool voiced = voiced_ == 1 && call.inputs[0][t * in_row + condition_] > 0.5f;
@@ -182,11 +183,11 @@ class Feedback final : public Layer {
   }
 
   std::unique_ptr<Head> head_;
+  int voiced_;
+  int condition_;
   Body body_;
   int hop_;
   int width_;
-  int voiced_;
-  int condition_;
   int delay_;
   std::uint32_t site_;
   float start_;

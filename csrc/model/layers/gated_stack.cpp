@@ -6,13 +6,13 @@
 
 #include "cpu/pack.h"
 #include "model/layer.h"
-#include "model/layers/gated_lanes.h"
 #include "model/ring.h"
 
 namespace rtaudio {
 namespace {
 
 constexpr int kMaxLayers = 1024;
+constexpr int kFramesAhead = 8;
 
 // A conditioned stack's input is [x; c], c the 2 * gate values of each layer from which its sums
 // start in place of a bias.
@@ -38,12 +38,15 @@ class Stack final : public Layer {
       const std::string path = "layers." + index;
       layers_.push_back({pack_conv(context, path), pack_out(context, path), dilation});
       rings_.emplace_back(channels_, (kernel_ - 1) * dilation, padded(channels_));
+      frames_ahead_.push_back(frames_ahead(layers_.back()));
     }
   }
 
   std::size_t state_floats(int max_frames) const override {
     std::size_t floats = 0;
-    for (std::size_t i = 0; i < rings_.size(); ++i) floats += ring_floats(i, max_frames);
+    for (std::size_t i = 0; i < rings_.size(); ++i) {
+      floats += ring_floats(i, max_frames) + ahead_floats(i, max_frames);
+    }
     return floats;
   }
 
@@ -60,10 +63,21 @@ class Stack final : public Layer {
       return;
     }
     float* const table = call.scratch + table_offset();
-    const GatedStack stack = begin(call, table);
+    GatedStack stack = begin(call, table);
     if (conditioned_) {
       start_from(call.inputs[0] + channels_, reinterpret_cast<GatedLayer*>(table),
                  table + layer_floats());
+    }
+    if (knows_next(call)) {
+      stack.step = call.step;
+      stack.steps = call.steps;
+      float* ahead = call.state;
+      for (std::size_t i = 0; i < layers_.size(); ++i) ahead += ring_floats(i, 1);
+      for (std::size_t i = 0; i < layers_.size(); ahead += ahead_floats(i++, 1)) {
+        if (frames_ahead_[i] == 1) continue;
+        reinterpret_cast<GatedLayer*>(table)[i].ahead = ahead;
+        reinterpret_cast<GatedLayer*>(table)[i].frames_ahead = frames_ahead_[i];
+      }
     }
     call.kernels.gated_stack(stack, call.position, call.num_frames, call.valid_begin,
                              call.valid_end, call.output, row_floats(skip_), call.scratch);
@@ -82,8 +96,8 @@ class Stack final : public Layer {
         lanes[i].condition = call.inputs[0] + channels_;
         lanes[i].condition_step = input_row();
       }
-      gated_lanes(batch[0].kernels, {lanes.data(), batch.size()}, batch[0].num_frames,
-                  row_floats(skip_), batch[0].scratch);
+      batch[0].kernels.gated_lanes(lanes.data(), static_cast<int>(batch.size()),
+                                   batch[0].num_frames, row_floats(skip_), batch[0].scratch);
     }
   }
 
@@ -153,6 +167,25 @@ class Stack final : public Layer {
             skip_,
             padded(channels_)};
   }
+
+  // Frames whose sums over the older taps are made together in a loop, where frames come one by
+  // one; 1: where they are not.
+  int frames_ahead(const Weights& layer) const {
+    const PackedMatrix& conv = layer.conv.view();
+    const bool fits = conv.format == WeightFormat::fp32 ||
+                      (conv.format == WeightFormat::bf16 && channels_ % 2 == 0);
+    return kernel_ > 1 && conv.splits == 1 && fits ? std::min(layer.dilation, kFramesAhead) : 1;
+  }
+  std::size_t ahead_floats(std::size_t layer, int max_frames) const {
+    if (max_frames > 1 || frames_ahead_[layer] == 1) return 0;
+    return static_cast<std::size_t>(frames_ahead_[layer]) * bias_floats();
+  }
+  // Whether frames to come will have this one's condition.
+  bool knows_next(const Call& call) const noexcept {
+    if (call.steps == 1 || call.max_frames > 1) return false;
+    return !conditioned_ || (call.held[0].begin <= channels_ &&
+                             call.held[0].end == channels_ + condition_channels());
+  }
   std::size_t layer_floats() const {
     return (layers_.size() * sizeof(GatedLayer) / sizeof(float) + 31) / 16 * 16;
   }
@@ -168,9 +201,9 @@ class Stack final : public Layer {
     return (rings_[layer].floats(ring_frames(layer, max_frames)) + 15) / 16 * 16;
   }
   int input_row() const {
-    return row_floats(conditioned_ ? channels_ + 2 * gate_ * static_cast<int>(layers_.size())
-                                   : channels_);
+    return row_floats(channels_ + (conditioned_ ? condition_channels() : 0));
   }
+  int condition_channels() const { return 2 * gate_ * static_cast<int>(layers_.size()); }
   std::size_t bias_floats() const { return static_cast<std::size_t>(2 * padded(gate_)); }
   // Lets each layer's sums start from its part of a frame's condition.
   void start_from(const float* condition, GatedLayer* table, float* biases) const noexcept {
@@ -242,6 +275,7 @@ class Stack final : public Layer {
   int kernel_;
   std::vector<Weights> layers_;
   std::vector<Ring> rings_;
+  std::vector<int> frames_ahead_;
 };
 
 }  // namespace

@@ -56,19 +56,34 @@ class Concatenate final : public Layer {
   }
 
   bool stateless() const override { return true; }
+  // The longest run of whole inputs that are held.
+  ChannelRange held_outputs(std::span<const ChannelRange> inputs) const override {
+    ChannelRange longest, run;
+    for (std::size_t i = 0; i < channels_.size(); ++i) {
+      run = {is_held(inputs[i], i) ? run.begin : run.end + channels_[i], run.end + channels_[i]};
+      if (run.end - run.begin > longest.end - longest.begin) longest = run;
+    }
+    return longest;
+  }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
     const std::ptrdiff_t out_row = row_floats(out_channels_);
     std::ptrdiff_t offset = 0;
     for (std::size_t i = 0; i < channels_.size(); ++i) {
       const std::ptrdiff_t row = row_floats(channels_[i]);
-      call.kernels.copy_rows(call.inputs[i], row, call.output + offset, out_row, channels_[i],
-                             call.num_frames);
+      if (call.step == 0 || !is_held(call.held[i], i)) {
+        call.kernels.copy_rows(call.inputs[i], row, call.output + offset, out_row, channels_[i],
+                               call.num_frames);
+      }
       offset += channels_[i];
     }
   }
 
  private:
+  bool is_held(const ChannelRange& held, std::size_t i) const {
+    return held.begin == 0 && held.end == channels_[i];
+  }
+
   int out_channels_;
   std::vector<int> channels_;
 };

@@ -174,6 +174,12 @@ class Channels final : public Pointwise {
     context.require_output(std::int64_t{end_} - begin_ + context.integer("pad", 0, 1 << 16));
   }
 
+  ChannelRange held_outputs(std::span<const ChannelRange> inputs) const override {
+    const ChannelRange held{std::max(inputs[0].begin - begin_, 0),
+                            std::min(inputs[0].end, end_) - begin_};
+    return held.begin < held.end ? held : ChannelRange{};
+  }
+
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
     const int copied = std::clamp(channels_ - begin_, 0, end_ - begin_);
     if (copied > 0) {
