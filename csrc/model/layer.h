@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <span>
@@ -105,6 +106,8 @@ struct Precision {
   bool calibrate = false;
   std::map<std::string, std::vector<float>> input_ranges;
   std::map<std::string, WeightFormat> exceptions;
+  // What has been packed: operations that name the same tensors share one matrix.
+  std::map<std::string, PackedWeights> packed;
 };
 
 // What a layer is built from, with checks that fail in a sentence.
@@ -133,6 +136,20 @@ class LayerContext {
 
   // How the matrix in a slot is to be stored. Constants (filter banks, windows) stay fp32.
   MatrixFormat format(const std::string& slot, int num_inputs) const;
+
+  // What `pack` makes of the tensors "weight" and "bias"; made once for all operations that name
+  // the same two and have the same numbers in `shape`.
+  template <typename Pack>
+  PackedWeights packed_once(std::initializer_list<int> shape, const Pack& pack) const {
+    const auto& tensors = spec().tensors;
+    const auto bias = tensors.find("bias");
+    std::string key = tensors.at("weight");
+    if (bias != tensors.end()) key.append(1, '\n').append(bias->second);
+    for (const int number : shape) key.append(1, '\n').append(std::to_string(number));
+    const auto found = precision_.packed.find(key);
+    if (found != precision_.packed.end()) return found->second;
+    return precision_.packed.emplace(key, pack()).first->second;
+  }
 
   void require(bool condition, std::string_view what) const;
   void require_output(std::int64_t channels) const;

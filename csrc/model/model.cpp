@@ -131,6 +131,7 @@ Model::Model(const ProgramSpec& program, Precision precision)
                            spec.inputs, spec.output, spec.control});
     i += loop_length(spec);
   }
+  precision_.packed.clear();
 }
 
 void Model::check(const ProgramSpec& program) const {

@@ -30,8 +30,8 @@ using OperationTuple =
 Precision make_precision(const std::string& name,
                          const std::map<std::string, std::vector<float>>& ranges,
                          const std::map<std::string, std::string>& exceptions) {
-  if (name == "calibrate") return {WeightFormat::fp32, true, {}, {}};
-  Precision precision{weight_format(name), false, ranges, {}};
+  if (name == "calibrate") return {WeightFormat::fp32, true, {}, {}, {}};
+  Precision precision{weight_format(name), false, ranges, {}, {}};
   for (const auto& [tensor, format] : exceptions) {
     precision.exceptions.emplace(tensor, weight_format(format));
   }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -253,3 +254,22 @@ def test_a_causal_chain_looks_at_nothing_to_come() -> None:
         assert a[: 600 - ahead].tobytes() == b[: 600 - ahead].tobytes()
         assert first - (600 - ahead) < 300  # it does reach that far, or nearly
     assert all(law.passed is not False for law in verify_streaming(layer, channels=2).laws)
+
+
+def test_steps_share_the_memory_of_their_network() -> None:
+    status = Path("/proc/self/statm")
+    if not status.is_file():
+        pytest.skip("needs /proc")
+
+    def resident() -> int:
+        return int(status.read_text().split()[1]) * resource.getpagesize()
+
+    network = Serial(layers=tuple(Linear(name=n, outputs=c) for n, c in (("a", 1000), ("b", 1000))))
+    network = Serial(layers=(network, Linear(name="c", outputs=1)))
+    sizes = {"scales": (1.0,) * 40, "weights": (0.1,) * 40, "deviations": (0.0,) * 40}
+    graph = graph_of(chain_of(network, 40, **sizes, levels=(0.5,) * 40), 1)
+    tensors = graph.initial_tensors(0)
+    before = resident()
+    model = Model.from_graph(graph, tensors)
+    assert resident() - before < 60 << 20  # a matrix of 4 MB; forty of them would be 160
+    assert np.isfinite(model(np.zeros((10, 1), np.float32))).all()

@@ -52,10 +52,11 @@ class Conv final : public WindowLayer {
       const std::size_t offset = static_cast<std::size_t>(g) * static_cast<std::size_t>(outputs) *
                                  static_cast<std::size_t>(inputs) *
                                  static_cast<std::size_t>(kernel_);
-      const auto rows = taps_first(weight + offset, outputs, inputs, kernel_);
-      packed_.push_back(pack_matrix(rows.data(), outputs, inputs * kernel_,
-                                    bias ? bias + g * outputs : nullptr,
-                                    context.format("weight", inputs)));
+      packed_.push_back(context.packed_once({groups_, g}, [&] {
+        const auto rows = taps_first(weight + offset, outputs, inputs, kernel_);
+        return pack_matrix(rows.data(), outputs, inputs * kernel_,
+                           bias ? bias + g * outputs : nullptr, context.format("weight", inputs));
+      }));
     }
   }
 
