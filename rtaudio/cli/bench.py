@@ -19,9 +19,9 @@ DESCRIPTION = """\
 Measure speed. KIND is denoise (time per block from Python, beside other denoisers in
 the same run), vad (the same for voice activity), layers (every kind of layer by
 itself), wavenet (time per sample, beside the same network in torch, NumPy and
-onnxruntime), diffusion (the same of a diffusion vocoder, beside the package of its weights),
-or startup (time and memory of import and load). Without KIND: a minute of all of them,
-and how many streams that makes.
+onnxruntime), diffusion (the same of a diffusion vocoder, beside the package of its
+weights), or startup (time and memory of import and load). Without KIND: a minute of
+all of them, and how many streams that makes.
 """
 USAGE = "%(prog)s [options] [KIND]"
 EPILOG = """\

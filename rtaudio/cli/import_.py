@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from rtaudio.models.importers import Imported
 
 DESCRIPTION = """\
-Make a model file from the ONNX files that the packages of other networks carry,
-from a .nam file (Neural Amp Modeler) of WaveNet type, from a checkpoint of
+Make a model file from the ONNX files that the packages of other networks carry, from
+a .nam file (Neural Amp Modeler) of WaveNet type, from a checkpoint of
 r9y9/wavenet_vocoder and its hparams, from one of the packages diffwave and wavegrad
 (with the betas of its noise schedule, if you like), or from one of PriorGrad and the
-file of its least energy.
-A diffusion vocoder is tried on half a second of speech: does it know mels as they are
-scaled here? `rtaudio models` lists the networks and their packages. Models named to other
-commands (-m dtln) are imported by themselves; this is for files from elsewhere.
+file of its least energy. A diffusion vocoder is tried on half a second of speech:
+does it know mels as they are scaled here? `rtaudio models` lists the networks and
+their packages. Models named to other commands (-m dtln) are imported by themselves;
+this is for files from elsewhere.
 """
 USAGE = "%(prog)s [options] FILE|NAME [FILE ...]"
 EPILOG = """\
