@@ -160,7 +160,7 @@ def _shares(vocoder: Vocoder, frames: int) -> dict[str, float]:
         layer.inner, channels=1, dilations=dilations, condition=1, embedding_hidden=1
     )
     alone = dataclasses.replace(layer, name="", network=small)
-    width = 1 + int(layer.shaped)
+    width = 1 + alone.prior_channels
     graph = Graph(
         body=alone,
         sample_rate=vocoder.sample_rate,

@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from rtaudio import Model, Vocoder, verify_streaming  # noqa: E402
+from rtaudio.bench.diffusion import run_diffusion  # noqa: E402
 from rtaudio.dsp.mel import mel_spectrogram  # noqa: E402
 from rtaudio.dsp.noise import normals  # noqa: E402
 from rtaudio.dsp.presets import MelPreset, find_preset  # noqa: E402
@@ -215,6 +216,10 @@ def test_networks_take_it_in_place_of_plain_noise(kind: str) -> None:
     with torch.no_grad():
         net = Net(new.graph, new.tensors).double()(torch.from_numpy(mel).double()[None])[0, 0]
     assert np.abs(whole - net.numpy()).max() < 1e-4
+    result, _ = run_diffusion(
+        vocoder, None, block_samples=None, seconds=0.02, level="any", peers=[]
+    )
+    assert sum(result["shares"].values()) == pytest.approx(1.0, abs=1e-3)
 
 
 def test_presets_and_priors_that_do_not_fit() -> None:
