@@ -34,13 +34,12 @@ from rtaudio.graph import (
     Upsample,
 )
 from rtaudio.graph.layer import FloatArray
-from rtaudio.models.rt_wavenet_source import heard, trunk
+from rtaudio.models.rt_wavenet_source import heard, heard_tensors, pitch_hertz, trunk
 from rtaudio.models.steps import choose_betas, refine
 
 # DiffWave's chain, stretched to end in hardly more than noise; the network gives v (2202.00512).
 TRAINED = tuple(zero_terminal_snr(SCHEDULES["diffwave-50"].betas, last=0.01).tolist())
 TRUNK = ((5, 1, 0), (3, 1, 0), (3, 1, 0), (3, 2, 0))  # kernel size, dilation, lookahead
-PITCH_RANGE = (58.0, 520.0)  # Hz
 # Logarithms of levels travel with this offset: the frames before a signal, zeros, are silence.
 QUIETEST, LEAST_POWER = -9.2, 1e-8
 # Of the filter 1 - EMPHASIS z^-1, whose inverse is cut where it has faded.
@@ -201,21 +200,15 @@ def source(config: RtPriorGrad) -> Serial:
     )
 
 
-def hertz(config: RtPriorGrad) -> FloatArray:
-    """Of the classes of pitch, at equal ratios."""
-    return np.geomspace(*PITCH_RANGE, config.pitches).astype(np.float32)
-
-
 def fixed_tensors(config: RtPriorGrad) -> dict[str, FloatArray]:
     """Those that are not trained; `level.power.weight` is fitted to speech before training."""
     n, steps, num_mels = config.values, config.steps_per_frame, config.preset.num_mels
     fading = np.zeros((n, 1, n + EMPHASIS_TAPS - 1), np.float32)
     for i in range(n):
         fading[i, 0, i : i + EMPHASIS_TAPS] = EMPHASIS ** np.arange(EMPHASIS_TAPS)
-    turns = hertz(config) / config.preset.sample_rate
+    pitch = heard_tensors(pitch_hertz(config.pitches), config.preset.sample_rate)
     found = {
-        "frame.pitch.2.0.sums.weight": np.stack([turns, np.ones_like(turns)]),
-        "frame.pitch.2.0.ratio.weight": np.array([[1.0, -1.0]]),
+        **{f"frame.pitch.2.0.{name}": value for name, value in pitch.items()},
         "frame.level.power.weight": np.full((1, num_mels), 1 / num_mels),
         "frame.level.power.bias": np.array([LEAST_POWER]),
         "column.speech.in.source.columns.weight": np.eye(n)[:, None],

@@ -6,6 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rtaudio.dsp.pqmf import TAPS
 from rtaudio.dsp.presets import MelPreset, find_preset
 from rtaudio.errors import GraphError
@@ -31,6 +34,7 @@ from rtaudio.graph import (
     Upsample,
 )
 
+PITCH_RANGE = (58.0, 520.0)  # Hz
 LARGEST = 8.0  # of a normalised value
 # Logarithms of levels travel with this offset: the frames around a signal, zeros, are silence.
 QUIETEST = -10.0
@@ -151,6 +155,20 @@ def heard(trunk: Serial, pitches: int) -> Serial:
             Merge(op="cat", name="", branches=(pitch, voicing)),
         ),
     )
+
+
+def pitch_hertz(count: int) -> NDArray[np.float32]:
+    """Of the classes of pitch, at equal ratios."""
+    return np.geomspace(*PITCH_RANGE, count).astype(np.float32)
+
+
+def heard_tensors(hertz: NDArray[np.float32], sample_rate: int) -> dict[str, NDArray[np.float64]]:
+    """Those of `heard` that are not trained, by their layers."""
+    turns = hertz.astype(np.float64) / sample_rate
+    return {
+        "sums.weight": np.stack([turns, np.ones(len(turns))]),
+        "ratio.weight": np.array([[1.0, -1.0]]),
+    }
 
 
 def features(config: RtWaveNet) -> Merge:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rtaudio.dsp.mel import mel_spectrogram
 from rtaudio.models.rt_priorgrad import RtPriorGrad
 
 from . import recordings
-from .recordings import FULL_SCALE, FloatArray, SegmentConfig, read_at, store, stored, voice_folders
-from .vocoder_pitch import check_world, harvest, phases, without_gaps
+from .recordings import FULL_SCALE, FloatArray, SegmentConfig, listen, store, stored, voice_folders
+from .vocoder_pitch import check_world, without_gaps
 
 
 def folder_of(cache: Path, config: RtPriorGrad) -> Path:
@@ -25,26 +23,16 @@ def folder_of(cache: Path, config: RtPriorGrad) -> Path:
 def build(
     cache: Path, voices: Path, config: RtPriorGrad, num_recordings: int | None = None
 ) -> None:
-    """Stores what `_hear` makes of every voice's first `num_recordings`; voices kept for testing
+    """Stores what `listen` makes of every voice's first `num_recordings`; voices kept for testing
     are refused."""
     folders = voice_folders(voices)
     check_world()
-    store(folder_of(cache, config), folders, lambda path: _hear(path, config), num_recordings)
-
-
-def _hear(path: Path, config: RtPriorGrad) -> dict[str, NDArray[Any]]:
-    rate, hop = config.preset.sample_rate, config.preset.hop
-    x = read_at(path, rate)
-    mel = mel_spectrogram(x, config.preset, dtype=np.float32)
-    f0 = harvest(x, rate, hop)
-    count = min(mel.shape[1], len(x) // hop, len(f0))
-    x, f0 = x[: count * hop], f0[:count]
-    return {
-        "x": np.round(FULL_SCALE * x.clip(-1, 1)).astype(np.int16),
-        "mel": mel[:, :count],
-        "f0": f0,
-        "phase": phases(x, f0, rate, hop),
-    }
+    store(
+        folder_of(cache, config),
+        folders,
+        lambda path: listen(path, config.preset)[1],
+        num_recordings,
+    )
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from rtaudio.models.rt_priorgrad import (
     TRAINED,
     RtPriorGrad,
     fixed_tensors,
-    hertz,
     rt_priorgrad,
 )
+from rtaudio.models.rt_wavenet_source import pitch_hertz
 from rtaudio.nn import Net
 from rtaudio.runtime.model import load
 
@@ -32,9 +32,8 @@ from .diffusion_data import Segments, Voice
 from .optimise import Loop, LoopConfig, load_average
 from .recordings import FULL_SCALE, SegmentConfig
 from .vocoder_loss import heard_loss, source
-from .vocoder_network import fit_levels
+from .vocoder_network import LEVEL_FRAMES, fit_levels
 
-LEVEL_FRAMES = 20_000  # for fitting levels
 VOICING_WEIGHT = 0.3  # beside the pitch
 OUTPUT = "column.speech.refine.output"
 
@@ -79,27 +78,13 @@ class Objective:
         steps = tuple(float(n) for n in range(len(TRAINED)))
         self.embedding = torch.from_numpy(refine.inner.embed(steps).astype(np.float32))
         self.signal = torch.from_numpy(np.sqrt(alphas_bar(TRAINED)).astype(np.float32))
-        self.hertz = torch.from_numpy(hertz(config))
+        self.hertz = torch.from_numpy(pitch_hertz(config.pitches))
 
     def run(self, path: str, x: Tensor) -> Tensor:
         return self.network.run(part(self.network.graph.body, path), x, path)
 
-    def __call__(
-        self,
-        mel: Tensor,
-        x: Tensor,
-        f0: Tensor,
-        phase: Tensor,
-        voiced: Tensor,
-        noise: Tensor,
-        steps: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Of v, of the pitch and of the voicing. mel [lane, mels, frames]; x [lane, samples]; f0 in
-        Hz, phase in turns, voiced [lane, frame]; noise [lane, value, column]; steps [lane]."""
-        speech = self.speech(mel, x, f0, phase, voiced, noise, steps)
-        return speech, *self.pitch(mel, f0, voiced)
-
     def pitch(self, mel: Tensor, f0: Tensor, voiced: Tensor) -> tuple[Tensor, Tensor]:
+        """Losses of the pitch and of the voicing; see `speech`."""
         classes = self.run("frame.pitch.out", self.run("frame.pitch.trunk", mel)).float()
         logits = classes[:, :-1, self.warm :].transpose(1, 2)
         f0, voiced = f0[:, self.warm :], voiced[:, self.warm :]
@@ -116,6 +101,8 @@ class Objective:
         noise: Tensor,
         steps: Tensor,
     ) -> Tensor:
+        """Loss of v. mel [lane, mels, frames]; x [lane, samples]; f0 in Hz, phase in turns, voiced
+        [lane, frame]; noise [lane, value, column]; steps [lane]."""
         config, hop = self.config, self.config.preset.hop
         with torch.no_grad(), torch.autocast(mel.device.type, enabled=False):
             gains = self.run("column.loudness.gains", self.run("frame.level", mel))
@@ -166,8 +153,9 @@ class DiffusionTrainer(Loop):
         )
 
     def trained(self) -> list[Tensor]:
+        fixed = fixed_tensors(self.model)
         for name, value in self.network.named_parameters():
-            free = name.replace("/", ".") not in fixed_tensors(self.model)
+            free = name.replace("/", ".") not in fixed
             value.requires_grad_(free and name.startswith("frame/pitch/") == self.pitch)
         return [value for value in self.network.parameters() if value.requires_grad]
 
@@ -178,15 +166,14 @@ class DiffusionTrainer(Loop):
         parts = [torch.from_numpy(v.x[: count * hop] / FULL_SCALE)[None] for v in voices.values()]
         power = torch.cat([flattened(x.float()) for x in parts], 1)
         weight = fit_levels(mels, power.numpy(), hop)
-        for tensors in (self.network.state_dict(), self.average):
-            tensors["frame/level/power/weight"].copy_(weight)
+        self.network.state_dict()["frame/level/power/weight"].copy_(weight)
+        self.restart_average()
 
     def start_from(self, path: Path) -> None:
         """Takes a run's averaged weights, all else anew."""
         self.network.load_state_dict(read_network(path, self.network).state_dict())
         self.network.train()
-        for name, value in self.network.state_dict().items():
-            self.average[name].copy_(value)
+        self.restart_average()
 
     def loss(self, batch: tuple[Tensor, ...]) -> Tensor:
         if self.pitch:
@@ -220,9 +207,11 @@ LOSSES = ("v", "pitch", "voicing")
 
 def dev_losses(network: Net, model: RtPriorGrad, batch: tuple[Tensor, ...]) -> list[float]:
     """By the names of `LOSSES`."""
+    objective = Objective(network, model, DiffusionTrainConfig.warm_frames)
+    mel, _, f0, _, voiced, *_ = batch
     with torch.no_grad():
-        losses = Objective(network, model, DiffusionTrainConfig.warm_frames)(*batch)
-        return [float(each) for each in losses]
+        losses = (objective.speech(*batch), *objective.pitch(mel, f0, voiced))
+    return [float(each) for each in losses]
 
 
 def read_network(path: Path, network: Net) -> Net:

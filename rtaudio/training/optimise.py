@@ -64,6 +64,11 @@ class Loop:
         self.step = 0
         self.seconds = 0.0  # of training so far, over all resumptions
 
+    def restart_average(self) -> None:
+        """From the weights as they are."""
+        for name, value in self.weights.state_dict().items():
+            self.average[name].copy_(value)
+
     def trained(self) -> list[Tensor]:
         return [p for p in self.weights.parameters() if p.requires_grad]
 

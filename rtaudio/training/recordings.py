@@ -17,10 +17,12 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from rtaudio.dsp.mel import mel_spectrogram
 from rtaudio.dsp.presets import MelPreset
 from rtaudio.errors import RtaudioError
 
 from .recipe import AUDIO_SUFFIXES, DEV_VOICES
+from .vocoder_pitch import harvest, phases
 from .voices import KEPT_FOR_TESTING
 
 FULL_SCALE = 32767  # where recordings are kept as 16-bit numbers
@@ -33,6 +35,23 @@ def read_at(path: Path, sample_rate: int) -> FloatArray:
     mono = x.mean(axis=1)
     resampled = mono if rate == sample_rate else soxr.resample(mono, rate, sample_rate)
     return np.asarray(resampled, np.float32)
+
+
+def listen(path: Path, preset: MelPreset) -> tuple[FloatArray, dict[str, NDArray[Any]]]:
+    """A recording, whole mel frames of it, and the parts that every vocoder learns from: samples of
+    16 bits, mel, WORLD's pitch in Hz (0 where unvoiced), and the phase of the fundamental."""
+    rate, hop = preset.sample_rate, preset.hop
+    x = read_at(path, rate)
+    mel = mel_spectrogram(x, preset, dtype=np.float32)
+    f0 = harvest(x, rate, hop)
+    count = min(mel.shape[1], len(x) // hop, len(f0))
+    x, f0 = x[: count * hop], f0[:count]
+    return x, {
+        "x": np.round(FULL_SCALE * x.clip(-1, 1)).astype(np.int16),
+        "mel": mel[:, :count],
+        "f0": f0,
+        "phase": phases(x, f0, rate, hop),
+    }
 
 
 def voice_folders(voices: Path) -> list[Path]:

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rtaudio.dsp.mel import mel_spectrogram
 from rtaudio.models.rt_wavenet import RtWaveNet
 
 from . import recordings
-from .recordings import FULL_SCALE, FloatArray, SegmentConfig, read_at, store, stored, voice_folders
-from .vocoder_pitch import check_world, envelopes, harvest, phases, without_gaps
+from .recordings import FloatArray, SegmentConfig, listen, store, stored, voice_folders
+from .vocoder_pitch import check_world, envelopes, without_gaps
 
 
 def folder_of(cache: Path, config: RtWaveNet) -> Path:
@@ -30,28 +29,18 @@ def build(
     centres: NDArray[np.float64],
     recordings: int | None = None,
 ) -> None:
-    """Stores what `_hear` makes of every voice's first `recordings`; voices kept for testing are
-    refused. `centres`: Hz of the envelopes' bands."""
+    """Stores what `listen` makes of every voice's first `recordings`, with envelopes; voices kept
+    for testing are refused. `centres`: Hz of the envelopes' bands."""
     folders = voice_folders(voices)
     check_world()
-    store(folder_of(cache, config), folders, lambda path: _hear(path, config, centres), recordings)
-
-
-def _hear(path: Path, config: RtWaveNet, centres: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
     preset = config.preset
-    rate, hop = preset.sample_rate, preset.hop
-    x = read_at(path, rate)
-    mel = mel_spectrogram(x, preset, dtype=np.float32)
-    f0 = harvest(x, rate, hop)
-    count = min(mel.shape[1], len(x) // hop, len(f0))
-    x, f0 = x[: count * hop], f0[:count]
-    return {
-        "x": np.round(FULL_SCALE * x.clip(-1, 1)).astype(np.int16),
-        "mel": mel[:, :count],
-        "f0": f0,
-        "phase": phases(x, f0, rate, hop),
-        "envelopes": envelopes(x, f0, rate, hop, centres).astype(np.float16),
-    }
+
+    def hear(path: Path) -> dict[str, NDArray[Any]]:
+        x, parts = listen(path, preset)
+        seen = envelopes(x, parts["f0"], preset.sample_rate, preset.hop, centres)
+        return {**parts, "envelopes": seen.astype(np.float16)}
+
+    store(folder_of(cache, config), folders, hear, recordings)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rtaudio.graph import save_model
 from rtaudio.models.rt_wavenet import rt_wavenet
-from rtaudio.models.rt_wavenet_source import DRAWN, TRUNK
+from rtaudio.models.rt_wavenet_source import DRAWN, TRUNK, heard_tensors, pitch_hertz
 
 from .vocoder_network import Trunk, VocoderNet
 
@@ -27,17 +27,14 @@ def graph_tensors(network: VocoderNet) -> dict[str, FloatArray]:
     }
     fixed = {
         name: getattr(network, name).double().cpu().numpy()
-        for name in ("magnitudes", "phases", "hertz", "analysis", "synthesis")
+        for name in ("magnitudes", "phases", "analysis", "synthesis")
     }
     tensors = {
         **_trunk(network.pitch_trunk, w, "pitch_trunk", "pitch.trunk"),
         **_trunk(network.shape_trunk, w, "shape_trunk", "shape"),
         "pitch.out.weight": w["pitch.weight"],
         "pitch.out.bias": w["pitch.bias"],
-        "sums.weight": np.stack(
-            [fixed["hertz"] / config.preset.sample_rate, np.ones(config.pitches)]
-        ),
-        "ratio.weight": np.array([[1.0, -1.0]]),
+        **heard_tensors(pitch_hertz(config.pitches), config.preset.sample_rate),
         **_bands(network, w),
         "pulses.1.0.0.magnitudes.weight": fixed["magnitudes"],
         "noise.1.magnitudes.weight": fixed["magnitudes"],

@@ -15,9 +15,8 @@ from .optimise import Loop, LoopConfig
 from .recordings import FULL_SCALE, SegmentConfig
 from .vocoder_data import Segments, Voice
 from .vocoder_loss import distance, envelope_loss, heard_loss, source, spectra
-from .vocoder_network import VocoderNet, band_centres, fit_levels
+from .vocoder_network import LEVEL_FRAMES, VocoderNet, band_centres, fit_levels
 
-LEVEL_FRAMES = 20_000  # for fitting levels
 # What frames tell; the rest is the gated stack's.
 OF_FRAMES = ("pitch_trunk", "pitch", "shape_trunk", "shape", "direct")
 
@@ -81,16 +80,12 @@ class VocoderTrainer(Loop):
             above.append((v.envelopes[:, :, part] - base).mean(2).ravel())
         with torch.no_grad():
             net.shape.bias.copy_(torch.from_numpy(np.nanmean(above, axis=0)))
-        self._restart_average()
+        self.restart_average()
 
     def start_from(self, network: VocoderNet) -> None:
         """Takes weights, all else anew."""
         self.network.load_state_dict(network.state_dict())
-        self._restart_average()
-
-    def _restart_average(self) -> None:
-        for name, value in self.network.state_dict().items():
-            self.average[name].copy_(value)
+        self.restart_average()
 
     def loss(self, batch: tuple[Tensor, ...]) -> Tensor:
         if self.sound:

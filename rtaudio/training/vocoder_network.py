@@ -24,12 +24,13 @@ from rtaudio.models.rt_wavenet_source import (
     QUIETEST,
     TRUNK,
     RtWaveNet,
+    pitch_hertz,
 )
 
 from .optimise import load_average
 
+LEVEL_FRAMES = 20_000  # for fitting levels
 LEAST_POWER = 1e-8  # of a band: -80 dB of full scale
-PITCH_RANGE = (58.0, 520.0)  # Hz
 
 
 def band_centres(config: RtWaveNet) -> NDArray[np.float64]:
@@ -52,12 +53,6 @@ def bin_matrices(config: RtWaveNet) -> tuple[Tensor, Tensor]:
     phases = np.fft.rfft(np.fft.irfft(lines, size, axis=0) * fold[:, None], axis=0).imag
     phases[[0, -1]] = 0.0
     return torch.from_numpy(lines).float(), torch.from_numpy(phases).float()
-
-
-def pitches(config: RtWaveNet) -> Tensor:
-    """Hz of the classes of the pitch, at equal ratios."""
-    low, high = PITCH_RANGE
-    return torch.from_numpy(np.geomspace(low, high, config.pitches)).float()
 
 
 class Trunk(nn.Module):
@@ -130,7 +125,7 @@ class VocoderNet(nn.Module):
         for name, value in (
             ("magnitudes", magnitudes),
             ("phases", phases),
-            ("hertz", pitches(c)),
+            ("hertz", torch.from_numpy(pitch_hertz(c.pitches))),
             ("analysis", torch.from_numpy(analysis[:, None, ::-1].copy()).float()),
             ("synthesis", torch.from_numpy(synthesis[:, None]).float()),
             ("window", torch.from_numpy(window).float()),

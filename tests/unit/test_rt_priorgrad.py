@@ -24,7 +24,7 @@ from rtaudio.models.rt_priorgrad import (
     rt_priorgrad,
 )
 from rtaudio.nn import Net
-from rtaudio.training import diffusion_commands, diffusion_data
+from rtaudio.training import diffusion_commands, diffusion_data, recordings
 from rtaudio.training.__main__ import main
 from rtaudio.training.diffusion_loop import Objective, make_network, part
 from rtaudio.training.recipe import DEV_VOICES
@@ -90,7 +90,7 @@ def test_the_loss_of_what_finds_nothing_is_the_power_of_v() -> None:
     ]
     flat = torch.zeros(1, n)
     with torch.no_grad():
-        loss, _, _ = objective(mel, x, flat + 100, flat, flat, noise, torch.tensor([20]))
+        loss = objective.speech(mel, x, flat + 100, flat, flat, noise, torch.tensor([20]))
     # The speech that stands in the columns, by what the graph itself makes of them.
     level = alphas_bar(TRAINED)[20] ** 0.5
     emphasised = np.append(x[0, 0], x[0, 1:] - EMPHASIS * x[0, :-1])
@@ -119,7 +119,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     call = ["diffusion-data", "--speech", folder / "voices", "--cache", folder]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(diffusion_data, "check_world", lambda: None)
-        patch.setattr(diffusion_data, "harvest", hear_harvest)
+        patch.setattr(recordings, "harvest", hear_harvest)
         assert main([str(each) for each in call]) == 0
     return folder
 

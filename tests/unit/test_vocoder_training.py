@@ -18,7 +18,7 @@ from rtaudio.graph.oscillator import HIGHEST, LOWEST
 from rtaudio.models.rt_wavenet import rt_wavenet
 from rtaudio.nn import Net
 from rtaudio.nn.streams import pulses
-from rtaudio.training import vocoder_commands, vocoder_data, vocoder_network
+from rtaudio.training import recordings, vocoder_commands, vocoder_data, vocoder_network
 from rtaudio.training.__main__ import main
 from rtaudio.training.recipe import DEV_VOICES
 from rtaudio.training.vocoder_export import graph_tensors
@@ -49,7 +49,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vocoder_commands, "RtWaveNet", tiny_config)
         patch.setattr(vocoder_data, "check_world", lambda: None)
-        patch.setattr(vocoder_data, "harvest", hear_harvest)
+        patch.setattr(recordings, "harvest", hear_harvest)
         patch.setattr(vocoder_data, "envelopes", hear_envelopes)
         assert main([str(each) for each in call]) == 0
     return folder
