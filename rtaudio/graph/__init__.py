@@ -43,6 +43,8 @@ from rtaudio.graph.spectral import (
     ComplexGain,
     ComplexPower,
     DeepFilter,
+    HopISTFT,
+    HopSTFT,
     MinimumPhase,
 )
 
@@ -85,6 +87,8 @@ __all__ = [
     "GatedStack",
     "Graph",
     "Head",
+    "HopISTFT",
+    "HopSTFT",
     "Layer",
     "LayerNorm",
     "Linear",

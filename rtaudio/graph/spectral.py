@@ -186,6 +186,70 @@ class CentredISTFT(Layer):
 
 
 @frozen
+class HopSTFT(Layer):
+    """Real samples to a spectrum of every hop by itself:
+    X[n] = rfft(x[n * hop], ..., x[n * hop + hop - 1], zeros) / fft_size."""
+
+    kind: ClassVar[str] = "hop_stft"
+
+    fft_size: int
+    hop: int
+
+    def __post_init__(self) -> None:
+        check_framing(self, self.fft_size, self.hop)
+
+    def rule(self) -> Window:
+        return Window(self.hop, self.hop)
+
+    def out_channels(self, channels: int) -> int:
+        check_channels(self, channels, 1)
+        return 2 * (self.fft_size // 2 + 1)
+
+    def constant_floats(self, channels: int) -> int:
+        return self.hop
+
+    def macs_per_frame(self, channels: int) -> float:
+        return (2.5 * self.fft_size * math.log2(self.fft_size) + self.hop) / self.hop / 2
+
+    def kernel(self, channels: int) -> Kernel:
+        scale = np.full(self.hop, 1 / self.fft_size, np.float32)
+        return Kernel(
+            "hop_stft", {"fft": self.fft_size, "hop": self.hop}, tensors={"window": scale}
+        )
+
+
+@frozen
+class HopISTFT(Layer):
+    """Adds up [re; im] of frames of fft_size samples, each beginning with its hop. With HopSTFT,
+    whose scale it undoes, filters of up to fft_size - hop samples between them have no delay."""
+
+    kind: ClassVar[str] = "hop_istft"
+
+    fft_size: int
+    hop: int
+
+    def __post_init__(self) -> None:
+        check_framing(self, self.fft_size, self.hop)
+
+    def rule(self) -> Overlap:
+        return Overlap(self.fft_size, self.hop)
+
+    def out_channels(self, channels: int) -> int:
+        check_channels(self, channels, 2 * (self.fft_size // 2 + 1))
+        return 1
+
+    def constant_floats(self, channels: int) -> int:
+        return self.fft_size
+
+    def macs_per_frame(self, channels: int) -> float:
+        return (2.5 * self.fft_size * math.log2(self.fft_size) + self.fft_size) / 2
+
+    def kernel(self, channels: int) -> Kernel:
+        ints = {"window": self.fft_size, "hop": self.hop}
+        return Kernel("istft", ints, tensors={"window": np.ones(self.fft_size, np.float32)})
+
+
+@frozen
 class Cepstrum(Layer):
     """The real cepstrum's coefficients 0 to `order` of a log magnitude, fft_size // 2 + 1 bins."""
 

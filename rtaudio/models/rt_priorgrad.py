@@ -1,12 +1,15 @@
-"""rt-priorgrad-24k: mel frames to speech by a causal DiffWave over eight samples at a time, with
-noise as loud as the mel says (PriorGrad, 2106.06406).
+"""rt-priorgrad-24k: mel frames to speech by a causal DiffWave over eight samples at a time.
+
+The mel's envelope is taken out of the speech and comes back behind the network, as a filter a
+frame that answers within it: every sample of what the network makes rings as its own frame says.
+What is left to make is the excitation, of about unit power and a flat spectrum, where noise that is
+as loud at each frequency as the mel says (PriorGrad, 2106.06406; SpecGrad, 2203.16749) is white.
+Pitch is read from the mel, and its pulses are given to the network (as in neural source-filter
+networks, Wang et al., 1904.12088), which need not find it in noise.
 
 Eight samples are one column of the network, at 3 kHz, so that a layer costs an eighth; it sees the
 past alone, and so does the mel (frames of 20 ms that end with their hop). A pushed frame becomes
-its 10 ms of samples at once, in any number of steps. Pitch is read from the mel, and its pulses are
-given to the network (as in neural source-filter networks, Wang et al., 1904.12088), which need not
-find it in noise. What it makes is of about unit power and a flat spectrum: the level, and the slope
-of speech, are taken out and come back after it. In these units the noise of PriorGrad is white.
+its 10 ms of samples at once, in any number of steps.
 """
 
 from __future__ import annotations
@@ -14,36 +17,50 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rtaudio.diffusion import SCHEDULES
 from rtaudio.diffusion.schedules import zero_terminal_snr
+from rtaudio.dsp.bands import mel_points
 from rtaudio.dsp.presets import MelPreset, find_preset
+from rtaudio.dsp.windows import analysis_window
 from rtaudio.errors import GraphError
 from rtaudio.graph import (
     Activation,
+    Cepstrum,
     Channels,
     Conv1d,
     ConvTranspose1d,
+    DeepFilter,
     DiffWave,
     Graph,
+    HopISTFT,
+    HopSTFT,
     Linear,
     Merge,
+    MinimumPhase,
     PulseTrain,
     Serial,
     StreamPort,
     Upsample,
 )
 from rtaudio.graph.layer import FloatArray
-from rtaudio.models.rt_wavenet_source import heard, heard_tensors, pitch_hertz, trunk
+from rtaudio.models.rt_wavenet_source import (
+    LARGEST_GAIN,
+    LEAST_GAIN,
+    heard,
+    heard_tensors,
+    pitch_hertz,
+    trunk,
+)
+from rtaudio.models.specgrad import complex_exp
 from rtaudio.models.steps import choose_betas, refine
 
 # DiffWave's chain, stretched to end in hardly more than noise; the network gives v (2202.00512).
 TRAINED = tuple(zero_terminal_snr(SCHEDULES["diffwave-50"].betas, last=0.01).tolist())
 TRUNK = ((5, 1, 0), (3, 1, 0), (3, 1, 0), (3, 2, 0))  # kernel size, dilation, lookahead
-# Logarithms of levels travel with this offset: the frames before a signal, zeros, are silence.
-QUIETEST, LEAST_POWER = -9.2, 1e-8
-# Of the filter 1 - EMPHASIS z^-1, whose inverse is cut where it has faded.
-EMPHASIS, EMPHASIS_TAPS = 0.9, 64
+# The envelope is smoothed in the cepstrum; what rings for longer than two hops is cut.
+ORDER, RINGING = 60, 2
 LARGEST = 10.0  # of what the network is to make, of about unit power
 
 
@@ -79,6 +96,15 @@ class RtPriorGrad:
         return self.preset.hop // self.values
 
     @property
+    def filter_size(self) -> int:
+        """Of the transform by which a hop is filtered, together with what rings after it."""
+        return (1 + RINGING) * self.preset.hop
+
+    @property
+    def bins(self) -> int:
+        return self.filter_size // 2 + 1
+
+    @property
     def network(self) -> DiffWave:
         return DiffWave(
             values=self.values,
@@ -92,15 +118,16 @@ class RtPriorGrad:
 
 def rt_priorgrad(config: RtPriorGrad) -> Graph:
     """Mel frames in, hop samples a frame out, without lookahead."""
-    last = 2 + config.condition
+    heard_channels, bins = 2 + config.condition, config.bins
     listening = heard(trunk(config.preset, "trunk", config.pitch_channels, TRUNK), config.pitches)
-    frame = Merge(op="cat", name="frame", branches=(listening, condition(config), level(config)))
+    frame = Merge(op="cat", name="frame", branches=(envelope(config), listening, condition(config)))
     told = Serial(
-        layers=(Channels(begin=2, end=last), Upsample(factor=config.steps_per_frame)),
+        layers=(Channels(begin=2, end=heard_channels), Upsample(factor=config.steps_per_frame)),
     )
-    made = Serial(
-        name="speech",
+    excitation = Serial(
+        name="excitation",
         layers=(
+            Channels(begin=2 * bins, end=2 * bins + heard_channels),
             Merge(op="cat", name="in", branches=(told, source(config))),
             refine(
                 config.network,
@@ -109,23 +136,45 @@ def rt_priorgrad(config: RtPriorGrad) -> Graph:
                 clip=False,
                 prediction="v_prediction",
             ),
+            ConvTranspose1d(
+                name="samples",
+                outputs=1,
+                kernel_size=config.values,
+                stride=config.values,
+                bias=False,
+            ),
+            HopSTFT(fft_size=config.filter_size, hop=config.preset.hop),
         ),
-    )
-    loudness = Serial(name="loudness", layers=(Channels(begin=last, end=last + 1), gains(config)))
-    samples = ConvTranspose1d(
-        name="samples",
-        outputs=1,
-        kernel_size=config.values + EMPHASIS_TAPS - 1,
-        stride=config.values,
-        bias=False,
     )
     return Graph(
         body=Serial(
-            layers=(frame, Merge(op="mul", name="column", branches=(made, loudness)), samples),
+            layers=(
+                frame,
+                Merge(
+                    op="cat", name="speech", branches=(Channels(begin=0, end=2 * bins), excitation)
+                ),
+                DeepFilter(taps=1, bins=bins),
+                HopISTFT(fft_size=config.filter_size, hop=config.preset.hop),
+            ),
         ),
         sample_rate=config.preset.sample_rate // config.preset.hop,
         input=StreamPort(name="mel", channels=config.preset.num_mels, unit=config.mel),
         output=StreamPort(name="audio"),
+    )
+
+
+def envelope(config: RtPriorGrad) -> Serial:
+    """Mel frames to [re; im] of their filters, of minimum phase."""
+    size = config.filter_size
+    return Serial(
+        name="envelope",
+        layers=(
+            Linear(name="bins", outputs=config.bins),
+            Activation(function="clamp", a=LEAST_GAIN, b=LARGEST_GAIN),
+            Cepstrum(fft_size=size, order=ORDER),
+            MinimumPhase(fft_size=size, order=ORDER),
+            complex_exp(config.bins),
+        ),
     )
 
 
@@ -144,36 +193,6 @@ def condition(config: RtPriorGrad) -> Serial:
             Activation(function="tanh"),
             Linear(name="out", outputs=config.condition),
             Activation(function="tanh"),
-        ),
-    )
-
-
-def level(config: RtPriorGrad) -> Serial:
-    """Mel frames to the logarithm of the amplitude, above the quietest."""
-    return Serial(
-        name="level",
-        layers=(
-            Activation(function="affine", a=2.0),
-            Activation(function="exp"),
-            Linear(name="power", outputs=1),
-            Activation(function="log", a=1e-30),
-            Activation(function="affine", a=0.5, b=-QUIETEST),
-            Activation(function="relu"),
-        ),
-    )
-
-
-def gains(config: RtPriorGrad) -> Serial:
-    """Those levels to a gain for every value, on lines from each frame's to the next one's, which
-    it reaches at its own end."""
-    return Serial(
-        name="gains",
-        layers=(
-            Activation(function="affine", a=1.0, b=QUIETEST),
-            Activation(function="exp"),
-            Upsample(factor=config.steps_per_frame),
-            Conv1d(name="ramp", outputs=1, kernel_size=config.steps_per_frame, bias=False),
-            Linear(name="each", outputs=config.values, bias=False),
         ),
     )
 
@@ -201,19 +220,40 @@ def source(config: RtPriorGrad) -> Serial:
 
 
 def fixed_tensors(config: RtPriorGrad) -> dict[str, FloatArray]:
-    """Those that are not trained; `level.power.weight` is fitted to speech before training."""
-    n, steps, num_mels = config.values, config.steps_per_frame, config.preset.num_mels
-    fading = np.zeros((n, 1, n + EMPHASIS_TAPS - 1), np.float32)
-    for i in range(n):
-        fading[i, 0, i : i + EMPHASIS_TAPS] = EMPHASIS ** np.arange(EMPHASIS_TAPS)
+    """Those that are not trained."""
+    n = config.values
     pitch = heard_tensors(pitch_hertz(config.pitches), config.preset.sample_rate)
+    lines, flat = envelope_lines(config)
     found = {
+        "frame.envelope.bins.weight": lines,
+        "frame.envelope.bins.bias": -lines @ flat,
         **{f"frame.pitch.2.0.{name}": value for name, value in pitch.items()},
-        "frame.level.power.weight": np.full((1, num_mels), 1 / num_mels),
-        "frame.level.power.bias": np.array([LEAST_POWER]),
-        "column.speech.in.source.columns.weight": np.eye(n)[:, None],
-        "column.loudness.gains.ramp.weight": np.full((1, 1, steps), 1 / steps),
-        "column.loudness.gains.each.weight": np.ones((n, 1)),
-        "samples.weight": fading,
+        "speech.excitation.in.source.columns.weight": np.eye(n)[:, None],
+        "speech.excitation.samples.weight": np.eye(n)[:, None],
     }
     return {name: np.asarray(value, np.float32) for name, value in found.items()}
+
+
+def envelope_lines(config: RtPriorGrad) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """[bins, mels], straight lines between the bands; and the mel of white noise of unit power,
+    whose filter shall be 1: bins of it have a mean amplitude of sqrt(pi E) / 2, E the energy of the
+    window."""
+    preset = config.preset
+    top = preset.high_hz or preset.sample_rate / 2
+    centres = mel_points(preset.num_mels, preset.low_hz, top, preset.scale)[1:-1]
+    hertz = np.arange(config.bins) * preset.sample_rate / config.filter_size
+    lines = np.stack([np.interp(hertz, centres, row) for row in np.eye(preset.num_mels)], 1)
+    energy = np.sum(analysis_window("hann", preset.window, preset.hop) ** 2)
+    return lines, np.log(preset.filters.sum(1) * np.sqrt(np.pi * energy) / 2)
+
+
+def responses(mel: FloatArray, config: RtPriorGrad) -> tuple[NDArray[np.float64], ...]:
+    """The filters of mel frames [num_mels, frames], and what undoes them, as impulse responses
+    [frame, sample]."""
+    size = config.filter_size
+    lines, flat = envelope_lines(config)
+    logs = (lines @ (mel.T - flat).T).clip(LEAST_GAIN, LARGEST_GAIN)
+    smooth = Cepstrum(fft_size=size, order=ORDER).matrix() @ logs
+    re, im = np.split(MinimumPhase(fft_size=size, order=ORDER).matrix() @ smooth, 2)
+    logs = re + 1j * im
+    return tuple(np.fft.irfft(np.exp(sign * logs), size, axis=0).T for sign in (1, -1))

@@ -31,6 +31,8 @@ from rtaudio.graph.spectral import (
     Cepstrum,
     ComplexCompress,
     DeepFilter,
+    HopISTFT,
+    HopSTFT,
     MinimumPhase,
 )
 
@@ -228,6 +230,20 @@ def centred_istft(layer: CentredISTFT, t: Tensors, x: Tensor) -> Tensor:
     frames = torch.fft.irfft(torch.complex(re, im), n=layer.fft_size, dim=2)
     window = torch.from_numpy(layer.padded_window() * layer.fft_size).to(x)
     return _overlap(frames * window, layer.fft_size, layer.hop)
+
+
+@meaning("hop_stft")
+def hop_stft(layer: HopSTFT, t: Tensors, x: Tensor) -> Tensor:
+    frames = x[:, 0].unfold(1, layer.hop, layer.hop)
+    spectrum = torch.fft.rfft(frames / layer.fft_size, n=layer.fft_size, dim=2)
+    return torch.cat([spectrum.real, spectrum.imag], dim=2).transpose(1, 2)
+
+
+@meaning("hop_istft")
+def hop_istft(layer: HopISTFT, t: Tensors, x: Tensor) -> Tensor:
+    re, im = x.transpose(1, 2).chunk(2, dim=2)
+    frames = torch.fft.irfft(torch.complex(re, im), n=layer.fft_size, dim=2)
+    return _overlap(frames * layer.fft_size, layer.fft_size, layer.hop)
 
 
 @meaning("cepstrum")

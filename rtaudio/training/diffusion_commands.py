@@ -50,8 +50,6 @@ def train(args: argparse.Namespace) -> int:
         resume(args, trainer)
     elif args.init is not None:
         trainer.start_from(args.init)
-    else:
-        trainer.begin(voices)
     batch = dev_batch(dev, model)
 
     def score(path: Path) -> str:

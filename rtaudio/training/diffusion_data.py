@@ -1,4 +1,4 @@
-"""Speech for training rt-priorgrad: recordings, their mels, pitch and the fundamental's phase."""
+"""Speech for training rt-priorgrad: excitations, mels, pitch and the fundamental's phase."""
 
 from __future__ import annotations
 
@@ -9,42 +9,57 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rtaudio.models.rt_priorgrad import RtPriorGrad
+from rtaudio.models.rt_priorgrad import LARGEST, RINGING, RtPriorGrad, responses
 
 from . import recordings
-from .recordings import FULL_SCALE, FloatArray, SegmentConfig, listen, store, stored, voice_folders
+from .recordings import FloatArray, Parts, SegmentConfig, listen, store, stored, voice_folders
 from .vocoder_pitch import check_world, without_gaps
 
 
 def folder_of(cache: Path, config: RtPriorGrad) -> Path:
-    return cache / "vocoder" / f"{config.mel}-pitch"
+    return cache / "vocoder" / f"{config.mel}-excitation"
 
 
 def build(
     cache: Path, voices: Path, config: RtPriorGrad, num_recordings: int | None = None
 ) -> None:
-    """Stores what `listen` makes of every voice's first `num_recordings`; voices kept for testing
+    """Stores the parts of `Voice` for every voice's first `num_recordings`; voices kept for testing
     are refused."""
     folders = voice_folders(voices)
     check_world()
-    store(
-        folder_of(cache, config),
-        folders,
-        lambda path: listen(path, config.preset)[1],
-        num_recordings,
-    )
+
+    def hear(path: Path) -> Parts:
+        x, parts = listen(path, config.preset)
+        made = excitation(x, parts["mel"], config).clip(-LARGEST, LARGEST)
+        return {**{name: parts[name] for name in PARTS[1:]}, PARTS[0]: made.astype(np.float16)}
+
+    store(folder_of(cache, config), folders, hear, num_recordings)
+
+
+def excitation(x: FloatArray, mel: FloatArray, config: RtPriorGrad) -> NDArray[np.float64]:
+    """What becomes `x` [hop * frames] behind the filters of `mel` [num_mels, frames]. A filter
+    answers within its hop, so that hops are found one after the other."""
+    hop, made = config.preset.hop, np.zeros(len(x))
+    rings, undoes = responses(mel, config)
+    rest = np.append(x.astype(np.float64), np.zeros(config.filter_size))
+    for i, (ring, undo) in enumerate(zip(rings, undoes, strict=True)):
+        here = slice(i * hop, (i + 1) * hop)
+        made[here] = np.convolve(rest[here], undo[:hop])[:hop]
+        rung = np.convolve(made[here], ring[: RINGING * hop])
+        rest[here.start : here.start + len(rung)] -= rung
+    return made
 
 
 @dataclass(frozen=True)
 class Voice:
-    x: NDArray[np.int16]  # samples
+    excitation: NDArray[np.float16]  # samples
     mel: FloatArray  # [num_mels, frames]
     f0: FloatArray  # Hz [frames], 0 where unvoiced
     phase: FloatArray  # turns of the fundamental [frames]
     starts: NDArray[np.int64]  # the first frame of each recording, and the end
 
 
-PARTS = ("x", "mel", "f0", "phase")
+PARTS = ("excitation", "mel", "f0", "phase")
 
 
 def load_voices(cache: Path, config: RtPriorGrad, split: str) -> dict[str, Voice]:
@@ -54,8 +69,8 @@ def load_voices(cache: Path, config: RtPriorGrad, split: str) -> dict[str, Voice
 
 
 class Segments(recordings.Segments[Voice]):
-    """`batch()` gives, for each lane, mel [num_mels, frames], samples [hop * frames], and pitch in
-    Hz (without gaps), phases and voiced flags [frames]."""
+    """`batch()` gives, for each lane, mel [num_mels, frames], excitation [hop * frames], and pitch
+    in Hz (without gaps), phases and voiced flags [frames]."""
 
     def __init__(
         self,
@@ -70,9 +85,8 @@ class Segments(recordings.Segments[Voice]):
         lanes, hop = [], self.preset.hop
         for _ in range(self.config.batch_size):
             voice, part = self.segment()
-            gain = self.log_gain()
-            x = voice.x[part.start * hop : part.stop * hop] * (np.exp(gain) / FULL_SCALE)
+            made = voice.excitation[part.start * hop : part.stop * hop]
             f0 = voice.f0[part]
-            mel = self.scaled(voice.mel[:, part], gain)
-            lanes.append((mel, x, without_gaps(f0), voice.phase[part], f0 > 0))
+            mel = self.scaled(voice.mel[:, part], self.log_gain())
+            lanes.append((mel, made, without_gaps(f0), voice.phase[part], f0 > 0))
         return tuple(np.stack(each).astype(np.float32) for each in zip(*lanes, strict=True))

@@ -1,6 +1,6 @@
-"""Training of rt-priorgrad: the network learns what noise and what speech stand in noisy speech, at
-every step of the chain (DDPM, 2006.11239, algorithm 1, for v of 2202.00512), and reads pitch from
-the mel as WORLD hears it in the recording."""
+"""Training of rt-priorgrad: the network learns what noise and what excitation stand in their sum,
+at every step of the chain (DDPM, 2006.11239, algorithm 1, for v of 2202.00512), and reads pitch
+from the mel as WORLD hears it in the recording."""
 
 from __future__ import annotations
 
@@ -16,26 +16,18 @@ from rtaudio.diffusion import alphas_bar
 from rtaudio.errors import RtaudioError
 from rtaudio.graph import Layer, Refine
 from rtaudio.graph.layer import Composite
-from rtaudio.models.rt_priorgrad import (
-    EMPHASIS,
-    LARGEST,
-    TRAINED,
-    RtPriorGrad,
-    fixed_tensors,
-    rt_priorgrad,
-)
+from rtaudio.models.rt_priorgrad import TRAINED, RtPriorGrad, fixed_tensors, rt_priorgrad
 from rtaudio.models.rt_wavenet_source import pitch_hertz
 from rtaudio.nn import Net
 from rtaudio.runtime.model import load
 
 from .diffusion_data import Segments, Voice
 from .optimise import Loop, LoopConfig, load_average
-from .recordings import FULL_SCALE, SegmentConfig
+from .recordings import SegmentConfig
 from .vocoder_loss import heard_loss, source
-from .vocoder_network import LEVEL_FRAMES, fit_levels
 
 VOICING_WEIGHT = 0.3  # beside the pitch
-OUTPUT = "column.speech.refine.output"
+REFINE = "speech.excitation.refine"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +44,7 @@ def make_network(config: RtPriorGrad) -> Net:
     graph = rt_priorgrad(config)
     fixed = fixed_tensors(config)
     tensors = {**graph.initial_tensors(), **fixed}
-    for name in (f"{OUTPUT}.weight", f"{OUTPUT}.bias"):
+    for name in (f"{REFINE}.output.weight", f"{REFINE}.output.bias"):
         tensors[name] = np.zeros_like(tensors[name])
     return Net(graph, tensors)
 
@@ -72,7 +64,7 @@ class Objective:
 
     def __init__(self, network: Net, config: RtPriorGrad, warm_frames: int) -> None:
         self.network, self.config, self.warm = network, config, warm_frames
-        refine = part(network.graph.body, "column.speech.refine")
+        refine = part(network.graph.body, REFINE)
         assert isinstance(refine, Refine)
         self.body = refine.inner.body()
         steps = tuple(float(n) for n in range(len(TRAINED)))
@@ -94,19 +86,18 @@ class Objective:
     def speech(
         self,
         mel: Tensor,
-        x: Tensor,
+        excitation: Tensor,
         f0: Tensor,
         phase: Tensor,
         voiced: Tensor,
         noise: Tensor,
         steps: Tensor,
     ) -> Tensor:
-        """Loss of v. mel [lane, mels, frames]; x [lane, samples]; f0 in Hz, phase in turns, voiced
-        [lane, frame]; noise [lane, value, column]; steps [lane]."""
+        """Loss of v. mel [lane, mels, frames]; excitation [lane, samples]; f0 in Hz, phase in
+        turns, voiced [lane, frame]; noise [lane, value, column]; steps [lane]."""
         config, hop = self.config, self.config.preset.hop
         with torch.no_grad(), torch.autocast(mel.device.type, enabled=False):
-            gains = self.run("column.loudness.gains", self.run("frame.level", mel))
-            clean = (self.columns(flattened(x)) / gains).clamp(-LARGEST, LARGEST)
+            clean = self.columns(excitation)
             pulses = source(f0 / config.preset.sample_rate, phase, hop)
             pulses = self.columns(pulses * voiced.repeat_interleave(hop, 1))
             signal = self.signal.to(mel)[steps][:, None, None]
@@ -116,7 +107,7 @@ class Objective:
         told = self.run("frame.condition", mel).repeat_interleave(config.steps_per_frame, 2)
         e = self.embedding.to(mel)[steps][:, :, None].expand(-1, -1, noisy.shape[2])
         seen = torch.cat([noisy, told, pulses, e], 1)
-        found = self.network.run(self.body, seen, "column.speech.refine").float()
+        found = self.network.run(self.body, seen, REFINE).float()
         begin = self.warm * config.steps_per_frame
         return ((found - wanted)[:, :, begin:] ** 2).mean()
 
@@ -124,11 +115,6 @@ class Objective:
         """[lane, value, column] of samples."""
         lanes, n = x.shape[0], self.config.values
         return x.view(lanes, -1, n).transpose(1, 2)
-
-
-def flattened(x: Tensor) -> Tensor:
-    """Without the slope of speech, which comes back after the network."""
-    return torch.cat([x[:, :1], x[:, 1:] - EMPHASIS * x[:, :-1]], 1)
 
 
 class DiffusionTrainer(Loop):
@@ -159,16 +145,6 @@ class DiffusionTrainer(Loop):
             value.requires_grad_(free and name.startswith("frame/pitch/") == self.pitch)
         return [value for value in self.network.parameters() if value.requires_grad]
 
-    def begin(self, voices: Mapping[str, Voice]) -> None:
-        """What is fitted before training: the level that a mel tells."""
-        hop, count = self.model.preset.hop, LEVEL_FRAMES // len(voices)
-        mels = np.concatenate([v.mel[:, :count] for v in voices.values()], axis=1)
-        parts = [torch.from_numpy(v.x[: count * hop] / FULL_SCALE)[None] for v in voices.values()]
-        power = torch.cat([flattened(x.float()) for x in parts], 1)
-        weight = fit_levels(mels, power.numpy(), hop)
-        self.network.state_dict()["frame/level/power/weight"].copy_(weight)
-        self.restart_average()
-
     def start_from(self, path: Path) -> None:
         """Takes a run's averaged weights, all else anew."""
         self.network.load_state_dict(read_network(path, self.network).state_dict())
@@ -180,13 +156,13 @@ class DiffusionTrainer(Loop):
             mel, _, f0, _, voiced = batch
             pitch, voicing = self.objective.pitch(mel, f0, voiced)
             return pitch + VOICING_WEIGHT * voicing
-        x = batch[1]
-        columns = x.shape[1] // self.model.values
-        shape = (x.shape[0], self.model.values, columns)
-        noise = torch.randn(shape, generator=self.random, device=x.device)
+        made = batch[1]
+        columns = made.shape[1] // self.model.values
+        shape = (made.shape[0], self.model.values, columns)
+        noise = torch.randn(shape, generator=self.random, device=made.device)
         # Spread over the chain, for a loss that tells more of so few lanes.
-        draw = torch.rand((), generator=self.random, device=x.device)
-        share = (torch.arange(shape[0], device=x.device) + draw) / shape[0]
+        draw = torch.rand((), generator=self.random, device=made.device)
+        share = (torch.arange(shape[0], device=made.device) + draw) / shape[0]
         steps = (share * len(TRAINED)).long().clamp(max=len(TRAINED) - 1)
         kind = torch.device(self.device).type
         with torch.autocast(kind, torch.bfloat16, enabled=self.settings.bfloat16):

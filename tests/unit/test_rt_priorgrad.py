@@ -9,29 +9,30 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from scipy import signal
 
 from rtaudio import Model, Vocoder, verify_streaming
 from rtaudio.bench.denoise import test_signal as speech_like
 from rtaudio.diffusion import alphas_bar
 from rtaudio.dsp.mel import mel_spectrogram
+from rtaudio.graph import DeepFilter, HopISTFT, HopSTFT, Layer
 from rtaudio.models.rt_priorgrad import (
-    EMPHASIS,
-    LARGEST,
     TRAINED,
     RtPriorGrad,
     fixed_tensors,
+    responses,
     rt_priorgrad,
 )
 from rtaudio.nn import Net
 from rtaudio.training import diffusion_commands, diffusion_data, recordings
 from rtaudio.training.__main__ import main
+from rtaudio.training.diffusion_data import excitation
 from rtaudio.training.diffusion_loop import Objective, make_network, part
 from rtaudio.training.recipe import DEV_VOICES
 
 from .vocoders import hear_harvest
 
 RATE = 24_000
+TWENTIETH = torch.tensor([20])
 tiny = partial(
     RtPriorGrad,
     channels=6,
@@ -78,36 +79,58 @@ def test_one_network_serves_any_number_of_steps(steps: int) -> None:
     assert np.abs(made - wanted[0, 0].numpy()).max() < 1e-4 * np.abs(made).max()
 
 
+def test_speech_is_its_excitation_behind_the_mels_filters() -> None:
+    config = tiny()
+    x = 0.3 * speech_like(RATE, 1.0)
+    mel = mel_spectrogram(x, config.preset, dtype=np.float32)[:, : len(x) // 240]
+    made = excitation(x, mel, config)
+    loud = made.reshape(-1, 240)[mel.mean(0) > -7]
+    assert 0.3 < np.median(loud.std(axis=1)) < 3
+    graph = rt_priorgrad(config)
+    network = Net(graph, {**graph.initial_tensors(), **fixed_tensors(config)}).double()
+    filters = run_part(network, "frame.envelope", torch.from_numpy(mel).double()[None])
+    size = {"fft_size": config.filter_size, "hop": config.preset.hop}
+    heard = run(network, HopSTFT(**size), torch.from_numpy(made)[None, None])
+    product = run(network, DeepFilter(taps=1, bins=config.bins), torch.cat([filters, heard], 1))
+    again = run(network, HopISTFT(**size), product)[0, 0].numpy()
+    assert np.abs(again - x[: len(again)]).max() < 1e-4 * np.abs(x).max()
+
+
+def test_the_mel_of_white_noise_asks_for_no_filter() -> None:
+    config = tiny()
+    noise = np.random.default_rng(0).standard_normal(RATE)
+    mel = mel_spectrogram(noise, config.preset, dtype=np.float64).mean(1, keepdims=True)
+    response, undone = responses(mel, config)
+    unit = np.zeros((1, config.filter_size))
+    unit[0, 0] = 1
+    for each in (response, undone):
+        assert np.abs(each - unit).max() < 0.2
+
+
 def test_the_loss_of_what_finds_nothing_is_the_power_of_v() -> None:
     network, model = make_network(tiny()), tiny()
     n, steps = 12, model.steps_per_frame
     objective = Objective(network, model, 4)
     generator = torch.Generator().manual_seed(3)
-    x = 0.1 * torch.randn(1, n * 240, generator=generator)
+    made = torch.randn(1, n * 240, generator=generator)
     noise = torch.randn(1, 8, n * steps, generator=generator)
-    mel = torch.from_numpy(mel_spectrogram(x[0].numpy(), model.preset, dtype=np.float32))[
-        None, :, :n
-    ]
     flat = torch.zeros(1, n)
     with torch.no_grad():
-        loss = objective.speech(mel, x, flat + 100, flat, flat, noise, torch.tensor([20]))
-    # The speech that stands in the columns, by what the graph itself makes of them.
+        loss = objective.speech(
+            torch.from_numpy(some_mel(n))[None], made, flat + 100, flat, flat, noise, TWENTIETH
+        )
     level = alphas_bar(TRAINED)[20] ** 0.5
-    emphasised = np.append(x[0, 0], x[0, 1:] - EMPHASIS * x[0, :-1])
-    gains = run_part(network, "column.loudness.gains", run_part(network, "frame.level", mel))
-    gains = gains[0].T.reshape(-1).numpy()
-    clean = (emphasised / gains).clip(-LARGEST, LARGEST)
-    v = level * noise[0].T.reshape(-1).numpy() - (1 - level**2) ** 0.5 * clean
+    v = level * noise[0].T.reshape(-1) - (1 - level**2) ** 0.5 * made[0]
     assert float(loss) == pytest.approx(float((v[4 * 240 :] ** 2).mean()), rel=1e-4)
-    undone = signal.lfilter([1.0], [1.0, -EMPHASIS], emphasised)
-    taps = fixed_tensors(model)["samples.weight"][0, 0]
-    again = np.convolve(emphasised, taps)[: undone.size]
-    assert np.abs(again - undone).max() < 2e-3 * np.abs(undone).max()
+
+
+def run(network: Net, layer: Layer, x: torch.Tensor, path: str = "") -> torch.Tensor:
+    with torch.no_grad():
+        return network.run(layer, x, path)
 
 
 def run_part(network: Net, path: str, x: torch.Tensor) -> torch.Tensor:
-    with torch.no_grad():
-        return network.run(part(network.graph.body, path), x, path)
+    return run(network, part(network.graph.body, path), x, path)
 
 
 @pytest.fixture(scope="module")

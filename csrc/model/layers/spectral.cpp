@@ -18,10 +18,12 @@ std::vector<float> window_table(const LayerContext& context, int window) {
 
 class Stft final : public WindowLayer {
  public:
-  explicit Stft(const LayerContext& context)
-      : window_(context.integer("window", 2, kMaxWindow)),
-        hop_(context.integer("hop", 1, window_)),
-        tables_(make_fft_tables(window_)),
+  // `of_hops`: of each hop by itself, zeros after it.
+  Stft(const LayerContext& context, bool of_hops)
+      : fft_(context.integer(of_hops ? "fft" : "window", 2, kMaxWindow)),
+        hop_(context.integer("hop", 1, fft_)),
+        window_(of_hops ? hop_ : fft_),
+        tables_(make_fft_tables(fft_)),
         values_(window_table(context, window_)),
         rule_(context, window_, hop_) {
     context.require_inputs(1);
@@ -30,18 +32,19 @@ class Stft final : public WindowLayer {
   }
 
   std::size_t scratch_floats(int) const override {
-    return static_cast<std::size_t>(window_ + 16) / 16 * 16 + fft_scratch_floats(window_);
+    return static_cast<std::size_t>(fft_ + 16) / 16 * 16 + fft_scratch_floats(fft_);
   }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
     const float* x = rule_.append(call);
     float* frame = call.scratch;
-    float* rest = frame + static_cast<std::size_t>(window_ + 16) / 16 * 16;
+    float* rest = frame + static_cast<std::size_t>(fft_ + 16) / 16 * 16;
     const FftPlan plan = tables_.view();
     const int num_out = call.num_frames / hop_;
     for (int t = 0; t < num_out; ++t) {
       float* y = call.output + t * std::ptrdiff_t{row_floats(2 * bins())};
       call.kernels.multiply(x + t * hop_, values_.data(), frame, static_cast<std::size_t>(window_));
+      std::fill(frame + window_, frame + fft_, 0.0f);
       call.kernels.rfft(plan, frame, y, y + bins(), rest);
     }
   }
@@ -49,10 +52,11 @@ class Stft final : public WindowLayer {
  private:
   const WindowRule& window() const override { return rule_; }
 
-  int bins() const { return window_ / 2 + 1; }
+  int bins() const { return fft_ / 2 + 1; }
 
-  int window_;
+  int fft_;
   int hop_;
+  int window_;
   FftTables tables_;
   std::vector<float> values_;
   WindowRule rule_;
@@ -212,7 +216,8 @@ class DeepFilter final : public WindowLayer {
 std::unique_ptr<Layer> make_spectral(const LayerContext& context) {
   using Kind = ComplexFrame::Kind;
   const std::string& kind = context.spec().kind;
-  if (kind == "stft") return std::make_unique<Stft>(context);
+  if (kind == "stft") return std::make_unique<Stft>(context, false);
+  if (kind == "hop_stft") return std::make_unique<Stft>(context, true);
   if (kind == "istft") return std::make_unique<Istft>(context);
   if (kind == "complex_power") return std::make_unique<ComplexFrame>(context, Kind::power);
   if (kind == "complex_compress") return std::make_unique<ComplexFrame>(context, Kind::compress);
