@@ -22,7 +22,10 @@ __all__: list[str] = [
     "Step",
     "Stream",
     "cpu_level",
+    "diffusion_noise",
+    "diffusion_noise_cuda",
     "diffusion_step",
+    "diffusion_step_cuda",
     "live_callback_addresses",
     "live_load_classes",
     "measure_multiply_adds",
@@ -469,6 +472,34 @@ def cpu_level() -> str:
     The level in use: the highest, or the one RTAUDIO_CPU_ISA forces. RuntimeError if that level is unknown or the processor lacks it.
     """
 
+def diffusion_noise(
+    shape: tuple[
+        typing.SupportsInt | typing.SupportsIndex,
+        typing.SupportsInt | typing.SupportsIndex,
+        typing.SupportsInt | typing.SupportsIndex,
+    ],
+    seed: typing.SupportsInt | typing.SupportsIndex,
+    stream: typing.SupportsInt | typing.SupportsIndex,
+    position: typing.SupportsInt | typing.SupportsIndex,
+    step: typing.SupportsInt | typing.SupportsIndex,
+) -> numpy.typing.NDArray[numpy.float32]:
+    """
+    Noise of variance 1, (lanes, frames, values).
+    """
+
+def diffusion_noise_cuda(
+    queue: typing.SupportsInt | typing.SupportsIndex,
+    z: typing.SupportsInt | typing.SupportsIndex,
+    shape: tuple[
+        typing.SupportsInt | typing.SupportsIndex,
+        typing.SupportsInt | typing.SupportsIndex,
+        typing.SupportsInt | typing.SupportsIndex,
+    ],
+    seed: typing.SupportsInt | typing.SupportsIndex,
+    stream: typing.SupportsInt | typing.SupportsIndex,
+    position: typing.SupportsInt | typing.SupportsIndex,
+    step: typing.SupportsInt | typing.SupportsIndex,
+) -> None: ...
 def diffusion_step(
     x: numpy.typing.NDArray[numpy.float32],
     epsilon: numpy.typing.NDArray[numpy.float32],
@@ -486,6 +517,25 @@ def diffusion_step(
     x = clip(scale (x - weight epsilon) + deviation spread z), in place.
     """
 
+def diffusion_step_cuda(
+    queue: typing.SupportsInt | typing.SupportsIndex,
+    x: typing.SupportsInt | typing.SupportsIndex,
+    epsilon: typing.SupportsInt | typing.SupportsIndex,
+    spread: typing.SupportsInt | typing.SupportsIndex,
+    shape: tuple[
+        typing.SupportsInt | typing.SupportsIndex,
+        typing.SupportsInt | typing.SupportsIndex,
+        typing.SupportsInt | typing.SupportsIndex,
+    ],
+    scale: typing.SupportsFloat | typing.SupportsIndex,
+    weight: typing.SupportsFloat | typing.SupportsIndex,
+    deviation: typing.SupportsFloat | typing.SupportsIndex,
+    clip: bool,
+    seed: typing.SupportsInt | typing.SupportsIndex,
+    stream: typing.SupportsInt | typing.SupportsIndex,
+    position: typing.SupportsInt | typing.SupportsIndex,
+    step: typing.SupportsInt | typing.SupportsIndex,
+) -> None: ...
 def live_callback_addresses() -> dict[str, int]:
     """
     Addresses of PortAudio's callbacks, by kind of stream; the first goes with an engine, the others with LiveTwoClocks.

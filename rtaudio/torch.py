@@ -114,7 +114,44 @@ _library.define(
     "float deviation, bool clip, int seed, int stream, int position, int step) -> Tensor",
     tags=(torch.Tag.pt2_compliant_tag,),
 )
+
+
+def _diffusion_step_cuda(x: Tensor, epsilon: Tensor, spread: Tensor | None, *how: Any) -> Tensor:
+    """`how` as in _diffusion_step."""
+    _check_step(x, epsilon, spread)
+    y = x.detach().clone(memory_format=torch.contiguous_format)
+    found = epsilon.detach().contiguous()
+    wide = None if spread is None else spread.detach().contiguous()
+    lanes, frames, values = y.shape
+    with torch.cuda.device(x.device):
+        queue = torch.cuda.current_stream().cuda_stream
+        _native.diffusion_step_cuda(
+            queue,
+            y.data_ptr(),
+            found.data_ptr(),
+            0 if wide is None else wide.data_ptr(),
+            (lanes, frames, values),
+            *how,
+        )
+    return y
+
+
+def _check_step(x: Tensor, *others: Tensor | None) -> None:
+    """A kernel that gets addresses trusts them. NumPy's binding checks what is on the CPU."""
+    shapes = (x.shape, x.shape[:2])
+    for tensor, shape in zip(others, shapes, strict=True):
+        fits = tensor is None or (tensor.shape == shape and tensor.device == x.device)
+        if x.ndim != 3 or x.shape[2] < 1 or not fits:
+            raise ValueError(
+                "x and epsilon must be (lanes, frames, values), spread (lanes, frames), "
+                "all on one device"
+            )
+    if any(t is not None and t.dtype != torch.float32 for t in (x, *others)):
+        raise TypeError("x, epsilon and spread must be float32")
+
+
 _library.impl("diffusion_step", _diffusion_step, "CPU")
+_library.impl("diffusion_step", _diffusion_step_cuda, "CUDA")
 torch.library.register_fake("rtaudio::diffusion_step", _diffusion_step_fake, lib=_library)
 
 
@@ -134,16 +171,38 @@ def diffusion_step(
 ) -> Tensor:
     """clip(scale (x - weight epsilon) + deviation spread z) in one pass, for your own sampler.
 
-    x, epsilon: float32 on the CPU, [lane, time, values]; spread: [lane, time], None for 1; the
-    coefficients are those of rtaudio.diffusion.Scheduler. z is noise that depends on the seed, the
-    stream (lane i: `stream` + i), the frame's number (from `position` on) and the step alone, and
-    not on how the signal is split: rtaudio.dsp.noise.normals with site 0. Raises ValueError for
-    shapes that do not fit.
+    x, epsilon: float32, [lane, time, values], on the CPU or, with the same bits, on a CUDA device;
+    spread: [lane, time], None for 1; the coefficients are those of rtaudio.diffusion.Scheduler. z
+    is noise that depends on the seed, the stream (lane i: `stream` + i), the frame's number (from
+    `position` on) and the step alone, and not on how the signal is split: that of
+    rtaudio.dsp.noise.normals with site 0. Raises ValueError for shapes that do not fit.
     """
     y: Tensor = torch.ops.rtaudio.diffusion_step.default(
         x, epsilon, spread, scale, weight, deviation, clip, seed, stream, position, step
     )
     return y
+
+
+def diffusion_noise(
+    shape: tuple[int, int, int],
+    *,
+    step: int,
+    seed: int = 0,
+    stream: int = 0,
+    position: int = 0,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """The noise z of diffusion_step, float32 [lane, time, values], for the start of your sampler:
+    on a CUDA device in the same bits as on the CPU. Raises ValueError for impossible shapes."""
+    where = torch.device(device)
+    how = (seed, stream, position, step)
+    if where.type == "cpu":
+        return torch.from_numpy(_native.diffusion_noise(shape, *how))
+    with torch.cuda.device(where):
+        z = torch.empty(shape, device=where)
+        queue = torch.cuda.current_stream().cuda_stream
+        _native.diffusion_noise_cuda(queue, z.data_ptr(), shape, *how)
+    return z
 
 
 class QueuedStack(nn.Module):

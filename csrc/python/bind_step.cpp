@@ -1,8 +1,13 @@
 // A model's step as a function of its input and of memory that the caller keeps: for rtaudio.torch.
+#include <pybind11/stl.h>
+
 #include <algorithm>
+#include <tuple>
 #include <vector>
 
 #include "core/refine.h"
+#include "cpu/denormals.h"
+#include "cuda/diffusion.h"
 #include "model/session.h"
 #include "python/bindings.h"
 #include "python/checks.h"
@@ -75,10 +80,36 @@ class PyStep {
   std::atomic<bool> in_use_ = false;
 };
 
-// One step of diffusion on x (lanes, frames, values), in place; spread: (lanes, frames) or empty.
-// The noise is that of frames `position` on, of lane i in stream `stream` + i.
+// Noise for (lanes, frames, values) and one step of diffusion, of frames `position` on.
+using Shape = std::tuple<std::int64_t, std::int64_t, int>;
+
+refine::Items items_of(const Shape& shape, std::uint32_t seed, std::uint32_t stream,
+                       std::int64_t position, std::uint32_t step) {
+  const auto [lanes, frames, values] = shape;
+  if (lanes < 0 || frames < 0 || values < 1) {
+    throw py::value_error("noise is made for (lanes, frames, values), at least one value");
+  }
+  if (position < 0) throw py::value_error("a position is negative");
+  return {lanes, frames, values, {seed, stream, 0}, position, step};
+}
+
+template <class Job>
+void run_here(const Job& job) {
+  const py::gil_scoped_release release;
+  const FlushDenormals guard;
+  refine::run_items(job, 0, 1);
+}
+
+Array diffusion_noise(const refine::Items& items) {
+  Array z(std::vector<py::ssize_t>{items.lanes, items.frames, items.values});
+  run_here(refine::Draws{items, z.mutable_data()});
+  return z;
+}
+
+// x (lanes, frames, values), in place; spread: (lanes, frames) or empty.
 void diffusion_step(Array& x, const Array& found, const Array& spread, refine::Step how, bool clip,
-                    noise::Source source, std::int64_t position, std::uint32_t step) {
+                    std::uint32_t seed, std::uint32_t stream, std::int64_t position,
+                    std::uint32_t step) {
   const bool shaped = spread.size() > 0;
   if (x.ndim() != 3 || x.shape(2) < 1 || found.ndim() != 3 ||
       !std::equal(x.shape(), x.shape() + 3, found.shape()) ||
@@ -86,39 +117,66 @@ void diffusion_step(Array& x, const Array& found, const Array& spread, refine::S
        (spread.ndim() != 2 || spread.shape(0) != x.shape(0) || spread.shape(1) != x.shape(1)))) {
     throw py::value_error("x and epsilon must be (lanes, frames, values), spread (lanes, frames)");
   }
-  if (position < 0) throw py::value_error("a position is negative");
-  const auto values = static_cast<int>(x.shape(2));
-  const py::ssize_t lanes = x.shape(0), frames = x.shape(1);
-  float* to = x.mutable_data();
-  const float *epsilon = found.data(), *wide = spread.data();
-  std::vector<float> z(static_cast<std::size_t>(values));
-  const py::gil_scoped_release release;
-  for (py::ssize_t lane = 0; lane < lanes; ++lane, ++source.stream) {
-    for (py::ssize_t t = 0; t < frames; ++t, to += values, epsilon += values) {
-      if (how.deviation > 0.0f) refine::normals(source, position + t, step, values, z.data());
-      const float each = shaped ? wide[lane * frames + t] : 1.0f;
-      for (int v = 0; v < values; ++v) {
-        to[v] = refine::update(how, to[v], epsilon[v], each * z[static_cast<std::size_t>(v)], clip);
-      }
-    }
-  }
+  const Shape shape{x.shape(0), x.shape(1), static_cast<int>(x.shape(2))};
+  run_here(refine::Updates{items_of(shape, seed, stream, position, step), how, clip, found.data(),
+                           shaped ? spread.data() : nullptr, x.mutable_data()});
 }
 
-}  // namespace
+// The same on a GPU, for arrays that torch has checked: their addresses, and its stream.
+float* address(std::uintptr_t at) { return reinterpret_cast<float*>(at); }
 
-void bind_step(py::module_& module) {
+void bind_diffusion(py::module_& module) {
+  module.def(
+      "diffusion_noise",
+      [](const Shape& shape, std::uint32_t seed, std::uint32_t stream, std::int64_t position,
+         std::uint32_t step) {
+        return diffusion_noise(items_of(shape, seed, stream, position, step));
+      },
+      py::arg("shape"), py::arg("seed"), py::arg("stream"), py::arg("position"), py::arg("step"),
+      "Noise of variance 1, (lanes, frames, values).");
+  module.def(
+      "diffusion_noise_cuda",
+      [](std::uintptr_t queue, std::uintptr_t z, const Shape& shape, std::uint32_t seed,
+         std::uint32_t stream, std::int64_t position, std::uint32_t step) {
+        run_on_device(refine::Draws{items_of(shape, seed, stream, position, step), address(z)},
+                      queue);
+      },
+      py::arg("queue"), py::arg("z"), py::arg("shape"), py::arg("seed"), py::arg("stream"),
+      py::arg("position"), py::arg("step"));
   module.def(
       "diffusion_step",
       [](Array& x, const Array& epsilon, const Array& spread, float scale, float weight,
          float deviation, bool clip, std::uint32_t seed, std::uint32_t stream,
          std::int64_t position, std::uint32_t step) {
-        diffusion_step(x, epsilon, spread, {scale, weight, deviation}, clip, {seed, stream, 0},
-                       position, step);
+        diffusion_step(x, epsilon, spread, {scale, weight, deviation}, clip, seed, stream, position,
+                       step);
       },
       py::arg("x").noconvert(), py::arg("epsilon").noconvert(), py::arg("spread").noconvert(),
       py::arg("scale"), py::arg("weight"), py::arg("deviation"), py::arg("clip"), py::arg("seed"),
       py::arg("stream"), py::arg("position"), py::arg("step"),
       "x = clip(scale (x - weight epsilon) + deviation spread z), in place.");
+  module.def(
+      "diffusion_step_cuda",
+      [](std::uintptr_t queue, std::uintptr_t x, std::uintptr_t epsilon, std::uintptr_t spread,
+         const Shape& shape, float scale, float weight, float deviation, bool clip,
+         std::uint32_t seed, std::uint32_t stream, std::int64_t position, std::uint32_t step) {
+        run_on_device(refine::Updates{items_of(shape, seed, stream, position, step),
+                                      {scale, weight, deviation},
+                                      clip,
+                                      address(epsilon),
+                                      address(spread),
+                                      address(x)},
+                      queue);
+      },
+      py::arg("queue"), py::arg("x"), py::arg("epsilon"), py::arg("spread"), py::arg("shape"),
+      py::arg("scale"), py::arg("weight"), py::arg("deviation"), py::arg("clip"), py::arg("seed"),
+      py::arg("stream"), py::arg("position"), py::arg("step"));
+}
+
+}  // namespace
+
+void bind_step(py::module_& module) {
+  bind_diffusion(module);
   py::class_<PyStep>(module, "Step", "A model's step on memory that the caller keeps.")
       .def(py::init([](std::shared_ptr<Model> model, int lanes, int max_ticks) {
              return std::make_unique<PyStep>(std::move(model), lanes, max_ticks);

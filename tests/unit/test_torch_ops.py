@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from rtaudio import _native
 from rtaudio.dsp.noise import normals
 from rtaudio.errors import GraphError
 from rtaudio.graph import GatedStack, Graph, StreamPort
 from rtaudio.nn import Net
-from rtaudio.torch import QueuedStack, diffusion_step, queued_stack
+from rtaudio.torch import QueuedStack, diffusion_noise, diffusion_step, queued_stack
 
 LANES, FRAMES = 2, 150
 
@@ -120,3 +121,21 @@ def test_a_diffusion_step_is_its_equation(shaped):
         diffusion_step(x, epsilon[:, :3], stream=3, **how)
     arguments = (x, epsilon, spread, 1.2, 0.3, 0.4, True, 7, 3, 100, 5)
     torch.library.opcheck(torch.ops.rtaudio.diffusion_step.default, arguments)
+
+
+def test_diffusion_noise_is_what_a_step_adds():
+    how = {"step": 5, "seed": 7, "stream": 3, "position": 100}
+    z = diffusion_noise((2, 50, 3), **how)
+    for lane in range(2):
+        there = normals(np.arange(100, 150), 3, seed=7, stream=3 + lane, step=5)
+        np.testing.assert_array_equal(z[lane], there)
+    x = torch.zeros(2, 50, 3)
+    assert torch.equal(diffusion_step(x, x, scale=1.0, weight=0.0, deviation=1.0, **how), z)
+    with pytest.raises(ValueError, match="at least one value"):
+        diffusion_noise((2, 50, 0), **how)
+
+
+@pytest.mark.skipif(bool(_native.query_cuda().devices), reason="there is a GPU")
+def test_without_a_gpu_its_kernels_say_so():
+    with pytest.raises(RuntimeError, match=r"no NVIDIA driver|built without CUDA"):
+        _native.diffusion_noise_cuda(0, 0, (1, 1, 1), 0, 0, 0, 0)
