@@ -30,7 +30,7 @@ struct Call {
   std::span<const float* const> inputs;
   float* output;
   int num_frames;   // of the inputs
-  int max_frames;   // the most a call may bring, as given to state_floats
+  int max_frames;   // the most that calls under way may bring, as given to state_floats
   int valid_begin;  // input frames [valid_begin, valid_end) belong to the signal
   int valid_end;
   std::int64_t position;  // input frames seen before this call
@@ -75,6 +75,14 @@ class Layer {
   // False while the state says less than what the lane was given: a prompt is not yet used up.
   virtual bool can_save(const float* /*state*/) const { return true; }
   virtual void process(const Call& call) const noexcept RTA_NONBLOCKING = 0;
+
+  // Parts that make up process() where they run in order. While one is at a call, the part before
+  // it may be at the next one, in another thread: state is laid out for max_frames of both
+  // together.
+  virtual int num_parts() const { return 1; }
+  virtual void process_part(const Call& call, int /*part*/) const noexcept RTA_NONBLOCKING {
+    process(call);
+  }
 
   // True where a frame out follows from its frame in alone, in one lane as in another: frames of
   // several lanes, which lie one after the other, are then one call's.

@@ -11,6 +11,7 @@ namespace rtaudio {
 namespace {
 
 constexpr int kMaxLanes = 1 << 14;
+constexpr int kMaxThreads = 64;
 // The most frames that go through a matrix together: enough to be bound by arithmetic and not by
 // reads of the weights, few enough that a batch's signals stay in the cache.
 constexpr int kBatchLanes = 16;
@@ -46,13 +47,14 @@ bool is_possible(const Session::Ramp& ramp) {
 }  // namespace
 
 Session::Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, double ramp_frames,
-                 std::vector<float> controls, std::size_t max_floats)
+                 std::vector<float> controls, int threads, std::size_t max_floats)
     : model_(std::move(model)),
       kernels_(&select_kernels()),
       lanes_(lanes),
       max_ticks_(max_ticks),
       ramp_frames_(std::max(ramp_frames, 1.0)),
-      batch_ticks_(std::max(max_ticks, std::min(lanes, kBatchLanes))) {
+      batch_ticks_(std::max(max_ticks, std::min(lanes, kBatchLanes))),
+      desks_(static_cast<std::size_t>(std::clamp(threads, 1, kMaxThreads))) {
   if (lanes < 1 || lanes > kMaxLanes) {
     throw std::invalid_argument("a session of " + std::to_string(lanes) +
                                 " lanes is not possible; ask for 1 to " +
@@ -61,6 +63,11 @@ Session::Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, d
   if (max_ticks < 1 || max_ticks > 1 << 20) {
     throw std::invalid_argument("max_ticks is " + std::to_string(max_ticks) +
                                 "; it must be 1 to 1048576");
+  }
+  if (threads < 1 || threads > kMaxThreads || (threads > 1 && lanes > 1)) {
+    throw std::invalid_argument(std::to_string(threads) + " threads for " + std::to_string(lanes) +
+                                " lanes are not possible; give one lane 1 to " +
+                                std::to_string(kMaxThreads) + ", several lanes one");
   }
   if (!std::isfinite(ramp_frames)) {
     throw std::invalid_argument("ramp_frames is not finite; give a number of frames");
@@ -76,13 +83,16 @@ Session::Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, d
     floats = checked_sum(floats, buffer, max_floats);
   }
   std::size_t scratch = 16;
-  std::size_t most_inputs = 0;
+  std::size_t most_inputs = 1;
   int most_frames = 1;
   for (const Model::Operation& op : model_->operations()) {
     state_offsets_.push_back(lane_floats_);
+    for (int i = 0; i < op.layer->num_parts(); ++i) {
+      parts_.push_back({state_offsets_.size() - 1, i});
+    }
     const std::int64_t frames =
         std::int64_t{model_->buffers()[static_cast<std::size_t>(op.inputs[0])].frames} *
-        batch_ticks_;
+        batch_ticks_ * threads;
     if (frames > 1 << 26) {
       throw std::length_error("a call of " + std::to_string(frames) +
                               " frames is too long; ask for fewer ticks");
@@ -92,23 +102,30 @@ Session::Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, d
     most_inputs = std::max(most_inputs, op.inputs.size());
     most_frames = std::max(most_frames, max_frames(op));
   }
-  std::size_t all = checked_sum(floats, scratch, max_floats);
+  std::size_t all = 0;
+  for (int i = 0; i < threads; ++i) {
+    all = checked_sum(checked_sum(all, floats, max_floats), scratch, max_floats);
+  }
   for (int lane = 0; lane < lanes; ++lane) all = checked_sum(all, lane_floats_, max_floats);
-  buffers_ = make_aligned_floats(floats);
+  const auto batch = static_cast<std::size_t>(std::min(lanes, kBatchLanes));
+  for (Desk& desk : desks_) {
+    desk.buffers = make_aligned_floats(floats);
+    desk.scratch = make_aligned_floats(scratch);
+    if (model_->num_controls() > 0) {
+      desk.control_values.resize(static_cast<std::size_t>(most_frames));
+    }
+    desk.inputs.resize(batch * most_inputs);
+    desk.batch.resize(batch);
+    desk.calls.reserve(batch);
+  }
   state_ = make_aligned_floats(lane_floats_ * static_cast<std::size_t>(lanes) + 16);
   memory_ = state_.get();
-  scratch_ = make_aligned_floats(scratch);
-  if (model_->num_controls() > 0) control_values_.resize(static_cast<std::size_t>(most_frames));
-  const auto batch = static_cast<std::size_t>(std::min(lanes, kBatchLanes));
-  inputs_.resize(batch * std::max<std::size_t>(most_inputs, 1));
-  batch_.resize(batch);
-  calls_.reserve(batch);
   lanes_state_.resize(static_cast<std::size_t>(lanes));
   for (int lane = 0; lane < lanes; ++lane) reset(lane);
 }
 
 int Session::max_frames(const Model::Operation& op) const {
-  return model_->buffers()[static_cast<std::size_t>(op.inputs[0])].frames * max_ticks_;
+  return model_->buffers()[static_cast<std::size_t>(op.inputs[0])].frames * max_ticks_ * threads();
 }
 
 void Session::reset(int lane) noexcept {
@@ -161,95 +178,129 @@ void Session::set_ramps(std::span<const Ramp> ramps) {
   ramps_.assign(ramps.begin(), ramps.end());
 }
 
-const float* Session::control_values(int index, int num_frames, int frames_per_tick) noexcept {
+const float* Session::control_values(Desk& desk, int index, Ticks ticks,
+                                     int frames_per_tick) noexcept {
   const Ramp& ramp = ramps_[static_cast<std::size_t>(index)];
   const double frames_each = static_cast<double>(model_->input().frames) / frames_per_tick;
   // Frames are counted whole from the ramp's begin, so that no split of a call rounds differently.
-  const std::int64_t before = ramp.ticks * frames_per_tick;
-  for (int t = 0; t < num_frames; ++t) {
+  const std::int64_t before = (ramp.ticks + ticks.before) * frames_per_tick;
+  for (int t = 0; t < ticks.count * frames_per_tick; ++t) {
     const double at = static_cast<double>(before + t + 1) * frames_each / ramp_frames_;
-    control_values_[static_cast<std::size_t>(t)] =
+    desk.control_values[static_cast<std::size_t>(t)] =
         at >= 1.0 ? ramp.to : ramp.from + static_cast<float>(at) * (ramp.to - ramp.from);
   }
-  return control_values_.data();
+  return desk.control_values.data();
 }
 
 void Session::process(const float* input, std::ptrdiff_t input_step, float* output,
                       std::ptrdiff_t output_step, int num_ticks) noexcept {
   const FlushDenormals guard;
-  const BufferSpec& in = model_->input();
-  const BufferSpec& out = model_->output();
+  Desk& desk = desks_[0];
+  const Ticks ticks{0, num_ticks};
   const int most =
-      std::clamp(batch_ticks_ / std::max(num_ticks, 1), 1, static_cast<int>(batch_.size()));
+      std::clamp(batch_ticks_ / std::max(num_ticks, 1), 1, static_cast<int>(desk.batch.size()));
   for (int lane = 0; lane < lanes_;) {
-    int count = 0;
-    for (; lane < lanes_ && count < most; ++lane) {
-      if (lanes_state_[static_cast<std::size_t>(lane)].held) continue;
-      batch_[static_cast<std::size_t>(count++)] = lane;
-    }
-    const std::span<const int> batch(batch_.data(), static_cast<std::size_t>(count));
-    for (std::size_t slot = 0; slot < batch.size(); ++slot) {
-      copy_rows(input + batch[slot] * input_step, in.channels,
-                rows_of(model_->input_buffer(), slot, num_ticks), row_floats(in.channels),
-                in.channels, num_ticks * in.frames);
-    }
-    run_batch(batch, num_ticks);
-    for (std::size_t slot = 0; slot < batch.size(); ++slot) {
-      copy_rows(rows_of(model_->output_buffer(), slot, num_ticks), row_floats(out.channels),
-                output + batch[slot] * output_step, out.channels, out.channels,
-                num_ticks * out.frames);
-    }
+    lane = choose_batch(desk, lane, most);
+    take(desk, input, input_step, ticks);
+    for (const Part& part : parts_) run(desk, part, ticks);
+    give(desk, output, output_step, ticks);
   }
+  advance(num_ticks);
+}
+
+void Session::enter(int desk, const float* input, Ticks ticks) noexcept {
+  Desk& own = desks_[static_cast<std::size_t>(desk)];
+  choose_batch(own, 0, 1);
+  take(own, input, 0, ticks);
+}
+
+void Session::run_part(int desk, int part, Ticks ticks) noexcept {
+  run(desks_[static_cast<std::size_t>(desk)], parts_[static_cast<std::size_t>(part)], ticks);
+}
+
+void Session::leave(int desk, float* output, Ticks ticks) noexcept {
+  give(desks_[static_cast<std::size_t>(desk)], output, 0, ticks);
+}
+
+void Session::advance(int num_ticks) noexcept {
+  for (Lane& lane : lanes_state_) lane.ticks += lane.held ? 0 : num_ticks;
   for (Ramp& ramp : ramps_) ramp.ticks = std::min(ramp.ticks + num_ticks, kLongAgo);
 }
 
-void Session::run_batch(std::span<const int> batch, int num_ticks) noexcept {
-  if (batch.empty()) return;
-  for (std::size_t i = 0; i < state_offsets_.size(); ++i) {
-    run(batch, model_->operations()[i], i, num_ticks);
+int Session::choose_batch(Desk& desk, int lane, int most) noexcept {
+  desk.count = 0;
+  for (; lane < lanes_ && desk.count < most; ++lane) {
+    if (lanes_state_[static_cast<std::size_t>(lane)].held) continue;
+    desk.batch[static_cast<std::size_t>(desk.count++)] = lane;
   }
-  for (const int lane : batch) lanes_state_[static_cast<std::size_t>(lane)].ticks += num_ticks;
+  return lane;
 }
 
-float* Session::rows_of(int buffer, std::size_t slot, int num_ticks) noexcept {
+void Session::take(Desk& desk, const float* input, std::ptrdiff_t input_step,
+                   Ticks ticks) noexcept {
+  const BufferSpec& in = model_->input();
+  input += std::ptrdiff_t{ticks.before} * in.frames * in.channels;
+  for (std::size_t slot = 0; slot < desk.lanes().size(); ++slot) {
+    copy_rows(input + desk.batch[slot] * input_step, in.channels,
+              rows_of(desk, model_->input_buffer(), slot, ticks.count), row_floats(in.channels),
+              in.channels, ticks.count * in.frames);
+  }
+}
+
+void Session::give(Desk& desk, float* output, std::ptrdiff_t output_step, Ticks ticks) noexcept {
+  const BufferSpec& out = model_->output();
+  output += std::ptrdiff_t{ticks.before} * out.frames * out.channels;
+  for (std::size_t slot = 0; slot < desk.lanes().size(); ++slot) {
+    copy_rows(rows_of(desk, model_->output_buffer(), slot, ticks.count), row_floats(out.channels),
+              output + desk.batch[slot] * output_step, out.channels, out.channels,
+              ticks.count * out.frames);
+  }
+}
+
+float* Session::rows_of(Desk& desk, int buffer, std::size_t slot, int num_ticks) noexcept {
   const auto index = static_cast<std::size_t>(buffer);
   const BufferSpec& b = model_->buffers()[index];
-  return buffers_.get() + buffer_offsets_[index] +
+  return desk.buffers.get() + buffer_offsets_[index] +
          slot * static_cast<std::size_t>(num_ticks * b.frames) *
              static_cast<std::size_t>(row_floats(b.channels));
 }
 
-void Session::run(std::span<const int> batch, const Model::Operation& op, std::size_t index,
-                  int num_ticks) noexcept {
-  calls_.clear();
-  if (op.layer->stateless()) {
-    Call all = make_call(batch[0], 0, op, index, num_ticks);
-    all.num_frames *= static_cast<int>(batch.size());
+void Session::run(Desk& desk, const Part& part, Ticks ticks) noexcept {
+  const Layer& layer = *model_->operations()[part.operation].layer;
+  const auto count = desk.lanes().size();
+  if (count == 0) return;
+  if (layer.stateless()) {
+    Call all = make_call(desk, 0, part.operation, ticks);
+    all.num_frames *= static_cast<int>(count);
     all.valid_begin = 0;
     all.valid_end = all.num_frames;
-    op.layer->process(all);
+    layer.process(all);
     return;
   }
-  for (std::size_t slot = 0; slot < batch.size(); ++slot) {
-    calls_.push_back(make_call(batch[slot], slot, op, index, num_ticks));
+  desk.calls.clear();
+  for (std::size_t slot = 0; slot < count; ++slot) {
+    desk.calls.push_back(make_call(desk, slot, part.operation, ticks));
   }
-  if (calls_.size() == 1) {
-    op.layer->process(calls_[0]);
+  if (layer.num_parts() > 1) {
+    for (const Call& call : desk.calls) layer.process_part(call, part.index);
+  } else if (count == 1) {
+    layer.process(desk.calls[0]);
   } else {
-    op.layer->process_lanes(calls_);
+    layer.process_lanes(desk.calls);
   }
 }
 
-Call Session::make_call(int lane_index, std::size_t slot, const Model::Operation& op,
-                        std::size_t index, int num_ticks) noexcept {
+Call Session::make_call(Desk& desk, std::size_t slot, std::size_t index, Ticks ticks) noexcept {
+  const Model::Operation& op = model_->operations()[index];
+  const int lane_index = desk.batch[slot];
   const Lane& lane = lanes_state_[static_cast<std::size_t>(lane_index)];
   const BufferSpec& in = model_->buffers()[static_cast<std::size_t>(op.inputs[0])];
-  const int num_frames = in.frames * num_ticks;
-  const std::int64_t position = lane.ticks * in.frames;
+  const int num_frames = in.frames * ticks.count;
+  const std::int64_t position = (lane.ticks + ticks.before) * in.frames;
   std::int64_t shortest = INT64_MAX / 2;
-  const float** inputs = inputs_.data() + slot * op.inputs.size();
+  const float** inputs = desk.inputs.data() + slot * op.inputs.size();
   for (std::size_t i = 0; i < op.inputs.size(); ++i) {
-    inputs[i] = rows_of(op.inputs[i], slot, num_ticks);
+    inputs[i] = rows_of(desk, op.inputs[i], slot, ticks.count);
     if (lane.ended) {
       shortest = std::min(shortest, lane.lengths[static_cast<std::size_t>(op.inputs[i])]);
     }
@@ -261,15 +312,15 @@ Call Session::make_call(int lane_index, std::size_t slot, const Model::Operation
   const int end = std::max(begin, clip(in.delay + shortest - position));
   return {*kernels_,
           {inputs, op.inputs.size()},
-          rows_of(op.output, slot, num_ticks),
+          rows_of(desk, op.output, slot, ticks.count),
           num_frames,
           max_frames(op),
           begin,
           end,
           position,
           state_of(lane_index, index),
-          scratch_.get(),
-          op.control >= 0 ? control_values(op.control, num_frames, in.frames) : nullptr,
+          desk.scratch.get(),
+          op.control >= 0 ? control_values(desk, op.control, ticks, in.frames) : nullptr,
           whole_};
 }
 

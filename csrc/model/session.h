@@ -30,20 +30,39 @@ class Session {
     std::int64_t ticks;
   };
 
-  // `ramp_frames`: source frames over which a control moves to a new value. Throws
-  // std::invalid_argument for impossible numbers and std::length_error where signals, state and
-  // scratch would hold more than `max_floats` together.
+  // Some ticks of a call, which `before` others of it precede.
+  struct Ticks {
+    int before;
+    int count;
+  };
+
+  // `ramp_frames`: source frames over which a control moves to a new value. `threads`: how many may
+  // work at once (model/threads.h), on one lane. Throws std::invalid_argument for impossible
+  // numbers and std::length_error where signals, state and scratch would hold more than
+  // `max_floats` together.
   Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, double ramp_frames,
-          std::vector<float> controls, std::size_t max_floats = std::size_t{1} << 30);
+          std::vector<float> controls, int threads = 1,
+          std::size_t max_floats = std::size_t{1} << 30);
 
   const Model& model() const { return *model_; }
   int lanes() const { return lanes_; }
   int max_ticks() const { return max_ticks_; }
+  int threads() const { return static_cast<int>(desks_.size()); }
 
   // Runs `num_ticks` <= max_ticks: reads and writes [lane][frame][channel], lanes `*_step` floats
   // apart. Held lanes are left alone and their output is not written.
   void process(const float* input, std::ptrdiff_t input_step, float* output,
                std::ptrdiff_t output_step, int num_ticks) noexcept RTA_NONBLOCKING;
+
+  // process() of one lane in pieces of up to max_ticks, each at a desk of its own: enter, every
+  // part in order, leave. No piece may be in a part that the piece before it has not left, and no
+  // more than threads() be under way; then what comes out does not depend on who runs what.
+  // advance() ends the call.
+  int num_parts() const { return static_cast<int>(parts_.size()); }
+  void enter(int desk, const float* input, Ticks ticks) noexcept RTA_NONBLOCKING;
+  void run_part(int desk, int part, Ticks ticks) noexcept RTA_NONBLOCKING;
+  void leave(int desk, float* output, Ticks ticks) noexcept RTA_NONBLOCKING;
+  void advance(int num_ticks) noexcept RTA_NONBLOCKING;
 
   // The lane's signal has this many source frames; what comes later flushes.
   void end(int lane, std::int64_t source_length);
@@ -88,22 +107,43 @@ class Session {
     LaneSettings settings;
   };
 
-  // Some lanes through every operation: each reads its weights once for all of them.
-  void run_batch(std::span<const int> batch, int num_ticks) noexcept RTA_NONBLOCKING;
-  void run(std::span<const int> batch, const Model::Operation& op, std::size_t index,
-           int num_ticks) noexcept RTA_NONBLOCKING;
-  Call make_call(int lane, std::size_t slot, const Model::Operation& op, std::size_t index,
-                 int num_ticks) noexcept RTA_NONBLOCKING;
+  // What a call runs one after another: operations, and the parts of those that have some.
+  struct Part {
+    std::size_t operation;
+    int index;
+  };
+  // What one thread works with: a batch's signals, reused batch after batch, and scratch.
+  struct Desk {
+    AlignedFloats buffers;
+    AlignedFloats scratch;
+    std::vector<float> control_values;
+    std::vector<const float*> inputs;
+    std::vector<int> batch;  // of which the first `count` hold lanes
+    int count = 0;
+    std::vector<Call> calls;
+
+    std::span<const int> lanes() const { return {batch.data(), static_cast<std::size_t>(count)}; }
+  };
+
+  // The next lanes from `lane` on that are not held, `most` of them; returns the one after.
+  int choose_batch(Desk& desk, int lane, int most) noexcept;
+  void take(Desk& desk, const float* input, std::ptrdiff_t input_step, Ticks ticks) noexcept;
+  void give(Desk& desk, float* output, std::ptrdiff_t output_step, Ticks ticks) noexcept;
+  // Some lanes through one part: it reads its weights once for all of them.
+  void run(Desk& desk, const Part& part, Ticks ticks) noexcept RTA_NONBLOCKING;
+  Call make_call(Desk& desk, std::size_t slot, std::size_t index,
+                 Ticks ticks) noexcept RTA_NONBLOCKING;
   // A buffer of the batch's lane `slot`; lanes lie one after the other.
-  float* rows_of(int buffer, std::size_t slot, int num_ticks) noexcept;
+  float* rows_of(Desk& desk, int buffer, std::size_t slot, int num_ticks) noexcept;
   // Values for `num_frames` frames of a buffer that holds `frames_per_tick`.
-  const float* control_values(int index, int num_frames, int frames_per_tick) noexcept;
+  const float* control_values(Desk& desk, int index, Ticks ticks, int frames_per_tick) noexcept;
   float* state_of(int lane, std::size_t op) {
     return memory_ + static_cast<std::size_t>(lane) * lane_floats_ + state_offsets_[op];
   }
   const float* state_of(int lane, std::size_t op) const {
     return memory_ + static_cast<std::size_t>(lane) * lane_floats_ + state_offsets_[op];
   }
+  // Input frames of the pieces that are under way together.
   int max_frames(const Model::Operation& op) const;
 
   std::shared_ptr<const Model> model_;
@@ -117,15 +157,11 @@ class Session {
   std::vector<std::size_t> state_offsets_;
   std::size_t lane_floats_ = 0;
   bool whole_ = false;
-  int batch_ticks_;        // ticks of all lanes of a batch together
-  AlignedFloats buffers_;  // one batch's signals, reused batch after batch
+  int batch_ticks_;  // ticks of all lanes of a batch together
+  std::vector<Part> parts_;
+  std::vector<Desk> desks_;
   AlignedFloats state_;
   float* memory_ = nullptr;  // state_, or the caller's
-  AlignedFloats scratch_;
-  std::vector<float> control_values_;
-  std::vector<const float*> inputs_;
-  std::vector<int> batch_;
-  std::vector<Call> calls_;
 };
 
 }  // namespace rtaudio

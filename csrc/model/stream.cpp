@@ -5,11 +5,15 @@
 #include <stdexcept>
 
 #include "model/samples.h"
+#include "model/threads.h"
 
 namespace rtaudio {
 namespace {
 
-constexpr std::int64_t kMaxFloats = 1 << 30;                // 4 GiB
+constexpr std::int64_t kMaxFloats = 1 << 30;  // 4 GiB
+// What a call brings each thread: enough that the ends of the call, where not all have work, are
+// little of it.
+constexpr int kPiecesAThread = 8;
 constexpr std::int64_t kMaxFrames = std::int64_t{1} << 40;  // a saved stream's longest past
 
 std::size_t checked_floats(std::int64_t frames, std::int64_t lanes, std::int64_t channels) {
@@ -23,18 +27,19 @@ std::size_t checked_floats(std::int64_t frames, std::int64_t lanes, std::int64_t
 }  // namespace
 
 Stream::Stream(std::shared_ptr<const Model> model, int lanes, int max_ticks, double ramp_frames,
-               std::vector<float> controls, int process_frames)
-    : session_(std::move(model), lanes, max_ticks, ramp_frames, std::move(controls)),
+               std::vector<float> controls, int process_frames, int threads)
+    : session_(std::move(model), lanes, max_ticks, ramp_frames, std::move(controls), threads),
       in_tick_(session_.model().input().frames),
       out_tick_(session_.model().output().frames),
-      capacity_(in_tick_ * max_ticks),
+      call_ticks_(threads > 1 ? max_ticks * threads * kPiecesAThread : max_ticks),
+      capacity_(in_tick_ * call_ticks_),
       extra_delay_(process_frames > 0 ? in_tick_ - std::gcd(process_frames, in_tick_)
                                       : in_tick_ - 1) {
   if (process_frames < 0) throw std::invalid_argument("process_frames may not be negative");
   const int in_channels = session_.model().input().channels;
   const int out_channels = session_.model().output().channels;
   in_.resize(checked_floats(capacity_, lanes, in_channels));
-  out_.resize(checked_floats(std::int64_t{out_tick_} * max_ticks, lanes, out_channels));
+  out_.resize(checked_floats(std::int64_t{out_tick_} * call_ticks_, lanes, out_channels));
   // Never more is waiting than what is held back, one call's worth of ticks and one tick.
   if (can_process()) {
     const std::int64_t frames = std::int64_t{extra_delay_} + capacity_ + in_tick_;
@@ -97,8 +102,12 @@ int Stream::run(int num_ticks) noexcept {
   const int channels = session_.model().input().channels;
   const std::ptrdiff_t in_step = std::ptrdiff_t{capacity_} * channels;
   const std::ptrdiff_t out_step =
-      std::ptrdiff_t{out_tick_} * session_.max_ticks() * session_.model().output().channels;
-  session_.process(in_.data(), in_step, out_.data(), out_step, num_ticks);
+      std::ptrdiff_t{out_tick_} * call_ticks_ * session_.model().output().channels;
+  if (session_.threads() > 1) {
+    process_in_threads(session_, in_.data(), out_.data(), num_ticks);
+  } else {
+    session_.process(in_.data(), in_step, out_.data(), out_step, num_ticks);
+  }
   const int used = num_ticks * in_tick_;
   for (int lane = 0; lane < session_.lanes(); ++lane) {
     float* first = in_.data() + lane * in_step;
@@ -113,7 +122,7 @@ int Stream::run(int num_ticks) noexcept {
 void Stream::push(const float* input, std::int64_t num_frames, float* output) noexcept {
   const int lanes = session_.lanes();
   const int channels = session_.model().output().channels;
-  const std::ptrdiff_t out_step = std::ptrdiff_t{out_tick_} * session_.max_ticks() * channels;
+  const std::ptrdiff_t out_step = std::ptrdiff_t{out_tick_} * call_ticks_ * channels;
   frames_in_ += num_frames;
   while (num_frames > 0) {
     const int taken = static_cast<int>(std::min<std::int64_t>(num_frames, capacity_ - pending_));
@@ -171,7 +180,7 @@ void Stream::process(const float* input, float* output, std::int64_t num_frames)
   const int channels = session_.model().output().channels;
   const int width = output_width();
   const int size = static_cast<int>(ready_.size()) / width;
-  const std::ptrdiff_t out_step = std::ptrdiff_t{out_tick_} * session_.max_ticks() * channels;
+  const std::ptrdiff_t out_step = std::ptrdiff_t{out_tick_} * call_ticks_ * channels;
   frames_in_ += num_frames;
   while (num_frames > 0) {
     const int taken = static_cast<int>(std::min<std::int64_t>(num_frames, capacity_ - pending_));

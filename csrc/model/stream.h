@@ -14,10 +14,11 @@ namespace rtaudio {
 // either push ... flush, or process; reset() between the two.
 class Stream {
  public:
-  // `process_frames`: process() is called with multiples of it (0: with any number). Throws what
-  // Session throws, also where the buffers of all lanes together are too large.
+  // `process_frames`: process() is called with multiples of it (0: with any number). `threads`
+  // share the work of one lane; push() waits for them, so several are not for a real-time thread.
+  // Throws what Session throws, also where the buffers of all lanes together are too large.
   Stream(std::shared_ptr<const Model> model, int lanes, int max_ticks, double ramp_frames,
-         std::vector<float> controls, int process_frames);
+         std::vector<float> controls, int process_frames, int threads = 1);
 
   int input_width() const { return session_.lanes() * session_.model().input().channels; }
   int output_width() const { return session_.lanes() * session_.model().output().channels; }
@@ -26,6 +27,7 @@ class Stream {
   int extra_delay() const { return extra_delay_; }
   // True where as many frames leave a tick as enter it: process() needs that.
   bool can_process() const { return in_tick_ == out_tick_; }
+  int threads() const { return session_.threads(); }
   bool ended() const { return ended_; }
   bool idle() const { return frames_in_ == 0 && !processing_; }
   bool processing() const { return processing_; }
@@ -72,7 +74,8 @@ class Stream {
   Session session_;
   int in_tick_;
   int out_tick_;
-  int capacity_;  // input frames that fit
+  int call_ticks_;  // the most of a call
+  int capacity_;    // input frames that fit
   int extra_delay_;
   std::vector<float> in_;   // [lane][frame][channel]
   std::vector<float> out_;  // likewise

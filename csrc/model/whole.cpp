@@ -21,7 +21,7 @@ std::vector<float> run_whole(std::shared_ptr<const Model> model, const float* in
     throw std::length_error("a signal of " + std::to_string(num_frames) +
                             " frames is too long to be looked at as a whole; stream it");
   }
-  Session session(model, 1, static_cast<int>(ticks), 1.0, std::move(controls), kMostFloats);
+  Session session(model, 1, static_cast<int>(ticks), 1.0, std::move(controls), 1, kMostFloats);
   session.end(0, num_frames);
   session.expect_whole();
   std::vector<float> x(static_cast<std::size_t>(ticks * in.frames * in.channels));

@@ -108,9 +108,9 @@ Array model_run_whole(const std::shared_ptr<Model>& model, const py::array& x,
 class PyStream {
  public:
   PyStream(std::shared_ptr<const Model> model, int lanes, int max_ticks, double ramp_frames,
-           std::vector<float> controls, int process_frames)
+           std::vector<float> controls, int process_frames, int threads)
       : stream_(std::move(model), lanes, max_ticks, ramp_frames, std::move(controls),
-                process_frames),
+                process_frames, threads),
         process_frames_(process_frames),
         wanted_(static_cast<std::size_t>(stream_.num_controls())) {
     for (std::atomic<float>& value : wanted_) value = kUnchanged;
@@ -228,6 +228,9 @@ class PyStream {
   }
 
   void check_process(const py::array& x) const {
+    if (stream_.threads() > 1) {
+      throw StreamMisuse("process() waits for nobody; open the stream with one thread, or push()");
+    }
     if (stream_.input_width() != stream_.output_width() || !stream_.can_process()) {
       throw StreamMisuse(
           "process() needs a model whose output has the rate and the channels of its input; "
@@ -312,12 +315,13 @@ void bind_model(py::module_& module) {
   py::class_<PyStream>(module, "Stream",
                        "A model's state for some lanes, fed any number of frames.")
       .def(py::init([](std::shared_ptr<Model> model, int lanes, int max_ticks, double ramp_frames,
-                       std::vector<float> controls, int process_frames) {
+                       std::vector<float> controls, int process_frames, int threads) {
              return std::make_unique<PyStream>(std::move(model), lanes, max_ticks, ramp_frames,
-                                               std::move(controls), process_frames);
+                                               std::move(controls), process_frames, threads);
            }),
            py::arg("model").none(false), py::arg("lanes"), py::arg("max_ticks"),
-           py::arg("ramp_frames"), py::arg("controls"), py::arg("process_frames"))
+           py::arg("ramp_frames"), py::arg("controls"), py::arg("process_frames"),
+           py::arg("threads") = 1)
       .def("push", &PyStream::push, py::arg("x"))
       .def("flush", &PyStream::flush, py::arg("flat") = false)
       .def("process", &PyStream::process, py::arg("x"))

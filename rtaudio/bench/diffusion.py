@@ -33,7 +33,7 @@ from rtaudio.graph.refine import Refine
 from rtaudio.models.steps import num_steps
 from rtaudio.runtime.model import Model, load
 from rtaudio.runtime.native import WEIGHT_BYTES
-from rtaudio.runtime.vocoder import Vocoder
+from rtaudio.runtime.vocoder import DEFAULT_BLOCK_FRAMES, Vocoder
 
 _ROUNDS = 4
 _PEER_FRAMES = 43  # of mel a pass: half a second
@@ -55,7 +55,9 @@ class _Peer:
         return {"us_per_sample": round(each, 3), "rtf": round(each * sample_rate / 1e6, 4)}
 
 
-def load_diffusion(name: str, precision: str, steps: int | None) -> tuple[Vocoder, State | None]:
+def load_diffusion(
+    name: str, precision: str, steps: int | None, threads: int = 1
+) -> tuple[Vocoder, State | None]:
     """A network to time; a published size comes with its weights for peers. Raises RtaudioError."""
     state = None
     if name in SIZES or name in (OWN, WAVEGRAD):
@@ -66,9 +68,10 @@ def load_diffusion(name: str, precision: str, steps: int | None) -> tuple[Vocode
         else:
             made, state = random_diffwave(name)
         model = Model.from_graph(made.graph, made.tensors, name, precision)
-        vocoder = Vocoder(model, preset=made.metadata["mel_preset"], steps=steps)
+        preset = made.metadata["mel_preset"]
     else:
-        vocoder = Vocoder(load(Path(name), precision=precision), steps=steps)
+        model, preset = load(Path(name), precision=precision), None
+    vocoder = Vocoder(model, preset=preset, steps=steps, threads=threads)
     if not num_steps(vocoder.model.graph):
         raise RtaudioError(f"{name} has no diffusion steps; `rtaudio bench wavenet` may fit it.")
     return vocoder, state
@@ -89,9 +92,13 @@ def run_diffusion(
     model, steps, rate = vocoder.model, num_steps(vocoder.model.graph), vocoder.sample_rate
     # A causal network answers each frame at once; others wait for so many that four are no matter.
     usual = (4 if vocoder.latency_samples else 1) * vocoder.hop
+    if vocoder.threads > 1:
+        usual = vocoder.block_frames * vocoder.hop
     frames = max(1, (block_samples or usual) // vocoder.hop)
     mel = np.random.default_rng(0).random((vocoder.num_mels, frames), np.float32)
-    stream = model.stream(channels=vocoder.num_mels, max_ticks=frames)
+    # What a thread takes at a time is the vocoder's to say where they are several.
+    ticks = frames if vocoder.threads == 1 else None
+    stream = model.stream(channels=vocoder.num_mels, max_ticks=ticks, threads=vocoder.threads)
     x = np.ascontiguousarray(mel.T)
     ours = Engine(name=model.name, size=frames * vocoder.hop, call=lambda: stream.push(x))
     others, notes = _peers(peers, vocoder, state)
@@ -115,7 +122,7 @@ def _result(
     weight_bytes = model.num_parameters * WEIGHT_BYTES[model.precision]
     peak = measure_peak(model.precision, weight_bytes)
     reads = weight_bytes * steps / ours.size  # a block reads all weights once a step
-    floor = peak.floor_seconds(macs, reads)
+    floor = peak.floor_seconds(macs, reads) / vocoder.threads
     figures = ours.figures(rate)
     return {
         "schema": SCHEMA,
@@ -125,7 +132,7 @@ def _result(
         "isa": level,
         "device": "cpu",
         "lanes": 1,
-        "threads": 1,
+        "threads": vocoder.threads,
         "steps": steps,
         "sample_rate": rate,
         **figures,
@@ -136,7 +143,7 @@ def _result(
             "gmacs": round(peak.macs_per_second / 1e9, 1),
             "weight_gbytes_per_second": round(peak.bytes_per_second / 1e9, 1),
         },
-        "shares": _shares(vocoder, ours.size // vocoder.hop),
+        "shares": _shares(vocoder, min(ours.size // vocoder.hop, DEFAULT_BLOCK_FRAMES)),
         "error": None,
         "peers": {p.name: p.figures(steps, rate) for p in others},
         "machine": describe_machine(),
@@ -226,7 +233,7 @@ def _package(name: str, vocoder: Vocoder, state: State) -> _Peer:
     """The network of the package, one step of one pass, with the update of its predict()."""
     import torch
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(vocoder.threads)
     network = _wavegrad_network() if name == WAVEGRAD else _diffwave_network(state)
     network.eval().load_state_dict({n: torch.from_numpy(v) for n, v in state.items()})
     mel = torch.rand(1, vocoder.num_mels, _PEER_FRAMES)

@@ -21,6 +21,24 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
     )
 
 
+MAX_THREADS = 64
+
+
+def add_threads(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--threads", type=threads, default=1, metavar="N", help=text)
+
+
+def threads(text: str) -> int:
+    if (
+        not text.isascii()
+        or not text.isdigit()
+        or len(text) > 9
+        or not 1 <= int(text) <= MAX_THREADS
+    ):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 to {MAX_THREADS}")
+    return int(text)
+
+
 def seed(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 10 or int(text) >= 1 << 32:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 to {(1 << 32) - 1}")

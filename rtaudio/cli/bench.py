@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rtaudio.cli.arguments import add_precision, positive
+from rtaudio.cli.arguments import add_precision, add_threads, positive
 from rtaudio.cli.bench_text import compare_lines, result_lines, suite_lines
 from rtaudio.cli.main import UsageError
 from rtaudio.errors import ModelFileError
@@ -36,6 +36,7 @@ examples:
   rtaudio bench vad --peers all
   rtaudio bench wavenet -m nv --precision int8 --peers all
   rtaudio bench diffusion -m diffwave-base --steps 6 --precision bf16dot --peers all
+  rtaudio bench diffusion -m diffwave-base --threads 2
   rtaudio bench layers --layer gru --precision bf16
 
 The floor is what the multiply-adds, or one read of the weights, would take at the
@@ -69,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--layer", metavar="KIND", help="layers: this kind alone (default: every kind)")
     add_precision(parser)
     add("--isa", choices=LEVELS, metavar="LEVEL", help="v3, v4...; default: the best here")
-    add("--threads", type=positive, default=1, metavar="N", help="1: a stream runs on one thread")
+    add_threads(parser, "diffusion: that share a stream (default: 1)")
     add(
         "--lanes",
         type=positive,
@@ -95,8 +96,8 @@ def run(args: argparse.Namespace) -> int:
     if args.compare is not None:
         print("\n".join(compare_lines(*(_read(Path(each)) for each in args.compare))))
         return 0
-    if args.threads != 1:
-        raise UsageError(f"--threads {args.threads}: a stream runs on one thread; give 1")
+    if args.threads != 1 and args.kind != "diffusion":
+        raise UsageError(f"--threads {args.threads}: only diffusion shares a stream; give 1")
     refused = args.kind != "denoise" or args.peers or args.block_samples
     if args.lanes != 1 and args.kind != "wavenet" and refused:
         raise UsageError(
@@ -221,7 +222,7 @@ def _diffusion(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
     from rtaudio.bench.diffusion import load_diffusion, run_diffusion
 
     name = args.model or DEFAULT_MODELS[args.kind]
-    vocoder, state = load_diffusion(name, args.precision, args.steps)
+    vocoder, state = load_diffusion(name, args.precision, args.steps, args.threads)
     result, notes = run_diffusion(
         vocoder,
         state,

@@ -21,7 +21,9 @@ def result_lines(result: dict[str, Any]) -> list[str]:
     if result["kind"] == "wavenet":
         return [*_wavenet_lines(result), f"{where}; one thread"]
     if result["kind"] == "diffusion":
-        return [*_diffusion_lines(result), f"{where}; one thread"]
+        count = result["threads"]
+        threads = "one thread" if count == 1 else f"{count} threads; the floor is {count} cores'"
+        return [*_diffusion_lines(result), f"{where}; {threads}"]
     if result["kind"] == "lanes":
         from rtaudio.bench.lanes import describe_lanes
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rtaudio.cli.arguments import add_precision, positive, seed
+from rtaudio.cli.arguments import add_precision, add_threads, positive, seed
 from rtaudio.cli.interrupt import Interrupt, catch_interrupts
 from rtaudio.cli.main import DONE, INTERRUPTED, UsageError, fail
 from rtaudio.cli.progress import Reporter
@@ -34,7 +34,7 @@ examples:
   rtaudio vocode talk.wav -o again.wav          copy synthesis
   rtaudio vocode mel.npy -o speech.wav          a mel of the model's preset
   rtaudio vocode mel.npy -p tacotron22 --play   another preset with the same filters
-  rtaudio vocode talk.wav -o again.wav -m diffwave.safetensors --steps 6
+  rtaudio vocode talk.wav -o again.wav -m diffwave.safetensors --steps 6 --threads 2
 
 exit codes: 0 done, 1 it failed, 2 a wrong call, 3 no such sound device, 130 interrupted
 """
@@ -52,10 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--block-frames",
         type=positive,
-        default=4,
         metavar="N",
-        help="frames at a time (default: 4); the samples do not depend on it",
+        help="frames at a time (default: 4, several threads: 32 each); any give the same samples",
     )
+    add_threads(parser, "share a diffusion model's steps (default: 1); same samples")
     add("--play", action="store_true", help="play it while it is made")
     add("--output-device", metavar="DEV", help="with --play: number or part of a name")
     add("--plot", metavar="PNG", help="draw the mel and that of the output (needs matplotlib)")
@@ -69,7 +69,13 @@ def run(args: argparse.Namespace) -> int:
     from rtaudio.runtime.vocoder import Vocoder
 
     model = rtaudio.load(args.model or DEFAULT_VOCODER, precision=args.precision)
-    vocoder = Vocoder(model, seed=args.seed, block_frames=args.block_frames, steps=args.steps)
+    vocoder = Vocoder(
+        model,
+        seed=args.seed,
+        block_frames=args.block_frames,
+        steps=args.steps,
+        threads=args.threads,
+    )
     who = "rtaudio vocode"
     with catch_interrupts() as interrupt, Reporter(who, quiet=args.quiet, num_files=1) as report:
         mel = vocoder.check(_read_mel(args, vocoder, report))

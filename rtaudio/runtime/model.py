@@ -196,6 +196,7 @@ class Model:
         attenuation_limit_db: float | None = None,
         block_samples: int | None = None,
         max_ticks: int | None = None,
+        threads: int = 1,
         seed: int = 0,
         stream_numbers: Sequence[int] | None = None,
         constants: Mapping[str, NDArray[Any]] | None = None,
@@ -206,7 +207,9 @@ class Model:
         `block_samples`: process() will be called with multiples of it, which keeps its delay as
         short as can be (None: with any number of frames). Raises RateError for a rate the model
         does not frame at. `max_ticks`: how many of the model's ticks one native call takes at most
-        (None: as suits it). `seed`, `stream_numbers`, `constants`, `prompt`: as in `Stream.reset`.
+        (None: as suits it). `threads`, up to 64, share the work of one lane with the bits of one:
+        push() takes that many ticks' blocks at once and waits for them; process() is then not for
+        use. `seed`, `stream_numbers`, `constants`, `prompt`: as in `Stream.reset`.
         """
         rate = self._rate(sample_rate)
         block = 0 if block_samples is None else block_samples
@@ -214,7 +217,9 @@ class Model:
             max_ticks = max(STREAM_TICKS, STREAM_FRAMES // self.graph_at(rate).plan.tick_frames)
         controls = _controls(attenuation_limit_db)
         beginning = {"seed": seed, "stream_numbers": stream_numbers, "constants": constants}
-        return Stream(self, rate, channels, controls, block, max_ticks, **beginning, prompt=prompt)
+        return Stream(
+            self, rate, channels, controls, block, max_ticks, threads, **beginning, prompt=prompt
+        )
 
     def __call__(
         self,

@@ -39,6 +39,7 @@ class Stream:
         controls: Mapping[str, float],
         block_samples: int,
         max_ticks: int,
+        threads: int = 1,
         **beginning: Any,
     ) -> None:
         graph = model.graph_at(sample_rate)
@@ -67,6 +68,7 @@ class Stream:
                 CONTROL_RAMP_SECONDS * sample_rate,
                 self._controls.for_kernel(),
                 block_samples,
+                whole("threads", threads),
             )
         except MemoryError:
             raise RtaudioError(

@@ -17,6 +17,7 @@ from rtaudio.graph.layer import FloatArray
 from rtaudio.runtime.model import Model, load
 
 DEFAULT_BLOCK_FRAMES = 4  # 46 ms of 22 kHz: how long a cancel() may wait
+BLOCKS_A_THREAD = 8  # so many for each of several threads, at once: what keeps them busy
 HIGHEST = 12.0  # no preset's logarithms of full-scale audio reach it
 SLACK = 0.05
 
@@ -37,22 +38,28 @@ class Vocoder:
         model: Model | str | os.PathLike[str],
         *,
         seed: int = 0,
-        block_frames: int = DEFAULT_BLOCK_FRAMES,
+        block_frames: int | None = None,
         preset: str | MelPreset | None = None,
         steps: int | None = None,
+        threads: int = 1,
     ) -> None:
         """`preset`: of a model whose file names none; `steps`: of a diffusion model (None: as the
-        file has it). Raises RtaudioError for a model that is no vocoder of its preset, or has no
-        such steps."""
+        file has it). `threads`, up to 64, share the work with the bits of one, where a push brings
+        many frames and the model has parts of like cost, as the steps of diffusion are. Raises
+        RtaudioError for a model that is no vocoder of its preset, or has no such steps."""
         self.model = model if isinstance(model, Model) else load(model)
         if steps is not None:
             self.model = self.model.with_steps(steps)
         self.preset = model_preset(self.model, preset)
+        if block_frames is None:
+            many = BLOCKS_A_THREAD * threads if threads > 1 else 1
+            block_frames = DEFAULT_BLOCK_FRAMES * many
         if not 1 <= block_frames <= 1 << 16:
             raise RtaudioError(f"a block of {block_frames} frames is not possible; give 1 or more.")
         self.block_frames = block_frames
         self.seed = seed
-        self._stream = self.model.stream(channels=self.num_mels, seed=seed)
+        self.threads = threads
+        self._stream = self.model.stream(channels=self.num_mels, seed=seed, threads=threads)
         self._cancel = threading.Event()
 
     @property
@@ -103,7 +110,12 @@ class Vocoder:
     def __call__(self, mel: NDArray[Any], *, seed: int | None = None) -> FloatArray:
         """The whole of [num_mels, frames]: frames * hop samples. A stream under way is not
         disturbed."""
-        other = Vocoder(self.model, seed=self.seed if seed is None else seed, preset=self.preset)
+        other = Vocoder(
+            self.model,
+            seed=self.seed if seed is None else seed,
+            preset=self.preset,
+            threads=self.threads,
+        )
         return np.concatenate([other.push(mel), other.flush()])
 
     def stream(

@@ -62,12 +62,14 @@ def test_diffusion_of_plain_layers():
 
     state = wavegrad_state((4, 4, 4, 4, 4), (4, 4, 4, 4, 4), 4)
     made = convert_wavegrad(state, {}, "small")
-    vocoder = Vocoder(Model.from_graph(made.graph, made.tensors), preset="wavegrad24", steps=2)
+    vocoder = Vocoder(
+        Model.from_graph(made.graph, made.tensors), preset="wavegrad24", steps=2, threads=2
+    )
     result, notes = run_diffusion(
         vocoder, None, block_samples=300, seconds=0.1, level="v3", peers=["wavegrad"]
     )
     assert set(result) >= KEYS
-    assert result["steps"] == 2 and result["block_samples"] == 300
+    assert result["steps"] == 2 and result["block_samples"] == 300 and result["threads"] == 2
     assert sum(result["shares"].values()) == pytest.approx(1, abs=1e-3)
     assert result["shares"]["layers"] > result["shares"]["condition"]
     assert "the peers run the published sizes alone" in notes[0]
@@ -122,7 +124,7 @@ def test_the_suite_ends_in_one_line(monkeypatch, tmp_path, capsys):
 
 def test_wrong_calls(capsys, model_path):
     for arguments, words in (
-        (["denoise", "--threads", "2"], "one thread"),
+        (["denoise", "--threads", "2"], "only diffusion shares a stream"),
         (["denoise", "--peers", "nobody"], "known peers"),
         (["denoise", "--sample-rate", "11025", "-m", str(model_path)], "11025"),
         (["vocode"], "vocode"),

@@ -92,6 +92,8 @@ def write(path: Path, content: object) -> Path:
         ("a.npy", np.zeros((80, 4)), ("--output-device", "x"), 2, "--play"),
         ("a.npy", np.zeros((80, 4)), ("--seed", "-1"), 2, "whole number"),
         ("a.npy", np.zeros((80, 4)), ("--block-frames", "0"), 2, "whole number"),
+        ("a.npy", np.zeros((80, 4)), ("--threads", "0"), 2, "'0' is not a whole number of 1 to 64"),
+        ("a.npy", np.zeros((80, 4)), ("--threads", "65"), 2, "'65' is not a whole number"),
     ],
 )
 def test_what_cannot_be_is_told_in_a_sentence(

@@ -18,7 +18,7 @@ from rtaudio import Model, Vocoder, load, verify_streaming  # noqa: E402
 from rtaudio.bench.diffusion_nets import diffwave_state  # noqa: E402
 from rtaudio.diffusion import SCHEDULES, Scheduler  # noqa: E402
 from rtaudio.dsp.noise import normals  # noqa: E402
-from rtaudio.errors import ModelFileError, ScheduleError  # noqa: E402
+from rtaudio.errors import ModelFileError, RtaudioError, ScheduleError  # noqa: E402
 from rtaudio.graph import DiffWave, Graph, Refine  # noqa: E402
 from rtaudio.models.diffwave import (  # noqa: E402
     DiffWaveVocoder,
@@ -202,6 +202,25 @@ def test_any_split_of_a_mel_gives_the_same_bits(model: Model, frames: int) -> No
         assert again.tobytes() == whole.tobytes()
     assert vocoder(model, seed=4)(mel).tobytes() != whole.tobytes()
     assert vocoder(model)(mel[:, :0]).shape == (0,)
+
+
+def test_threads_give_the_bits_of_one_and_so_does_a_restart(model: Model) -> None:
+    mel = some_mel(150).numpy().astype(np.float32)
+    whole = vocoder(model)(mel)
+    for threads in (2, 3):
+        assert vocoder(model, threads=threads)(mel).tobytes() == whole.tobytes()
+    x = np.ascontiguousarray(mel.T)
+    first = model.stream(channels=80, threads=2)
+    parts = [first.push(x[:70])]
+    for threads in (1, 2):
+        rest = model.stream(channels=80, threads=threads)
+        rest.load_state(first.save_state())
+        again = np.concatenate([*parts, rest.push(x[70:]), rest.flush()])
+        assert again.tobytes() == whole.tobytes()
+    with pytest.raises(RtaudioError, match="65 threads for 1 lanes"):
+        vocoder(model, threads=65)
+    with pytest.raises(RtaudioError, match="0 threads"):
+        vocoder(model, threads=0)
 
 
 def test_latency_is_that_of_the_steps_and_of_the_filters(model: Model) -> None:

@@ -54,7 +54,7 @@ class Refine final : public Layer {
   }
   std::size_t scratch_floats(int frames) const override {
     const auto chunk = static_cast<std::size_t>(chunk_of(frames));
-    return 3 * aligned(chunk * static_cast<std::size_t>(values_)) + network_.scratch_floats(chunk);
+    return 2 * aligned(chunk * static_cast<std::size_t>(values_)) + network_.scratch_floats(chunk);
   }
 
   void configure(float* state, const LaneSettings& settings) const noexcept override {
@@ -64,7 +64,18 @@ class Refine final : public Layer {
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
     const Layout at = layout(call.max_frames);
     for (int t = 0; t < call.num_frames; t += at.chunk) {
-      run(call, at, t, std::min(at.chunk, call.num_frames - t));
+      for (std::size_t i = 0; i < steps_.size(); ++i) {
+        run(call, at, i, t, std::min(at.chunk, call.num_frames - t));
+      }
+    }
+  }
+  // A step is a part: the ring of the condition, which all of them read and the first one fills, is
+  // long enough for every call under way.
+  int num_parts() const override { return static_cast<int>(steps_.size()); }
+  void process_part(const Call& call, int part) const noexcept RTA_NONBLOCKING override {
+    const Layout at = layout(call.max_frames);
+    for (int t = 0; t < call.num_frames; t += at.chunk) {
+      run(call, at, static_cast<std::size_t>(part), t, std::min(at.chunk, call.num_frames - t));
     }
   }
 
@@ -87,9 +98,9 @@ class Refine final : public Layer {
     std::copy_n(state, kNoiseFloats, out[0].begin());
     out = out.subspan(1);
     if (behind_ > 0) {
-      save_rows(state + at.flags, {frames(at), 1, frames(at)}, flag_rows(), position, behind_,
+      save_rows(state + at.flags, {at.frames, 1, at.frames}, flag_rows(), position, behind_,
                 out[0]);
-      network_.save_condition(state + at.condition, frames(at), position, behind_, out[1]);
+      network_.save_condition(state + at.condition, at.frames, position, behind_, out[1]);
       out = out.subspan(2);
     }
     for (std::size_t i = 0; i < steps_.size(); ++i, position -= ahead_) {
@@ -107,9 +118,8 @@ class Refine final : public Layer {
     load_noise(state, in[0]);
     in = in.subspan(1);
     if (behind_ > 0) {
-      load_rows(state + at.flags, {frames(at), 1, frames(at)}, flag_rows(), position, behind_,
-                in[0]);
-      network_.load_condition(state + at.condition, at.chunk, frames(at), position, behind_, in[1]);
+      load_rows(state + at.flags, {at.frames, 1, at.frames}, flag_rows(), position, behind_, in[0]);
+      network_.load_condition(state + at.condition, at.chunk, at.frames, position, behind_, in[1]);
       in = in.subspan(2);
     }
     for (std::size_t i = 0; i < steps_.size(); ++i, position -= ahead_) {
@@ -126,6 +136,7 @@ class Refine final : public Layer {
   // Where the parts of a state begin.
   struct Layout {
     int chunk;
+    std::int64_t frames;  // of the rings of flags and of the condition
     std::size_t flags, condition, steps;
     std::size_t memory, step_floats;  // of a step
   };
@@ -133,38 +144,38 @@ class Refine final : public Layer {
   Layout layout(int max_frames) const {
     Layout at{};
     at.chunk = chunk_of(max_frames);
+    at.frames = behind_ + std::max(max_frames, 1);
     at.flags = 16;
-    at.condition = at.flags + aligned(static_cast<std::size_t>(flag_rows() * frames(at)));
-    at.steps = at.condition + aligned(network_.condition_floats(frames(at) + at.chunk));
+    at.condition = at.flags + aligned(static_cast<std::size_t>(flag_rows() * at.frames));
+    at.steps = at.condition + aligned(network_.condition_floats(at.frames + at.chunk));
     at.memory = aligned(static_cast<std::size_t>((ahead_ + at.chunk) * values_));
     at.step_floats = at.memory + network_.memory_floats(at.chunk);
     return at;
   }
-  std::int64_t frames(const Layout& at) const { return behind_ + at.chunk; }
 
-  void run(const Call& call, const Layout& at, int begin,
+  // One step for a chunk of frames, in which the output holds x before and after it.
+  void run(const Call& call, const Layout& at, std::size_t step, int begin,
            int count) const noexcept RTA_NONBLOCKING {
-    std::int64_t index = call.position + begin;
-    take_condition(call, at, begin, count, index);
+    std::int64_t index = call.position + begin - static_cast<std::int64_t>(step) * ahead_;
     const noise::Source source = noise_of(call.state, site_);
-    float* x = call.scratch;
-    float* previous = x + aligned(static_cast<std::size_t>(at.chunk * values_));
+    float* x = call.output + std::ptrdiff_t{begin} * values_;
+    if (step == 0) {
+      take_condition(call, at, begin, count, index);
+      start(call, at, source, index, count, x);
+    }
+    float* previous = call.scratch;
     float* found = previous + aligned(static_cast<std::size_t>(at.chunk * values_));
     float* rest = found + aligned(static_cast<std::size_t>(at.chunk * values_));
-    start(call, at, source, index, count, x);
-    for (std::size_t i = 0; i < steps_.size(); ++i) {
-      float* own = call.state + at.steps + i * at.step_floats;
-      keep(x, own, at, index, count);
-      DiffWaveMemory memory = network_.memory(own + at.memory, at.chunk, i);
-      memory.condition = call.state + at.condition;
-      memory.flags = call.state + at.flags;
-      memory.condition_frames = frames(at);
-      network_.run(call.kernels, memory, index, count, x, found, rest);
-      index -= ahead_;
-      recall(own, at, index, count, previous);
-      float* to = i + 1 < steps_.size() ? x : call.output + std::ptrdiff_t{begin} * values_;
-      update(call, at, source, i, index, count, previous, found, to);
-    }
+    float* own = call.state + at.steps + step * at.step_floats;
+    keep(x, own, at, index, count);
+    DiffWaveMemory memory = network_.memory(own + at.memory, at.chunk, step);
+    memory.condition = call.state + at.condition;
+    memory.flags = call.state + at.flags;
+    memory.condition_frames = at.frames;
+    network_.run(call.kernels, memory, index, count, x, found, rest);
+    index -= ahead_;
+    recall(own, at, index, count, previous);
+    update(call, at, source, step, index, count, previous, found, x);
   }
 
   // The condition and what is known of these frames: whether they are real, and their spread.
@@ -174,19 +185,19 @@ class Refine final : public Layer {
     const float* rows = call.inputs[0] + std::ptrdiff_t{begin} * row_floats(channels);
     for (int t = 0; t < count; ++t) {
       const bool valid = begin + t >= call.valid_begin && begin + t < call.valid_end;
-      const std::int64_t slot = slot_of(index + t, frames(at));
+      const std::int64_t slot = slot_of(index + t, at.frames);
       call.state[at.flags + static_cast<std::size_t>(slot)] = valid ? 1.0f : 0.0f;
       const float* prior = rows + t * row_floats(channels) + network_.condition();
       for (int i = 1; i < flag_rows(); ++i) {
         const float value = extra_ > 0 ? prior[i - 1] : 1.0f;
-        call.state[at.flags + static_cast<std::size_t>(i * frames(at) + slot)] =
+        call.state[at.flags + static_cast<std::size_t>(i * at.frames + slot)] =
             valid ? value : 0.0f;
       }
     }
     DiffWaveMemory memory{};
     memory.condition = call.state + at.condition;
     memory.flags = call.state + at.flags;
-    memory.condition_frames = frames(at);
+    memory.condition_frames = at.frames;
     memory.chunk = at.chunk;
     network_.take_condition(call.kernels, memory, index, rows, row_floats(channels), count);
   }
@@ -197,17 +208,17 @@ class Refine final : public Layer {
   // it.
   void noise_of_frame(const Call& call, const Layout& at, const noise::Source& source,
                       std::int64_t index, std::size_t left, float* z) const noexcept {
-    const float* row = call.state + at.flags + frames(at) + slot_of(index, frames(at));
+    const float* row = call.state + at.flags + at.frames + slot_of(index, at.frames);
     if (given_) {
-      row += static_cast<std::ptrdiff_t>(steps_.size() - left) * values_ * frames(at);
-      for (int v = 0; v < values_; ++v) z[v] = row[v * frames(at)];
+      row += static_cast<std::ptrdiff_t>(steps_.size() - left) * values_ * at.frames;
+      for (int v = 0; v < values_; ++v) z[v] = row[v * at.frames];
       return;
     }
     refine::normals(source, index - delay_, static_cast<std::uint32_t>(left), values_, z);
     for (int v = 0; v < values_; ++v) z[v] = *row * z[v];
   }
   bool inside(const Call& call, const Layout& at, std::int64_t index) const noexcept {
-    return call.state[at.flags + static_cast<std::size_t>(slot_of(index, frames(at)))] > 0.0f;
+    return call.state[at.flags + static_cast<std::size_t>(slot_of(index, at.frames))] > 0.0f;
   }
 
   void start(const Call& call, const Layout& at, const noise::Source& source, std::int64_t index,
