@@ -137,6 +137,10 @@ class LayerContext {
   int num_inputs() const { return static_cast<int>(spec().inputs.size()); }
 
   int integer(const std::string& name, std::int64_t low, std::int64_t high) const;
+  int optional_integer(const std::string& name, int otherwise, std::int64_t low,
+                       std::int64_t high) const {
+    return spec().ints.contains(name) ? integer(name, low, high) : otherwise;
+  }
   float number(const std::string& name) const;
   // The tensor's data; throws unless it is there with that very shape.
   const float* tensor(const std::string& slot, std::vector<std::int64_t> shape) const;

@@ -45,7 +45,8 @@ class STFT(Layer):
 
     Frame n ends with sample n * hop + hop - 1 - lag (causal). Dividing by the window's length makes
     bins of the same width agree between sample rates. Frames go on until none touches the signal,
-    and `extra_frames` longer.
+    and `extra_frames` longer. `fft_size`, if given, is the transform's length: zeros follow the
+    window, so that bins lie closer.
     """
 
     kind: ClassVar[str] = "stft"
@@ -55,17 +56,26 @@ class STFT(Layer):
     window_kind: str = "sqrt_hann"
     lag: int = 0
     extra_frames: int = 0
+    fft_size: int = 0
 
     def __post_init__(self) -> None:
-        check_framing(self, self.window, self.hop)
+        check_framing(self, self.length, self.hop)
         check_range(
-            self, lag=(self.lag, 0, MAX_WINDOW), extra_frames=(self.extra_frames, 0, MAX_LATE)
+            self,
+            window=(self.window, max(2, self.hop), self.length),
+            lag=(self.lag, 0, MAX_WINDOW),
+            extra_frames=(self.extra_frames, 0, MAX_LATE),
         )
         analysis_window(self.window_kind, self.window, self.hop)
 
     @property
+    def length(self) -> int:
+        """The transform's."""
+        return self.fft_size or self.window
+
+    @property
     def bins(self) -> int:
-        return self.window // 2 + 1
+        return self.length // 2 + 1
 
     def rule(self) -> Window:
         tail = self.window - self.hop + self.lag + self.extra_frames * self.hop
@@ -79,13 +89,14 @@ class STFT(Layer):
         return self.window
 
     def macs_per_frame(self, channels: int) -> float:
-        return (2.5 * self.window * math.log2(self.window) + self.window) / self.hop / 2
+        return (2.5 * self.length * math.log2(self.length) + self.window) / self.hop / 2
 
     def kernel(self, channels: int) -> Kernel:
         window = analysis_window(self.window_kind, self.window, self.hop) / self.window
+        padded = {"fft": self.fft_size} if self.fft_size else {}
         return Kernel(
             "stft",
-            {"window": self.window, "hop": self.hop},
+            {"window": self.window, "hop": self.hop, **padded},
             tensors={"window": window.astype(np.float32)},
         )
 

@@ -28,8 +28,6 @@ def mel_layers(preset: MelPreset) -> Serial:
     """
     if preset.mean != (0.0,) or preset.std != (1.0,):
         raise GraphError(f"mels of {preset.name} are not made live; its values are normalised.")
-    if preset.window != preset.fft_size:
-        raise GraphError(f"mels of {preset.name} are not made live; its windows are padded.")
     scale = COMPRESSIONS[preset.compression] * preset.gain
     return Serial(
         name="mel",
@@ -42,7 +40,12 @@ def mel_layers(preset: MelPreset) -> Serial:
                 lookahead_frames=preset.wait_samples,
                 bias=False,
             ),
-            STFT(window=preset.window, hop=preset.hop, window_kind="hann"),
+            STFT(
+                window=preset.window,
+                hop=preset.hop,
+                window_kind="hann",
+                fft_size=preset.fft_size if preset.fft_size > preset.window else 0,
+            ),
             ComplexPower(),
             Activation(function="affine", a=float(preset.window**2), b=preset.power_floor),
             Activation(function="sqrt"),

@@ -211,7 +211,7 @@ def mean_subtract(
 def stft(layer: STFT, t: Tensors, x: Tensor) -> Tensor:
     window = analysis_window(layer.window_kind, layer.window, layer.hop) / layer.window
     frames = x[:, 0].unfold(1, layer.window, layer.hop)
-    spectrum = torch.fft.rfft(frames * torch.from_numpy(window).to(x), dim=2)
+    spectrum = torch.fft.rfft(frames * torch.from_numpy(window).to(x), n=layer.length, dim=2)
     return torch.cat([spectrum.real, spectrum.imag], dim=2).transpose(1, 2)
 
 

@@ -161,6 +161,7 @@ EXAMPLES: dict[str, tuple[Layer, int]] = {
         ),
         1,
     ),
+    "stft padded": (STFT(window=20, hop=5, window_kind="hann", fft_size=32), 1),
     "stft late": (STFT(window=20, hop=10, lag=7), 1),
     "istft": (ISTFT(window=16, hop=4), 18),
     "band_filter erb": (BandFilter(bins=65, bands=20, bin_hz=50.0), 65),

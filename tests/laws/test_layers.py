@@ -32,6 +32,7 @@ FIELD_NOT_REACHED = {
     "noise behind a delay",
     "noise spectrum",
     # Windows begin with a zero, and are shorter than the transform.
+    "stft padded",
     "centred istft",
     "filtered noise",
     "pool, body and unpool",

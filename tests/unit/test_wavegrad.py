@@ -211,6 +211,17 @@ def test_every_law_holds(imported: Imported, precision: str) -> None:
     assert not [f"{law.name}: {law.detail}" for law in report.laws if law.passed is False]
 
 
+def test_every_law_holds_live(model: Model) -> None:
+    """Audio to audio, by mels whose windows are shorter than their transform."""
+    live = vocoder(model, steps=1).live_model()
+    assert live.makes_audio
+    assert live.sample_rate == 24_000
+    # A step's lookahead, and what follows a frame's begin under its window.
+    assert live.latency().lookahead - vocoder(model, steps=1).latency_samples in range(601, 901)
+    report = verify_streaming(live, num_ticks=4)
+    assert not [f"{law.name}: {law.detail}" for law in report.laws if law.passed is False]
+
+
 @pytest.mark.parametrize("frames", [1, 2, 13])
 def test_any_split_of_a_mel_gives_the_same_bits(model: Model, frames: int) -> None:
     mel = some_mel(frames)

@@ -16,13 +16,14 @@ std::vector<float> window_table(const LayerContext& context, int window) {
   return {values, values + window};
 }
 
+// A window of frames and, behind it, zeros up to the transform's length.
 class Stft final : public WindowLayer {
  public:
-  // `of_hops`: of each hop by itself, zeros after it.
+  // `of_hops`: the window is the hop.
   Stft(const LayerContext& context, bool of_hops)
-      : fft_(context.integer(of_hops ? "fft" : "window", 2, kMaxWindow)),
-        hop_(context.integer("hop", 1, fft_)),
-        window_(of_hops ? hop_ : fft_),
+      : hop_(context.integer("hop", 1, kMaxWindow)),
+        window_(of_hops ? hop_ : context.integer("window", std::max(2, hop_), kMaxWindow)),
+        fft_(context.optional_integer("fft", window_, window_, kMaxWindow)),
         tables_(make_fft_tables(fft_)),
         values_(window_table(context, window_)),
         rule_(context, window_, hop_) {
@@ -54,9 +55,9 @@ class Stft final : public WindowLayer {
 
   int bins() const { return fft_ / 2 + 1; }
 
-  int fft_;
   int hop_;
   int window_;
+  int fft_;
   FftTables tables_;
   std::vector<float> values_;
   WindowRule rule_;
