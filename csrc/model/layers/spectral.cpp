@@ -23,7 +23,8 @@ class Stft final : public WindowLayer {
   Stft(const LayerContext& context, bool of_hops)
       : hop_(context.integer("hop", 1, kMaxWindow)),
         window_(of_hops ? hop_ : context.integer("window", std::max(2, hop_), kMaxWindow)),
-        fft_(context.optional_integer("fft", window_, window_, kMaxWindow)),
+        fft_(context.optional_integer("fft", std::max(2, window_), std::max(2, window_),
+                                      kMaxWindow)),
         tables_(make_fft_tables(fft_)),
         values_(window_table(context, window_)),
         rule_(context, window_, hop_) {
