@@ -61,7 +61,7 @@ TRAINED = tuple(zero_terminal_snr(SCHEDULES["diffwave-50"].betas, last=0.01).tol
 TRUNK = ((5, 1, 0), (3, 1, 0), (3, 1, 0), (3, 2, 0))  # kernel size, dilation, lookahead
 # The envelope is smoothed in the cepstrum; what rings for longer than two hops is cut.
 ORDER, RINGING = 60, 2
-LARGEST = 10.0  # of what the network is to make, of about unit power
+LARGEST = 20.0  # of what the network is to make: a pulse of 60 Hz and unit power
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,15 +245,3 @@ def envelope_lines(config: RtPriorGrad) -> tuple[NDArray[np.float64], NDArray[np
     lines = np.stack([np.interp(hertz, centres, row) for row in np.eye(preset.num_mels)], 1)
     energy = np.sum(analysis_window("hann", preset.window, preset.hop) ** 2)
     return lines, np.log(preset.filters.sum(1) * np.sqrt(np.pi * energy) / 2)
-
-
-def responses(mel: FloatArray, config: RtPriorGrad) -> tuple[NDArray[np.float64], ...]:
-    """The filters of mel frames [num_mels, frames], and what undoes them, as impulse responses
-    [frame, sample]."""
-    size = config.filter_size
-    lines, flat = envelope_lines(config)
-    logs = (lines @ (mel.T - flat).T).clip(LEAST_GAIN, LARGEST_GAIN)
-    smooth = Cepstrum(fft_size=size, order=ORDER).matrix() @ logs
-    re, im = np.split(MinimumPhase(fft_size=size, order=ORDER).matrix() @ smooth, 2)
-    logs = re + 1j * im
-    return tuple(np.fft.irfft(np.exp(sign * logs), size, axis=0).T for sign in (1, -1))

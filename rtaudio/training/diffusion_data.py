@@ -1,4 +1,4 @@
-"""Speech for training rt-priorgrad: excitations, mels, pitch and the fundamental's phase."""
+"""Speech for training rt-priorgrad: excitations, mels, pitch and the phases of pulses."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rtaudio.models.rt_priorgrad import LARGEST, RINGING, RtPriorGrad, responses
+from rtaudio.models.rt_priorgrad import RtPriorGrad
 
 from . import recordings
+from .excitation import synthesised
 from .recordings import FloatArray, Parts, SegmentConfig, listen, store, stored, voice_folders
 from .vocoder_pitch import check_world, without_gaps
 
@@ -28,26 +29,15 @@ def build(
     folders = voice_folders(voices)
     check_world()
 
+    rng = np.random.default_rng(1)
+
     def hear(path: Path) -> Parts:
         x, parts = listen(path, config.preset)
-        made = excitation(x, parts["mel"], config).clip(-LARGEST, LARGEST)
-        return {**{name: parts[name] for name in PARTS[1:]}, PARTS[0]: made.astype(np.float16)}
+        mel, f0 = parts["mel"], parts["f0"]
+        made, phase = synthesised(x, f0, mel, config, rng)
+        return {"excitation": made, "mel": mel, "f0": f0, "phase": phase}
 
     store(folder_of(cache, config), folders, hear, num_recordings)
-
-
-def excitation(x: FloatArray, mel: FloatArray, config: RtPriorGrad) -> NDArray[np.float64]:
-    """What becomes `x` [hop * frames] behind the filters of `mel` [num_mels, frames]. A filter
-    answers within its hop, so that hops are found one after the other."""
-    hop, made = config.preset.hop, np.zeros(len(x))
-    rings, undoes = responses(mel, config)
-    rest = np.append(x.astype(np.float64), np.zeros(config.filter_size))
-    for i, (ring, undo) in enumerate(zip(rings, undoes, strict=True)):
-        here = slice(i * hop, (i + 1) * hop)
-        made[here] = np.convolve(rest[here], undo[:hop])[:hop]
-        rung = np.convolve(made[here], ring[: RINGING * hop])
-        rest[here.start : here.start + len(rung)] -= rung
-    return made
 
 
 @dataclass(frozen=True)
@@ -55,7 +45,7 @@ class Voice:
     excitation: NDArray[np.float16]  # samples
     mel: FloatArray  # [num_mels, frames]
     f0: FloatArray  # Hz [frames], 0 where unvoiced
-    phase: FloatArray  # turns of the fundamental [frames]
+    phase: FloatArray  # turns of the pulses [frames]
     starts: NDArray[np.int64]  # the first frame of each recording, and the end
 
 

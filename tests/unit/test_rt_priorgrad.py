@@ -19,18 +19,19 @@ from rtaudio.graph import DeepFilter, HopISTFT, HopSTFT, Layer
 from rtaudio.models.rt_priorgrad import (
     TRAINED,
     RtPriorGrad,
+    envelope_lines,
     fixed_tensors,
-    responses,
     rt_priorgrad,
 )
 from rtaudio.nn import Net
-from rtaudio.training import diffusion_commands, diffusion_data, recordings
+from rtaudio.training import diffusion_commands, diffusion_data, excitation, recordings
 from rtaudio.training.__main__ import main
-from rtaudio.training.diffusion_data import excitation
 from rtaudio.training.diffusion_loop import SLOPE, Objective, make_network, part
+from rtaudio.training.excitation import mel_responses, synthesised
 from rtaudio.training.recipe import DEV_VOICES
+from rtaudio.training.vocoder_loss import source
 
-from .vocoders import hear_harvest
+from .vocoders import HERTZ, hear_envelopes, hear_harvest
 
 RATE = 24_000
 tiny = partial(
@@ -83,7 +84,7 @@ def test_speech_is_its_excitation_behind_the_mels_filters() -> None:
     config = tiny()
     x = 0.3 * speech_like(RATE, 1.0)
     mel = mel_spectrogram(x, config.preset, dtype=np.float32)[:, : len(x) // 240]
-    made = excitation(x, mel, config)
+    made = excitation.excitation(x.astype(np.float64), mel, config)
     loud = made.reshape(-1, 240)[mel.mean(0) > -7]
     assert 0.3 < np.median(loud.std(axis=1)) < 3
     graph = rt_priorgrad(config)
@@ -96,11 +97,31 @@ def test_speech_is_its_excitation_behind_the_mels_filters() -> None:
     assert np.abs(again - x[: len(again)]).max() < 1e-4 * np.abs(x).max()
 
 
+def test_what_is_learned_holds_the_pulses_that_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    config, frames = tiny(), 100
+    hop, mel = config.preset.hop, np.full((80, 100), 0.0, np.float32)
+    mel += envelope_lines(config)[1][:, None].astype(np.float32)  # whose filters are 1
+    f0 = np.full(frames, HERTZ, np.float32)
+    f0[50:] = 0
+
+    def even(x: np.ndarray, f0: np.ndarray, rate: int, hop: int, hertz: np.ndarray) -> np.ndarray:
+        return np.log(np.array([1.0, 0.1]))[:, None, None] * np.ones((2, len(hertz), len(f0)))
+
+    monkeypatch.setattr(excitation, "envelopes", even)
+    rng = np.random.default_rng(0)
+    made, phase = synthesised(np.zeros(frames * hop, np.float32), f0, mel, config, rng)
+    turns = torch.full((1, frames), HERTZ / RATE)
+    pulses = source(turns, torch.from_numpy(phase)[None], hop)[0].numpy()
+    off = made.astype(np.float64) - np.where(np.repeat(f0 > 0, hop), pulses, 0)
+    assert np.abs(made).max() > 5
+    assert np.std(off) == pytest.approx(0.1, rel=0.05)
+
+
 def test_the_mel_of_white_noise_asks_for_no_filter() -> None:
     config = tiny()
     noise = np.random.default_rng(0).standard_normal(RATE)
     mel = mel_spectrogram(noise, config.preset, dtype=np.float64).mean(1, keepdims=True)
-    response, undone = responses(mel, config)
+    response, undone = mel_responses(mel, config)
     unit = np.zeros((1, config.filter_size))
     unit[0, 0] = 1
     for each in (response, undone):
@@ -143,6 +164,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(diffusion_data, "check_world", lambda: None)
         patch.setattr(recordings, "harvest", hear_harvest)
+        patch.setattr(excitation, "envelopes", hear_envelopes)
         assert main([str(each) for each in call]) == 0
     return folder
 
