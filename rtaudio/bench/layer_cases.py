@@ -38,7 +38,6 @@ from rtaudio.graph import (
     Gate,
     GatedStack,
     HopISTFT,
-    HopSTFT,
     Layer,
     LayerNorm,
     Linear,
@@ -201,7 +200,6 @@ CASES: dict[str, Case] = {
     "centred_istft": Case(
         "2048 points, hop 300", CentredISTFT(fft_size=2048, window=1200, hop=300), 2050
     ),
-    "hop_stft": Case("720 points, hop 240", HopSTFT(fft_size=720, hop=240), 1),
     "hop_istft": Case("720 points, hop 240", HopISTFT(fft_size=720, hop=240), 722),
     "cepstrum": Case("1025 bins to 25", Cepstrum(fft_size=2048, order=24), 1025),
     "minimum_phase": Case("25 to 1025 bins", MinimumPhase(fft_size=2048, order=24), 25),

@@ -44,7 +44,6 @@ from rtaudio.graph.spectral import (
     ComplexPower,
     DeepFilter,
     HopISTFT,
-    HopSTFT,
     MinimumPhase,
 )
 
@@ -88,7 +87,6 @@ __all__ = [
     "Graph",
     "Head",
     "HopISTFT",
-    "HopSTFT",
     "Layer",
     "LayerNorm",
     "Linear",

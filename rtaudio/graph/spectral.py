@@ -197,42 +197,10 @@ class CentredISTFT(Layer):
 
 
 @frozen
-class HopSTFT(Layer):
-    """Real samples to a spectrum of every hop by itself:
-    X[n] = rfft(x[n * hop], ..., x[n * hop + hop - 1], zeros) / fft_size."""
-
-    kind: ClassVar[str] = "hop_stft"
-
-    fft_size: int
-    hop: int
-
-    def __post_init__(self) -> None:
-        check_framing(self, self.fft_size, self.hop)
-
-    def rule(self) -> Window:
-        return Window(self.hop, self.hop)
-
-    def out_channels(self, channels: int) -> int:
-        check_channels(self, channels, 1)
-        return 2 * (self.fft_size // 2 + 1)
-
-    def constant_floats(self, channels: int) -> int:
-        return self.hop
-
-    def macs_per_frame(self, channels: int) -> float:
-        return (2.5 * self.fft_size * math.log2(self.fft_size) + self.hop) / self.hop / 2
-
-    def kernel(self, channels: int) -> Kernel:
-        scale = np.full(self.hop, 1 / self.fft_size, np.float32)
-        return Kernel(
-            "hop_stft", {"fft": self.fft_size, "hop": self.hop}, tensors={"window": scale}
-        )
-
-
-@frozen
 class HopISTFT(Layer):
-    """Adds up [re; im] of frames of fft_size samples, each beginning with its hop. With HopSTFT,
-    whose scale it undoes, filters of up to fft_size - hop samples between them have no delay."""
+    """Adds up [re; im] of frames of fft_size samples, each beginning with its hop: the inverse of
+    an STFT of hops by themselves (a rectangular window of a hop). Between the two, filters of up
+    to fft_size - hop samples have no delay."""
 
     kind: ClassVar[str] = "hop_istft"
 
@@ -256,8 +224,10 @@ class HopISTFT(Layer):
         return (2.5 * self.fft_size * math.log2(self.fft_size) + self.fft_size) / 2
 
     def kernel(self, channels: int) -> Kernel:
+        # irfft of the kernel is unscaled and the STFT divided by the hop.
+        scale = np.full(self.fft_size, self.hop / self.fft_size, np.float32)
         ints = {"window": self.fft_size, "hop": self.hop}
-        return Kernel("istft", ints, tensors={"window": np.ones(self.fft_size, np.float32)})
+        return Kernel("istft", ints, tensors={"window": scale})
 
 
 @frozen

@@ -26,6 +26,7 @@ from rtaudio.dsp.presets import MelPreset, find_preset
 from rtaudio.dsp.windows import analysis_window
 from rtaudio.errors import GraphError
 from rtaudio.graph import (
+    STFT,
     Activation,
     Cepstrum,
     Channels,
@@ -35,7 +36,6 @@ from rtaudio.graph import (
     DiffWave,
     Graph,
     HopISTFT,
-    HopSTFT,
     Linear,
     Merge,
     MinimumPhase,
@@ -105,6 +105,12 @@ class RtPriorGrad:
         return self.filter_size // 2 + 1
 
     @property
+    def hops(self) -> STFT:
+        """The spectrum of every hop by itself."""
+        hop, size = self.preset.hop, self.filter_size
+        return STFT(window=hop, hop=hop, window_kind="rectangular", fft_size=size)
+
+    @property
     def network(self) -> DiffWave:
         return DiffWave(
             values=self.values,
@@ -143,7 +149,7 @@ def rt_priorgrad(config: RtPriorGrad) -> Graph:
                 stride=config.values,
                 bias=False,
             ),
-            HopSTFT(fft_size=config.filter_size, hop=config.preset.hop),
+            config.hops,
         ),
     )
     return Graph(

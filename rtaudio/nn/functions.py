@@ -32,7 +32,6 @@ from rtaudio.graph.spectral import (
     ComplexCompress,
     DeepFilter,
     HopISTFT,
-    HopSTFT,
     MinimumPhase,
 )
 
@@ -232,18 +231,11 @@ def centred_istft(layer: CentredISTFT, t: Tensors, x: Tensor) -> Tensor:
     return _overlap(frames * window, layer.fft_size, layer.hop)
 
 
-@meaning("hop_stft")
-def hop_stft(layer: HopSTFT, t: Tensors, x: Tensor) -> Tensor:
-    frames = x[:, 0].unfold(1, layer.hop, layer.hop)
-    spectrum = torch.fft.rfft(frames / layer.fft_size, n=layer.fft_size, dim=2)
-    return torch.cat([spectrum.real, spectrum.imag], dim=2).transpose(1, 2)
-
-
 @meaning("hop_istft")
 def hop_istft(layer: HopISTFT, t: Tensors, x: Tensor) -> Tensor:
     re, im = x.transpose(1, 2).chunk(2, dim=2)
     frames = torch.fft.irfft(torch.complex(re, im), n=layer.fft_size, dim=2)
-    return _overlap(frames * layer.fft_size, layer.fft_size, layer.hop)
+    return _overlap(frames * layer.hop, layer.fft_size, layer.hop)
 
 
 @meaning("cepstrum")

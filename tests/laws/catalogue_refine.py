@@ -13,7 +13,6 @@ from rtaudio.graph import (
     DiffWave,
     FilteredNoise,
     HopISTFT,
-    HopSTFT,
     Layer,
     Linear,
     Merge,
@@ -97,7 +96,6 @@ REFINE: dict[str, tuple[Layer, int]] = {
     ),
     "noise spectrum": (NoiseSpectrum(step=1, fft_size=32, window=20, hop=5), 1),
     "centred istft": (CentredISTFT(fft_size=32, window=20, hop=5), 34),
-    "hop stft": (HopSTFT(fft_size=30, hop=10), 1),
     "hop istft": (HopISTFT(fft_size=30, hop=8), 32),
     "cepstrum and minimum phase": (
         Serial(layers=(Cepstrum(fft_size=32, order=6), MinimumPhase(fft_size=32, order=6))),

@@ -19,10 +19,9 @@ std::vector<float> window_table(const LayerContext& context, int window) {
 // A window of frames and, behind it, zeros up to the transform's length.
 class Stft final : public WindowLayer {
  public:
-  // `of_hops`: the window is the hop.
-  Stft(const LayerContext& context, bool of_hops)
+  explicit Stft(const LayerContext& context)
       : hop_(context.integer("hop", 1, kMaxWindow)),
-        window_(of_hops ? hop_ : context.integer("window", std::max(2, hop_), kMaxWindow)),
+        window_(context.integer("window", std::max(2, hop_), kMaxWindow)),
         fft_(context.optional_integer("fft", std::max(2, window_), std::max(2, window_),
                                       kMaxWindow)),
         tables_(make_fft_tables(fft_)),
@@ -218,8 +217,7 @@ class DeepFilter final : public WindowLayer {
 std::unique_ptr<Layer> make_spectral(const LayerContext& context) {
   using Kind = ComplexFrame::Kind;
   const std::string& kind = context.spec().kind;
-  if (kind == "stft") return std::make_unique<Stft>(context, false);
-  if (kind == "hop_stft") return std::make_unique<Stft>(context, true);
+  if (kind == "stft") return std::make_unique<Stft>(context);
   if (kind == "istft") return std::make_unique<Istft>(context);
   if (kind == "complex_power") return std::make_unique<ComplexFrame>(context, Kind::power);
   if (kind == "complex_compress") return std::make_unique<ComplexFrame>(context, Kind::compress);
