@@ -39,9 +39,12 @@ from rtaudio.graph import (
     Linear,
     Merge,
     MinimumPhase,
+    Permute,
     PulseTrain,
+    Refine,
     Serial,
     StreamPort,
+    Tile,
     Upsample,
 )
 from rtaudio.graph.layer import FloatArray
@@ -61,6 +64,7 @@ TRAINED = tuple(zero_terminal_snr(SCHEDULES["diffwave-50"].betas, last=0.01).tol
 TRUNK = ((5, 1, 0), (3, 1, 0), (3, 1, 0), (3, 2, 0))  # kernel size, dilation, lookahead
 # The envelope is smoothed in the cepstrum; what rings for longer than two hops is cut.
 ORDER, RINGING = 60, 2
+PULSE_COLUMNS = 5  # that a filter of the pulses sees
 LARGEST = 20.0  # of what the network is to make: a pulse of 60 Hz and unit power
 
 
@@ -77,6 +81,7 @@ class RtPriorGrad:
     condition_kernel_size: int = 3
     pitch_channels: int = 128
     pitches: int = 96
+    pulse_filters: int = 8
     embedding_hidden: int = 128
     steps: int = 4
 
@@ -135,13 +140,7 @@ def rt_priorgrad(config: RtPriorGrad) -> Graph:
         layers=(
             Channels(begin=2 * bins, end=2 * bins + heard_channels),
             Merge(op="cat", name="in", branches=(told, source(config))),
-            refine(
-                config.network,
-                choose_betas(TRAINED, config.steps),
-                TRAINED,
-                clip=False,
-                prediction="v_prediction",
-            ),
+            Merge(op="add", name="made", branches=(refined(config), mean(config))),
             ConvTranspose1d(
                 name="samples",
                 outputs=1,
@@ -166,6 +165,42 @@ def rt_priorgrad(config: RtPriorGrad) -> Graph:
         sample_rate=config.preset.sample_rate // config.preset.hop,
         input=StreamPort(name="mel", channels=config.preset.num_mels, unit=config.mel),
         output=StreamPort(name="audio"),
+    )
+
+
+def refined(config: RtPriorGrad) -> Refine:
+    return refine(
+        config.network,
+        choose_betas(TRAINED, config.steps),
+        TRAINED,
+        clip=False,
+        prediction="v_prediction",
+    )
+
+
+def mean(config: RtPriorGrad) -> Serial:
+    """Columns of what the mel tells and of pulses to the part of the excitation that is no chance:
+    the pulses behind a few filters, each as strong as the mel asks. The chain makes the rest, so
+    that the mean of its noise is not 0 (as PriorGrad's may be) but this."""
+    n, kinds, told = config.values, config.pulse_filters, config.condition
+    filters = Conv1d(name="filters", outputs=n * kinds, kernel_size=PULSE_COLUMNS, bias=False)
+    strengths = Serial(
+        name="strengths",
+        layers=(
+            Channels(begin=0, end=told),
+            Linear(name="out", outputs=kinds),
+            Activation(function="sigmoid"),
+            Tile(times=n),
+            Permute(shape=(n, kinds), order=(1, 0)),
+        ),
+    )
+    filtered = Serial(name="filtered", layers=(Channels(begin=told, end=told + n), filters))
+    return Serial(
+        name="mean",
+        layers=(
+            Merge(op="mul", name="", branches=(filtered, strengths)),
+            Linear(name="out", outputs=n, bias=False),
+        ),
     )
 
 

@@ -31,7 +31,7 @@ VOICING_WEIGHT = 0.3  # beside the pitch
 # Errors count by the spectrum of 1 / (1 - SLOPE z^-1), cut where it has faded: more in low bands,
 # which can be foretold and which the ear hears best.
 SLOPE, SLOPE_TAPS = 0.7, 24
-REFINE = "speech.excitation.refine"
+REFINE, MEAN = "speech.excitation.made.refine", "speech.excitation.made.mean"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ def make_network(config: RtPriorGrad) -> Net:
     graph = rt_priorgrad(config)
     fixed = fixed_tensors(config)
     tensors = {**graph.initial_tensors(), **fixed}
-    for name in (f"{REFINE}.output.weight", f"{REFINE}.output.bias"):
+    for name in (f"{REFINE}.output.weight", f"{REFINE}.output.bias", f"{MEAN}.out.weight"):
         tensors[name] = np.zeros_like(tensors[name])
     return Net(graph, tensors)
 
@@ -103,14 +103,15 @@ class Objective:
         turns, voiced [lane, frame]; noise [lane, value, column]; steps [lane]."""
         config, hop = self.config, self.config.preset.hop
         with torch.no_grad(), torch.autocast(mel.device.type, enabled=False):
-            clean = self.columns(excitation)
             pulses = source(f0 / config.preset.sample_rate, phase, hop)
             pulses = self.columns(pulses * voiced.repeat_interleave(hop, 1))
             signal = self.signal.to(mel)[steps][:, None, None]
             spread = torch.sqrt(1 - signal**2)
-            noisy = signal * clean + spread * noise
-            wanted = signal * noise - spread * clean
         told = self.run("frame.condition", mel).repeat_interleave(config.steps_per_frame, 2)
+        mean = self.run(MEAN, torch.cat([told, pulses], 1)).float()
+        chance = self.columns(excitation) - mean
+        noisy = signal * chance + spread * noise
+        wanted = signal * noise - spread * chance
         e = self.embedding.to(mel)[steps][:, :, None].expand(-1, -1, noisy.shape[2])
         seen = torch.cat([noisy, told, pulses, e], 1)
         found = self.network.run(self.body, seen, REFINE).float()

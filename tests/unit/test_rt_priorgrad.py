@@ -77,7 +77,7 @@ def test_one_network_serves_any_number_of_steps(steps: int) -> None:
             torch.from_numpy(mel)[None].double()
         )
     # The phase of the pulses is a long sum.
-    assert np.abs(made - wanted[0, 0].numpy()).max() < 1e-4 * np.abs(made).max()
+    assert np.abs(made - wanted[0, 0].numpy()).max() < 5e-4 * np.abs(made).max()
 
 
 def test_speech_is_its_excitation_behind_the_mels_filters() -> None:
