@@ -105,6 +105,9 @@ def build_parser() -> argparse.ArgumentParser:
     listen.add_argument("--speech", type=Path, required=True, help="a folder with one a voice")
     listen.add_argument("--voices", nargs="+", metavar="NAME", help="default: the development ones")
     listen.add_argument("--clips", type=positive, default=4, help="of each voice (default: 4)")
+    listen.add_argument(
+        "--steps", type=positive, nargs="+", metavar="N", help="of diffusion; a row for each"
+    )
     listen.add_argument("--keep", type=Path, metavar="DIR", help="leave what was heard there")
     for each in (fetch, render, train, score, high, data, vocoder, sounds, diffusion):
         each.add_argument(

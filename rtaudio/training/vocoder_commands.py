@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,20 +103,22 @@ def score(args: argparse.Namespace) -> int:
     import rtaudio
 
     from .recipe import DEV_VOICES
-    from .vocoder_score import HEADER, Clip, Judges, griffin_lim, read_clips, world
+    from .vocoder_score import HEADER, Clip, FloatArray, Judges, griffin_lim, read_clips, world
     from .vocoder_score import score as score_clips
 
     limit_threads(args.threads)
-    vocoder = rtaudio.Vocoder(args.model)
-    preset = vocoder.preset
+    vocoders = [rtaudio.Vocoder(args.model, steps=n) for n in args.steps or [None]]
+    preset = vocoders[0].preset
     names = args.voices or DEV_VOICES
     clips = read_clips([args.speech / name for name in names], args.clips, preset)
-    systems = {
+    systems: dict[str, Callable[[Clip], FloatArray]] = {
         "recording": lambda clip: clip.x,
         "griffin-lim": lambda clip: griffin_lim(clip.mel, preset),
         "world": lambda clip: world(clip.x, preset.sample_rate),
-        vocoder.model.name: lambda clip: vocoder(clip.mel),
     }
+    for vocoder, steps in zip(vocoders, args.steps or [""], strict=True):
+        name = f"{vocoder.model.name} {steps}".rstrip()
+        systems[name] = partial(lambda vocoder, clip: vocoder(clip.mel), vocoder)
     judges = Judges()
     print(HEADER, flush=True)
     for name, system in systems.items():
