@@ -29,18 +29,25 @@ RTA_HD float largest(const float* x, int count) {
   return most[0];
 }
 
-// The first index whose cumulative weight is above u times their sum, u in (0, 1). Weights are
-// summed in 16 runs of equal length, each from its begin, and the runs in order.
-RTA_HD int categorical(const float* weights, int count, float u) {
-  constexpr int kRuns = 16;
-  const int length = (count + kRuns - 1) / kRuns;
-  float sums[kRuns] = {};
+// A categorical draw sums its weights in runs of equal length, each from its begin; threads of a
+// GPU take runs of their own.
+constexpr int kRuns = 16;
+RTA_HD int run_length(int count) { return (count + kRuns - 1) / kRuns; }
+
+// The sums of the runs [first, first + num), side by side.
+RTA_HD void sum_runs(const float* weights, int count, int first, int num, float* sums) {
+  const int length = run_length(count);
+  for (int run = 0; run < num; ++run) sums[run] = 0.0f;
   for (int i = 0; i < length; ++i) {
-    for (int run = 0; run < kRuns; ++run) {
-      const int at = run * length + i;
+    for (int run = 0; run < num; ++run) {
+      const int at = (first + run) * length + i;
       sums[run] += at < count ? weights[at] : 0.0f;
     }
   }
+}
+
+// The first index whose cumulative weight is above u times the sum of all runs, u in (0, 1).
+RTA_HD int pick(const float* weights, int count, const float* sums, float u) {
   float total = 0.0f;
   for (int run = 0; run < kRuns; ++run) total += sums[run];
   const float wanted = u * total;
@@ -49,8 +56,8 @@ RTA_HD int categorical(const float* weights, int count, float u) {
   while (run < kRuns - 1 && below + sums[run] <= wanted) below += sums[run++];
   float sum = 0.0f;
   int last = 0;
-  const int first = run * length;
-  const int end = first + length < count ? first + length : count;
+  const int first = run * run_length(count);
+  const int end = first + run_length(count) < count ? first + run_length(count) : count;
   for (int at = first; at < end; ++at) {
     if (weights[at] <= 0.0f) continue;
     last = at;
@@ -58,6 +65,12 @@ RTA_HD int categorical(const float* weights, int count, float u) {
     if (below + sum > wanted) break;
   }
   return last;
+}
+
+RTA_HD int categorical(const float* weights, int count, float u) {
+  float sums[kRuns];
+  sum_runs(weights, count, 0, kRuns, sums);
+  return pick(weights, count, sums, u);
 }
 
 // ln u - ln(1 - u): a logistic number of scale 1.

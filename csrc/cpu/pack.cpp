@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "core/bf16.h"
+
 namespace rtaudio {
 namespace {
 
@@ -50,13 +52,6 @@ class LargePages {
   std::size_t used_ = 0;
   std::unique_ptr<char[], Delete> memory_;
 };
-
-// Rounded to the nearest bf16, ties to even.
-std::uint16_t to_half(float x) {
-  std::uint32_t bits;
-  std::memcpy(&bits, &x, sizeof bits);
-  return static_cast<std::uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
-}
 
 // How many weights of one row stand side by side.
 std::size_t group_of(WeightFormat format) {
@@ -148,7 +143,7 @@ PackedWeights pack_matrix(const float* weights, int outputs, int depth, const fl
   matrix.input_scales = bias_out;  // bf16dot reads none, but its kernel steps along them
   if (format != WeightFormat::int8) {
     fill_panels(reinterpret_cast<std::uint16_t*>(storage.get()), rows, columns, group,
-                [&](std::size_t row, std::size_t k) { return to_half(weight(row, k)); });
+                [&](std::size_t row, std::size_t k) { return to_bf16(weight(row, k)); });
     return PackedWeights(std::move(storage), matrix, num_floats);
   }
   // The inputs' scales go into the weights, so that one sum of whole numbers serves all of them.

@@ -5,6 +5,7 @@
 #include <memory>
 #include <new>
 
+#include "core/sum_tree.h"
 #include "cpu/kernels.h"
 
 namespace rtaudio {
@@ -19,12 +20,6 @@ AlignedFloats make_aligned_floats(std::size_t n);  // zeros, 64-byte aligned
 // one another in a network then come in as one stream, without a search for each small page.
 using SharedFloats = std::shared_ptr<float>;
 SharedFloats make_weight_floats(std::size_t n);
-
-// The number of partial sums of a row; part of the numerics, so fixed by shape alone.
-constexpr int num_splits(int outputs, int depth) {
-  if (depth < 32 || outputs > 32) return 1;
-  return outputs > 16 ? 2 : 4;
-}
 
 // How a matrix is stored. k and k + num_inputs are the same input at two taps (0: not known; bf16
 // is slower then). int8 needs the largest |x| of each input, found on a calibration run;

@@ -3,167 +3,82 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/sampler.h"
+#include "cpu/kernels.h"
 
 namespace rtaudio {
 namespace {
 
-// Numbers (0, 1), one after the other, of one position.
-class Uniforms {
- public:
-  Uniforms(const Draw& draw, std::uint32_t first) : draw_(draw), next_(first) {}
-
-  float next() noexcept {
-    if (next_ % 4 == 0 || !filled_) {
-      words_ = noise::draw(draw_.source, draw_.position, 0, next_ / 4);
-      filled_ = true;
-    }
-    return noise::uniform(words_.w[next_++ % 4]);
-  }
-
- private:
-  const Draw& draw_;
-  std::uint32_t next_;
-  bool filled_ = false;
-  noise::Words words_{};
-};
-
-class Sampler {
- public:
-  enum class Mode { random, argmax, greedy, mode };
-
-  explicit Sampler(const LayerContext& context)
-      : mode_(static_cast<Mode>(context.integer("mode", 0, 3))),
-        temperature_(context.number("temperature")),
-        voiced_scale_(context.number("voiced_scale")) {
-    const auto possible = [](float x) { return x >= 1e-3f && x <= 1e3f; };
-    context.require(possible(temperature_) && possible(voiced_scale_),
-                    "has a temperature that is not possible");
-  }
-
-  bool random(bool voiced) const {
-    return mode_ != Mode::argmax && !(mode_ == Mode::greedy && voiced);
-  }
-  float temperature() const { return temperature_; }
-  float scale(bool voiced) const {
-    return mode_ == Mode::mode && voiced ? temperature_ * voiced_scale_ : temperature_;
-  }
-
- private:
-  Mode mode_;
-  float temperature_;
-  float voiced_scale_;
-};
+heads::Sampler sampler_of(const LayerContext& context) {
+  const heads::Sampler sampler{static_cast<heads::Sampler::Mode>(context.integer("mode", 0, 3)),
+                               context.number("temperature"), context.number("voiced_scale")};
+  const auto possible = [](float x) { return x >= 1e-3f && x <= 1e3f; };
+  context.require(possible(sampler.temperature) && possible(sampler.voiced_scale),
+                  "has a temperature that is not possible");
+  return sampler;
+}
 
 class MuLawSoftmax final : public Head {
  public:
-  explicit MuLawSoftmax(const LayerContext& context)
-      : sampler_(context), levels_(context.integer("levels", 2, 1 << 16)) {
-    const float* decode = context.tensor("decode", {levels_});
-    decode_.assign(decode, decode + levels_);
+  explicit MuLawSoftmax(const LayerContext& context) : head_(softmax_of(context)) {
+    const float* decode = context.tensor("decode", {head_.levels});
+    decode_.assign(decode, decode + head_.levels);
+    head_.decode = decode_.data();
   }
 
-  int num_parameters() const override { return levels_; }
-  std::size_t scratch_floats() const override { return static_cast<std::size_t>(levels_) + 16; }
+  int num_parameters() const override { return head_.levels; }
+  std::size_t scratch_floats() const override {
+    return static_cast<std::size_t>(head_.levels) + 16;
+  }
 
+  // By vectors what heads::Softmax::weight says.
   void draw(const Draw& draw, float* values) const noexcept RTA_NONBLOCKING override {
-    if (!sampler_.random(draw.voiced)) {
-      values[0] = static_cast<float>(sampler::argmax(draw.parameters, levels_));
+    if (!head_.sampler.random(draw.voiced)) {
+      values[0] = static_cast<float>(sampler::argmax(draw.parameters, head_.levels));
       return;
     }
-    const float sharpness = 1.0f / sampler_.scale(draw.voiced);
-    const float most = sampler::largest(draw.parameters, levels_);
-    const auto n = static_cast<std::size_t>(levels_);
+    const float sharpness = 1.0f / head_.sampler.scale(draw.voiced);
+    const float most = sampler::largest(draw.parameters, head_.levels);
+    const auto n = static_cast<std::size_t>(head_.levels);
     float* weights = draw.scratch;
     draw.kernels.unary(Unary::affine, draw.parameters, weights, n, sharpness, -most * sharpness);
     draw.kernels.unary(Unary::exp, weights, weights, n, 0.0f, 0.0f);
-    const float u = Uniforms(draw, 0).next();
-    values[0] = static_cast<float>(sampler::categorical(weights, levels_, u));
+    const float u = heads::Uniforms(draw.source, draw.position, 0).next();
+    values[0] = static_cast<float>(sampler::categorical(weights, head_.levels, u));
   }
 
   void decode(const float* values, float* audio) const noexcept RTA_NONBLOCKING override {
-    const int code = std::clamp(static_cast<int>(values[0]), 0, levels_ - 1);
-    audio[0] = decode_[static_cast<std::size_t>(code)];
+    audio[0] = head_.sample(values[0]);
   }
 
  private:
-  Sampler sampler_;
-  int levels_;
+  heads::Softmax head_;
   std::vector<float> decode_;
 };
 
 class Mixture final : public Head {
  public:
-  explicit Mixture(const LayerContext& context)
-      : sampler_(context),
-        gaussian_(context.integer("gaussian", 0, 1) == 1),
-        components_(context.integer("components", 1, 1 << 12)),
-        values_(context.integer("values", 1, components_ > 1 ? 1 : 1 << 12)),
-        levels_(context.integer("levels", 0, 1 << 24)),
-        mu_law_levels_(context.integer("mu_law_levels", 0, 1 << 16)),
-        log_of_levels_(static_cast<float>(std::log(std::max(mu_law_levels_, 1)))),
-        min_log_scale_(context.number("min_log_scale")),
-        max_log_scale_(context.number("max_log_scale")),
-        limit_(context.number("limit")) {
-    context.require(levels_ != 1 && mu_law_levels_ != 1, "rounds to a single level");
-    context.require(min_log_scale_ >= -50.0f && min_log_scale_ <= max_log_scale_ &&
-                        max_log_scale_ <= 50.0f && limit_ > 0.0f && limit_ <= 1e6f,
-                    "has bounds that are not possible");
-    context.require(limit_ <= 1.0f || (levels_ == 0 && mu_law_levels_ == 0),
-                    "rounds or expands values beyond full scale");
-  }
+  explicit Mixture(const LayerContext& context) : head_(mixture_of(context)) {}
 
-  int num_parameters() const override { return components_ > 1 ? 3 * components_ : 2 * values_; }
-  int width() const override { return values_; }
+  int num_parameters() const override { return head_.num_parameters(); }
+  int width() const override { return head_.values; }
 
   void draw(const Draw& draw, float* values) const noexcept RTA_NONBLOCKING override {
-    const bool random = sampler_.random(draw.voiced);
-    const int component = components_ > 1 ? choose(draw, random) : 0;
-    const float* means = draw.parameters + (components_ > 1 ? components_ + component : 0);
-    const float* scales = means + (components_ > 1 ? components_ : values_);
-    const float temperature = sampler_.scale(draw.voiced);
-    // The numbers after those that chose a component; pairs of them make Gaussian ones.
-    Uniforms uniforms(draw,
-                      components_ > 1 ? static_cast<std::uint32_t>(components_ + 1) & ~1u : 0);
-    noise::Pair pair{};
-    for (int i = 0; i < values_; ++i) {
-      float x = means[i];
-      if (random) {
-        const float log_scale = max(min_log_scale_, min(max_log_scale_, scales[i]));
-        float unit;
-        if (gaussian_) {
-          if (i % 2 == 0) {
-            const float u = uniforms.next();
-            pair = noise::normal_pair(u, uniforms.next());
-          }
-          unit = i % 2 == 0 ? pair.first : pair.second;
-        } else {
-          unit = sampler::logistic(uniforms.next());
-        }
-        x = x + math::exp(log_scale) * temperature * unit;
-      }
-      values[i] = finish(x);
-    }
+    const int component =
+        head_.components > 1 ? choose(draw, head_.sampler.random(draw.voiced)) : 0;
+    head_.draw(draw.parameters, component, draw.source, draw.position, draw.voiced, values);
   }
 
   void decode(const float* values, float* audio) const noexcept RTA_NONBLOCKING override {
-    for (int i = 0; i < values_; ++i) {
-      audio[i] = mu_law_levels_ == 0
-                     ? values[i]
-                     : sampler::mu_law_expand(values[i], static_cast<float>(mu_law_levels_ - 1),
-                                              log_of_levels_);
-    }
+    for (int i = 0; i < head_.values; ++i) audio[i] = head_.sample(values[i]);
   }
 
  private:
   int choose(const Draw& draw, bool random) const noexcept {
-    Uniforms uniforms(draw, 0);
-    const float temperature = sampler_.temperature();
+    heads::Uniforms uniforms(draw.source, draw.position, 0);
     int best = 0;
     float most = 0.0f;
-    for (int k = 0; k < components_; ++k) {
-      float value = draw.parameters[k];
-      if (random) value = value / temperature + sampler::gumbel(uniforms.next());
+    for (int k = 0; k < head_.components; ++k) {
+      const float value = head_.score(draw.parameters[k], random, random ? uniforms.next() : 0.0f);
       if (k == 0 || value > most) {
         best = k;
         most = value;
@@ -172,25 +87,35 @@ class Mixture final : public Head {
     return best;
   }
 
-  // NaN becomes silence, so that it cannot live on in the queues.
-  float finish(float x) const noexcept {
-    if (!(abs(x) <= limit_)) x = x > 0.0f ? limit_ : x < 0.0f ? -limit_ : 0.0f;
-    return levels_ == 0 ? x : sampler::round_to_level(x, levels_);
-  }
-
-  Sampler sampler_;
-  bool gaussian_;
-  int components_;
-  int values_;
-  int levels_;
-  int mu_law_levels_;
-  float log_of_levels_;
-  float min_log_scale_;
-  float max_log_scale_;
-  float limit_;
+  heads::Mixture head_;
 };
 
 }  // namespace
+
+heads::Softmax softmax_of(const LayerContext& context) {
+  return {sampler_of(context), context.integer("levels", 2, 1 << 16), nullptr};
+}
+
+heads::Mixture mixture_of(const LayerContext& context) {
+  heads::Mixture head{};
+  head.sampler = sampler_of(context);
+  head.gaussian = context.integer("gaussian", 0, 1) == 1;
+  head.components = context.integer("components", 1, 1 << 12);
+  head.values = context.integer("values", 1, head.components > 1 ? 1 : 1 << 12);
+  head.levels = context.integer("levels", 0, 1 << 24);
+  head.mu_law_levels = context.integer("mu_law_levels", 0, 1 << 16);
+  head.log_of_levels = static_cast<float>(std::log(std::max(head.mu_law_levels, 1)));
+  head.min_log_scale = context.number("min_log_scale");
+  head.max_log_scale = context.number("max_log_scale");
+  head.limit = context.number("limit");
+  context.require(head.levels != 1 && head.mu_law_levels != 1, "rounds to a single level");
+  context.require(head.min_log_scale >= -50.0f && head.min_log_scale <= head.max_log_scale &&
+                      head.max_log_scale <= 50.0f && head.limit > 0.0f && head.limit <= 1e6f,
+                  "has bounds that are not possible");
+  context.require(head.limit <= 1.0f || (head.levels == 0 && head.mu_law_levels == 0),
+                  "rounds or expands values beyond full scale");
+  return head;
+}
 
 std::unique_ptr<Head> make_head(const LayerContext& feedback) {
   if (feedback.integer("softmax", 0, 1) == 1) return std::make_unique<MuLawSoftmax>(feedback);

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "core/noise.h"
+#include "core/heads.h"
 #include "model/layer.h"
 
 namespace rtaudio {
@@ -32,5 +32,9 @@ class Head {
 };
 
 std::unique_ptr<Head> make_head(const LayerContext& feedback);
+
+// What a feedback's numbers say, for those that draw by themselves.
+heads::Softmax softmax_of(const LayerContext& feedback);  // without its table
+heads::Mixture mixture_of(const LayerContext& feedback);
 
 }  // namespace rtaudio

@@ -1,0 +1,182 @@
+// WaveNets as programs, run by the engine on the CPU and by the persistent kernel's emulated
+// blocks.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "block_emulator.h"
+#include "cuda/wavenet_pack.h"
+#include "model/loop_weights.h"
+#include "sessions.h"
+
+namespace rtaudio {
+
+struct Shape {
+  int channels, gate, skip, kernel;
+  std::vector<int> dilations;
+  std::vector<int> matrices;  // the last one: parameters
+  int components;             // of a mixture; 0: codes
+  int values;
+  int hop;
+  int mode;  // of the sampler
+  bool gaussian;
+  bool halves;
+};
+
+inline ProgramSpec program_of(const Shape& s) {
+  const int layers = static_cast<int>(s.dilations.size()), condition = 2 * s.gate * layers;
+  const int flag = s.mode >= 2 ? 1 : 0;
+  ProgramBuilder p({condition + flag, 1, 0});
+  ProgramBuilder::Ints ints{{"hop", s.hop}, {"softmax", s.components == 0}, {"mode", s.mode}};
+  ProgramBuilder::Floats floats{{"temperature", 0.9}, {"voiced_scale", 0.7}, {"start", 0.5}};
+  ProgramBuilder::Shapes table;
+  if (s.components == 0) {
+    ints["levels"] = s.matrices.back();
+    table["decode"] = {s.matrices.back()};
+  } else {
+    ints.insert({{"gaussian", s.gaussian},
+                 {"components", s.components},
+                 {"values", s.values},
+                 {"levels", s.gaussian ? 0 : 1000},
+                 {"mu_law_levels", s.gaussian ? 0 : 256}});
+    floats.insert({{"min_log_scale", -5.0}, {"max_log_scale", 2.0}, {"limit", 1.0}});
+  }
+  const int source =
+      p.begin_loop(0, {s.values, s.hop, 0}, condition + s.values, ints, floats, table);
+  int y = p.add("channels", {source}, {s.values, 1, 0},
+                {{"begin", condition}, {"end", condition + s.values}, {"pad", 0}});
+  if (s.components == 0) {
+    const int levels = s.matrices.back();
+    y = p.add("embedding", {y}, {s.channels, 1, 0}, {{"levels", levels}},
+              {{"weight", {s.channels, levels}}});
+  } else {
+    y = p.conv(y, {s.channels, 1, 0}, 1);
+  }
+  const int held = p.add("channels", {source}, {condition, 1, 0},
+                         {{"begin", 0}, {"end", condition}, {"pad", 0}});
+  y = p.add("cat", {y, held}, {s.channels + condition, 1, 0});
+  ProgramBuilder::Ints sizes{{"channels", s.channels},
+                             {"gate_channels", s.gate},
+                             {"skip_channels", s.skip},
+                             {"kernel", s.kernel},
+                             {"num_layers", layers}};
+  ProgramBuilder::Shapes shapes;
+  for (int i = 0; i < layers; ++i) {
+    const std::string path = "layers." + std::to_string(i) + ".";
+    sizes["dilation." + std::to_string(i)] = s.dilations[static_cast<std::size_t>(i)];
+    shapes[path + "conv.weight"] = {2 * s.gate, s.channels, s.kernel};
+    shapes[path + "out.weight"] = {s.channels + s.skip, s.gate, 1};
+    shapes[path + "out.bias"] = {s.channels + s.skip};
+  }
+  y = p.add("conditioned_gated_stack", {y}, {s.skip, 1, 0}, sizes, shapes);
+  int inputs = s.skip;
+  for (const int rows : s.matrices) {
+    y = p.unary(y, {inputs, 1, 0}, Unary::relu, 0.0, 0.0);
+    y = p.conv(y, {rows, 1, 0}, 1);
+    inputs = rows;
+  }
+  p.end_loop();
+  return p.take();
+}
+
+constexpr int kFrames = 6;
+
+// A model, what its lanes are given, and what it makes of it on the CPU.
+struct Case {
+  Case(const Shape& s, int num_lanes, int prompt_steps)
+      : shape(s), lanes(num_lanes), program(program_of(s)) {
+    precision.format = s.halves ? WeightFormat::bf16 : WeightFormat::fp32;
+    model = std::make_shared<const Model>(program, precision);
+    weights = loop_weights(LayerContext(program, 0, precision));
+    input = random_floats(static_cast<std::size_t>(lanes * kFrames * row()), 0.5f);
+    for (int lane = 0; lane < lanes; ++lane) {
+      LaneSettings each{7, static_cast<std::uint32_t>(lane + 3), {}, {}};
+      for (int i = 0; i < (prompt_steps + lane) * s.values && prompt_steps > 0; ++i) {
+        each.prompt.push_back(s.components == 0 ? static_cast<float>(i % 5) : 0.1f);
+      }
+      settings.push_back(each);
+    }
+  }
+
+  int row() const { return model->input().channels; }
+  int steps() const { return kFrames * shape.hop; }
+  std::size_t samples() const { return static_cast<std::size_t>(steps() * shape.values); }
+
+  std::vector<float> on_the_cpu() const {
+    std::vector<float> audio(samples() * static_cast<std::size_t>(lanes));
+    Session session = make_session(model, lanes, kFrames);
+    for (int lane = 0; lane < lanes; ++lane) {
+      session.restart(lane, settings[static_cast<std::size_t>(lane)]);
+    }
+    session.process(input.data(), kFrames * row(), audio.data(),
+                    static_cast<std::ptrdiff_t>(samples()), kFrames);
+    return audio;
+  }
+
+  Shape shape;
+  int lanes;
+  ProgramSpec program;
+  Precision precision;
+  std::shared_ptr<const Model> model;
+  wavenet::Weights weights;
+  std::vector<float> input;
+  std::vector<LaneSettings> settings;
+};
+
+// The same by emulated blocks, in calls of so many frames.
+struct Emulated {
+  struct How {
+    int blocks, threads, resident, frames;
+    bool strict;
+    unsigned seed;
+  };
+
+  Emulated(const Case& c, const How& how)
+      : packed(wavenet::pack(c.weights, how.blocks, how.strict)) {
+    const auto lanes = static_cast<std::size_t>(c.lanes);
+    std::vector<float> rings(lanes * static_cast<std::size_t>(packed.ring_floats) + 16);
+    float* aligned = rings.data();
+    while (reinterpret_cast<std::uintptr_t>(aligned) % 16 != 0) ++aligned;
+    std::vector<float> values(lanes * static_cast<std::size_t>(c.shape.values), 0.5f);
+    audio.assign(lanes * c.samples(), kNan);
+    std::int64_t position = 0;
+    for (int frame = 0; frame < kFrames; frame += how.frames) {
+      std::vector<wavenet::Lane> starts;
+      for (const LaneSettings& each : c.settings) {
+        starts.push_back(
+            {{each.seed, each.stream, static_cast<std::uint32_t>(c.program.operations[0].output)},
+             position,
+             each.prompt.data(),
+             static_cast<std::int64_t>(each.prompt.size()) / c.shape.values});
+      }
+      const wavenet::Call call{c.lanes,
+                               std::min(how.frames, kFrames - frame),
+                               c.shape.hop,
+                               c.shape.mode >= 2,
+                               c.input.data() + frame * c.row(),
+                               std::int64_t{kFrames} * c.row(),
+                               c.row(),
+                               starts.data(),
+                               aligned,
+                               packed.ring_floats,
+                               values.data(),
+                               audio.data() + position * c.shape.values,
+                               static_cast<std::int64_t>(c.samples())};
+      BlockEmulator emulator(packed.net, call, how.threads, how.resident, how.seed);
+      emulator.run();
+      for (int step = 0; step < call.frames * call.hop; ++step, ++position) {
+        for (int lane = 0; lane < c.lanes; ++lane) {
+          parameters.push_back(emulator.parameters(lane, step));  // [step][lane]
+        }
+      }
+    }
+  }
+
+  wavenet::Packed packed;
+  std::vector<float> audio;
+  std::vector<std::vector<float>> parameters;
+};
+
+}  // namespace rtaudio
