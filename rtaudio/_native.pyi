@@ -70,6 +70,7 @@ class Model:
             str, collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
         ] = {},
         exceptions: collections.abc.Mapping[str, str] = {},
+        device: str = "cpu",
     ) -> None:
         """
         ValueError, with a sentence, for a program that cannot run. Precision 'calibrate' is fp32 and notes input_ranges while it runs, which int8 needs. Exceptions: the precision of single matrices, by the names of their tensors.

@@ -6,7 +6,7 @@
 namespace rtaudio {
 
 // The number of partial sums of a row; part of the numerics, so fixed by shape alone.
-constexpr int num_splits(int outputs, int depth) {
+RTA_HD constexpr int num_splits(int outputs, int depth) {
   if (depth < 32 || outputs > 32) return 1;
   return outputs > 16 ? 2 : 4;
 }

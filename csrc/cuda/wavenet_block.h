@@ -16,7 +16,7 @@ namespace rtaudio::wavenet {
 
 // sum + w x over [begin, end), k rising; `column`: the row's first group, others `rows` apart.
 template <class W>
-RTA_HD float dot(const Group* column, int rows, const float* x, Range range, float sum) {
+RTA_HD float dot_of(const Group* column, int rows, const float* x, Range range, float sum) {
   for (int g = range.begin / W::kEach; g * W::kEach < range.end; ++g) {
     const Group group = column[std::int64_t{g} * rows];
     const int first = g * W::kEach;
@@ -36,18 +36,18 @@ RTA_HD float dot(const Group* column, int rows, const float* x, Range range, flo
   return sum;
 }
 
-template <class W, class Links>
+template <class Links>
 class Block {
  public:
-  // `memory`: Room::end floats. The first `resident` groups of the block's image are at `image`,
-  // all of them in the net's memory.
-  RTA_HD Block(const Net& net, const Call& call, Links& links, int block, float* memory,
-               const Group* image, int resident)
+  // `memory`: Room::end floats, of a room for as many lanes as the call has, or more. The first
+  // `resident` groups of the block's image are at `image`, all of them in the net's memory.
+  RTA_HD Block(const Net& net, const Call& call, Links& links, const Room& room, int block,
+               float* memory, const Group* image, int resident)
       : net_(net),
         call_(call),
         links_(links),
         share_{net, block},
-        room_(net, call.lanes),
+        room_(room),
         memory_(memory),
         near_(image),
         far_(net.images + std::int64_t{block} * net.image_groups),
@@ -77,6 +77,10 @@ class Block {
   }
 
  private:
+  RTA_HD float dot(const Group* column, int rows, const float* x, Range range, float sum) const {
+    return net_.halves ? dot_of<Halves>(column, rows, x, range, sum)
+                       : dot_of<Floats>(column, rows, x, range, sum);
+  }
   // Groups of a matrix, near if all of it is.
   RTA_HD const Group* weights(int begin, int groups) const {
     return begin + groups <= resident_ ? near_ + begin : far_ + begin;
@@ -123,8 +127,8 @@ class Block {
         float sum = part == 0 ? condition[l * rows + row] : 0.0f;
         for (int tap = 0; tap < net_.kernel - 1; ++tap) {
           const Group* w = weights(share_.older_tap(l, tap), share_.tap_groups());
-          sum = dot<W>(w + row, rows, ring_row(lane, l, tap),
-                       net_.range(tap, net_.kernel, net_.channels, part, parts), sum);
+          sum = dot(w + row, rows, ring_row(lane, l, tap),
+                    net_.range(tap, net_.kernel, net_.channels, part, parts), sum);
         }
         memory_[room_.z + i] = sum;
       });
@@ -187,8 +191,8 @@ class Block {
     const Group* w = weights(share_.newest_tap(l), share_.tap_groups());
     float* z = memory_ + room_.z + l * parts * rows;
     t.each(parts * rows, [&](int i) {
-      z[i] = dot<W>(w + i % rows, rows, memory_ + room_.x,
-                    net_.range(net_.kernel - 1, net_.kernel, net_.channels, i / rows, parts), z[i]);
+      z[i] = dot(w + i % rows, rows, memory_ + room_.x,
+                 net_.range(net_.kernel - 1, net_.kernel, net_.channels, i / rows, parts), z[i]);
     });
   }
   RTA_HD void open_gates(Thread t, int l) const {
@@ -205,8 +209,8 @@ class Block {
     const float* bias = biases() + share_.layer_bias(l);
     t.each(parts * rows, [&](int i) {
       memory_[room_.residual + i] =
-          dot<W>(w + i % rows, rows, memory_ + room_.h + l * padded(net_.gate, 4),
-                 net_.range(0, 1, net_.gate, i / rows, parts), i < rows ? bias[i] : 0.0f);
+          dot(w + i % rows, rows, memory_ + room_.h + l * padded(net_.gate, 4),
+              net_.range(0, 1, net_.gate, i / rows, parts), i < rows ? bias[i] : 0.0f);
     });
   }
 
@@ -219,8 +223,8 @@ class Block {
         const Group* w = weights(share_.skip(l), net_.groups(net_.gate) * rows);
         const float* bias = biases() + share_.layer_bias(l) + net_.channels;
         memory_[room_.skips + i] =
-            dot<W>(w + row, rows, memory_ + room_.h + l * padded(net_.gate, 4),
-                   net_.range(0, 1, net_.gate, part, parts), part == 0 ? bias[row] : 0.0f);
+            dot(w + row, rows, memory_ + room_.h + l * padded(net_.gate, 4),
+                net_.range(0, 1, net_.gate, part, parts), part == 0 ? bias[row] : 0.0f);
       });
     });
     const float* before = share_.block > 0 ? links_.receive(kSkips, lane, step) : nullptr;
@@ -258,8 +262,8 @@ class Block {
       const float* bias = biases() + share_.matrix_bias(m);
       t.each(parts * rows, [&](int i) {
         memory_[room_.skips + i] =
-            dot<W>(w + i % rows, rows, x, net_.range(0, 1, depth, i / rows, parts),
-                   i < rows ? bias[i] : 0.0f);
+            dot(w + i % rows, rows, x, net_.range(0, 1, depth, i / rows, parts),
+                i < rows ? bias[i] : 0.0f);
       });
     });
     links_.phase([&](Thread t) {
@@ -287,7 +291,7 @@ class Block {
   const Call& call_;
   Links& links_;
   Share share_;
-  Room room_;
+  const Room& room_;
   float* memory_;
   const Group* near_;
   const Group* far_;

@@ -87,6 +87,9 @@ class Layer {
   // True where a frame out follows from its frame in alone, in one lane as in another: frames of
   // several lanes, which lie one after the other, are then one call's.
   virtual bool stateless() const { return false; }
+  // Where it runs on a GPU: why that has failed, or nothing yet.
+  virtual bool on_gpu() const { return false; }
+  virtual std::string fault() const { return {}; }
   // The output's channels that follow from these of the inputs alone, where not all or none do; a
   // call need not write them again while those stay the same.
   virtual ChannelRange held_outputs(std::span<const ChannelRange> /*inputs*/) const { return {}; }
@@ -106,6 +109,9 @@ class Layer {
                     std::span<const std::span<const float>> /*in*/) const {}
 };
 
+// Where loops run. cuda_strict: with the CPU's order of sums, and so its bits.
+enum class Device { cpu, cuda, cuda_strict };
+
 // What the matrices of a model are stored in. int8 needs `input_ranges`: the largest |x| of
 // each input of a matrix, by its tensor's name. A model built to `calibrate` (in fp32) notes them
 // while it runs, so it may run in one thread only. `exceptions`: matrices in a format of their own.
@@ -114,6 +120,7 @@ struct Precision {
   bool calibrate = false;
   std::map<std::string, std::vector<float>> input_ranges;
   std::map<std::string, WeightFormat> exceptions;
+  Device device = Device::cpu;
   // What has been packed: operations that name the same tensors share one matrix.
   std::map<std::string, PackedWeights> packed;
 };
@@ -149,6 +156,8 @@ class LayerContext {
   // How the matrix in a slot is to be stored. Constants (filter banks, windows) stay fp32.
   MatrixFormat format(const std::string& slot, int num_inputs) const;
 
+  Device device() const { return precision_.device; }
+
   // What `pack` makes of the tensors "weight" and "bias"; made once for all operations that name
   // the same two and have the same numbers in `shape`.
   template <typename Pack>
@@ -183,6 +192,8 @@ std::unique_ptr<Layer> make_conv2d(const LayerContext& context);
 std::unique_ptr<Layer> make_gated_stack(const LayerContext& context);
 std::unique_ptr<Layer> make_conditioned_stack(const LayerContext& context);
 std::unique_ptr<Layer> make_feedback(const LayerContext& context);
+// `loop`: the same on the CPU, whose state has the same specs.
+std::unique_ptr<Layer> make_gpu_feedback(const LayerContext& context, std::unique_ptr<Layer> loop);
 std::unique_ptr<Layer> make_refine(const LayerContext& context);
 std::unique_ptr<Layer> make_recurrent(const LayerContext& context);
 std::unique_ptr<Layer> make_bidirectional(const LayerContext& context);

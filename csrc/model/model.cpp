@@ -132,6 +132,22 @@ Model::Model(const ProgramSpec& program, Precision precision)
     i += loop_length(spec);
   }
   precision_.packed.clear();
+  const auto on_gpu = [](const Operation& op) { return op.layer->on_gpu(); };
+  if (precision_.device != Device::cpu &&
+      std::none_of(operations_.begin(), operations_.end(), on_gpu)) {
+    throw std::invalid_argument(
+        "a GPU runs autoregressive WaveNets so far, and this model is none; run it with --device "
+        "cpu");
+  }
+}
+
+std::string Model::fault() const {
+  if (precision_.device == Device::cpu) return {};
+  for (const Operation& op : operations_) {
+    std::string found = op.layer->fault();
+    if (!found.empty()) return found;
+  }
+  return {};
 }
 
 void Model::check(const ProgramSpec& program) const {

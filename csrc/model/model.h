@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "model/layer.h"
@@ -33,6 +34,9 @@ class Model {
   int output_buffer() const { return output_; }
   int num_controls() const { return num_controls_; }
   const Precision& precision() const { return precision_; }
+
+  // Why a GPU has failed under one of its layers, or nothing.
+  std::string fault() const;
 
   // Valid frames of each buffer for a source of that many frames.
   void lengths(std::int64_t source_length, std::vector<std::int64_t>& out) const;

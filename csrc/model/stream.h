@@ -20,6 +20,7 @@ class Stream {
   Stream(std::shared_ptr<const Model> model, int lanes, int max_ticks, double ramp_frames,
          std::vector<float> controls, int process_frames, int threads = 1);
 
+  const Model& model() const { return session_.model(); }
   int input_width() const { return session_.lanes() * session_.model().input().channels; }
   int output_width() const { return session_.lanes() * session_.model().output().channels; }
   int delay() const { return session_.model().output().delay; }

@@ -22,29 +22,42 @@ namespace rtaudio {
 namespace {
 
 constexpr const char* kPrecisionNames[] = {"fp32", "bf16", "bf16dot", "int8"};
+constexpr const char* kDeviceNames[] = {"cpu", "cuda", "cuda-strict"};
 using BufferTuple = std::tuple<int, int, int>;
 using OperationTuple =
     std::tuple<std::string, std::vector<int>, int, std::map<std::string, std::int64_t>,
                std::map<std::string, double>, std::map<std::string, std::string>, int>;
 
+Device device_of(const std::string& name) {
+  for (std::size_t i = 0; i < std::size(kDeviceNames); ++i) {
+    if (name == kDeviceNames[i]) return static_cast<Device>(i);
+  }
+  throw std::invalid_argument("there is no device '" + name + "'");
+}
+
 Precision make_precision(const std::string& name,
                          const std::map<std::string, std::vector<float>>& ranges,
-                         const std::map<std::string, std::string>& exceptions) {
-  if (name == "calibrate") return {WeightFormat::fp32, true, {}, {}, {}};
-  Precision precision{weight_format(name), false, ranges, {}, {}};
+                         const std::map<std::string, std::string>& exceptions,
+                         const std::string& device) {
+  Precision precision;
+  precision.device = device_of(device);
+  if (name == "calibrate") {
+    precision.calibrate = true;
+    return precision;
+  }
+  precision.format = weight_format(name);
+  precision.input_ranges = ranges;
   for (const auto& [tensor, format] : exceptions) {
     precision.exceptions.emplace(tensor, weight_format(format));
   }
   return precision;
 }
 
-std::shared_ptr<Model> make_model(const std::vector<BufferTuple>& buffers,
-                                  const std::vector<OperationTuple>& operations, int input,
-                                  int output, int num_controls,
-                                  const std::map<std::string, Array>& tensors,
-                                  const std::string& precision,
-                                  const std::map<std::string, std::vector<float>>& input_ranges,
-                                  const std::map<std::string, std::string>& exceptions) {
+std::shared_ptr<Model> make_model(
+    const std::vector<BufferTuple>& buffers, const std::vector<OperationTuple>& operations,
+    int input, int output, int num_controls, const std::map<std::string, Array>& tensors,
+    const std::string& precision, const std::map<std::string, std::vector<float>>& input_ranges,
+    const std::map<std::string, std::string>& exceptions, const std::string& device) {
   ProgramSpec program{{}, {}, input, output, num_controls, {}};
   for (const auto& [channels, frames, delay] : buffers) {
     program.buffers.push_back({channels, frames, delay});
@@ -58,7 +71,8 @@ std::shared_ptr<Model> make_model(const std::vector<BufferTuple>& buffers,
     tensor.data.assign(array.data(), array.data() + array.size());
     program.tensors.emplace(name, std::move(tensor));
   }
-  return std::make_shared<Model>(program, make_precision(precision, input_ranges, exceptions));
+  return std::make_shared<Model>(program,
+                                 make_precision(precision, input_ranges, exceptions, device));
 }
 
 py::array as_array(const py::object& x, const char* name) {
@@ -98,6 +112,7 @@ Array model_run_whole(const std::shared_ptr<Model>& model, const py::array& x,
   {
     const py::gil_scoped_release release;
     y = run_whole(model, input.data(), frames, controls);
+    check_fault(*model);
   }
   const int width = model->output().channels;
   Array output = make_frames(static_cast<std::int64_t>(y.size()) / width, width, false);
@@ -128,6 +143,7 @@ class PyStream {
     const py::gil_scoped_release release;
     apply_controls();
     stream_.push(from, frames, to);
+    check_fault(stream_.model());
     return output;
   }
 
@@ -140,6 +156,7 @@ class PyStream {
     const py::gil_scoped_release release;
     apply_controls();
     stream_.flush(to);
+    check_fault(stream_.model());
     return output;
   }
 
@@ -261,6 +278,7 @@ class PyStream {
     const py::gil_scoped_release release;
     apply_controls();
     stream_.process(from, to, frames);
+    check_fault(stream_.model());
   }
 
   void apply_controls() noexcept {
@@ -292,7 +310,7 @@ void bind_model(py::module_& module) {
            py::arg("output"), py::arg("num_controls"), py::arg("tensors"),
            py::arg("precision") = "fp32",
            py::arg("input_ranges") = std::map<std::string, std::vector<float>>(),
-           py::arg("exceptions") = std::map<std::string, std::string>(),
+           py::arg("exceptions") = std::map<std::string, std::string>(), py::arg("device") = "cpu",
            "ValueError, with a sentence, for a program that cannot run. Precision 'calibrate' is "
            "fp32 and notes input_ranges while it runs, which int8 needs. Exceptions: the precision "
            "of "

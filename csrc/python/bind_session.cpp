@@ -49,6 +49,7 @@ class PySession {
     const py::gil_scoped_release release;
     std::fill_n(to, output.size(), 0.0f);
     run(from, to, ticks);
+    check_fault(session_.model());
     return output;
   }
 

@@ -6,6 +6,9 @@
 #include <atomic>
 #include <new>
 #include <stdexcept>
+#include <string>
+
+#include "model/model.h"
 
 namespace rtaudio {
 
@@ -17,6 +20,12 @@ using Array = py::array_t<float, py::array::c_style>;
 struct StreamMisuse : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+
+// A GPU that fails gives zeros; here it is said.
+inline void check_fault(const Model& model) {
+  const std::string fault = model.fault();
+  if (!fault.empty()) throw StreamMisuse(fault + "; make the stream anew, or use device='cpu'");
+}
 
 // While it lives, its stream is in use: a call of another thread is refused rather than let at
 // state that changes under it. Declared before the GIL is released, so it ends with the GIL held.

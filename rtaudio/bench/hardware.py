@@ -40,6 +40,11 @@ def measure_peak(precision: str, weight_bytes: int) -> Peak:
     )
 
 
+def device_name(device: str) -> str:
+    """What a device is called in results."""
+    return device if device == "cpu" else str(_native.query_cuda().devices[0].name)
+
+
 @contextmanager
 def at_level(level: str) -> Iterator[None]:
     """Streams that are opened inside run at this level."""

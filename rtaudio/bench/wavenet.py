@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtaudio.bench.denoise import SCHEMA
-from rtaudio.bench.hardware import describe_machine, measure_peak
+from rtaudio.bench.hardware import describe_machine, device_name, measure_peak
 from rtaudio.bench.wavenet_nets import BLOCK, Network
 from rtaudio.bench.wavenet_peers import NumpyQueue, Peer, Weights, make_peer
 from rtaudio.graph.feedback import Feedback
@@ -86,11 +86,6 @@ def run_wavenet(
             time.sleep(_REST * seconds / _ROUNDS)
         on_progress((turn + 1) / _ROUNDS)
     macs = network.macs_per_sample
-    weight_bytes = round(macs * WEIGHT_BYTES[model.precision])
-    peak = measure_peak(model.precision, weight_bytes)
-    # A block of a network without feedback reads its weights once.
-    reads = weight_bytes if network.config is not None else weight_bytes / ours.size
-    floor = peak.floor_seconds(macs, reads / lanes)
     figures = ours.figures(network.sample_rate)
     for key in ("us_per_sample", "samples_per_second", "rtf"):  # of all lanes together, or each
         scale = lanes if key == "samples_per_second" else 1 / lanes
@@ -101,22 +96,34 @@ def run_wavenet(
         "model": model.name,
         "precision": model.precision,
         "isa": level,
-        "device": "cpu",
+        "device": device_name(model.device),
         "lanes": lanes,
         "threads": 1,
         "sample_rate": network.sample_rate,
         **figures,
         "gmacs": round(macs / figures["us_per_sample"] / 1e3, 3),
-        "floor_us": round(floor * 1e6, 4),
-        "peak": {
-            "gmacs": round(peak.macs_per_second / 1e9, 1),
-            "weight_gbytes_per_second": round(peak.bytes_per_second / 1e9, 1),
-        },
+        **(_floor(network, ours.size, lanes) if model.device == "cpu" else {}),
         "error": error,  # relative rms of the parameters against float64, None where not known
         "peers": {e.name: e.figures(network.sample_rate) for e in engines[1:]},
         "machine": describe_machine(),
     }
     return result, notes
+
+
+def _floor(network: Network, block_samples: int, lanes: int) -> dict[str, Any]:
+    """What this machine's processor needs at least; a GPU's is not measured."""
+    precision, macs = network.model.precision, network.macs_per_sample
+    weight_bytes = round(macs * WEIGHT_BYTES[precision])
+    peak = measure_peak(precision, weight_bytes)
+    # A block of a network without feedback reads its weights once.
+    reads = weight_bytes if network.config is not None else weight_bytes / block_samples
+    return {
+        "floor_us": round(peak.floor_seconds(macs, reads / lanes) * 1e6, 4),
+        "peak": {
+            "gmacs": round(peak.macs_per_second / 1e9, 1),
+            "weight_gbytes_per_second": round(peak.bytes_per_second / 1e9, 1),
+        },
+    }
 
 
 def _ours(network: Network, block_samples: int | None, lanes: int) -> Engine:

@@ -42,19 +42,21 @@ class Network:
         return self.model.graph.plan.macs_per_frame / self.ratio
 
 
-def load_network(name: str, precision: str, block_samples: int | None) -> Network:
+def load_network(
+    name: str, precision: str, block_samples: int | None, device: str = "cpu"
+) -> Network:
     """A preset, or a model file. Raises ModelFileError for a file that is none."""
     from rtaudio.runtime.model import load
 
     if name.startswith("nam-") and name in NAMES:
         graph = nam_standard() if name == "nam-standard" else nam_a2()
-        return Network(_random(graph, name, precision), graph.sample_rate)
+        return Network(_random(graph, name, precision, device), graph.sample_rate)
     if name in NAMES:
         config = preset(name, block_samples or BLOCK)
         return Network(
-            _random(wavenet_vocoder(config), name, precision), config.sample_rate, config
+            _random(wavenet_vocoder(config), name, precision, device), config.sample_rate, config
         )
-    model = load(Path(name), precision=precision)
+    model = load(Path(name), precision=precision, device=device)
     rate = int(model.metadata.get("audio_rate", "0")) or model.sample_rate
     return Network(model, rate)
 
@@ -116,7 +118,7 @@ def nam_a2() -> Graph:
     return wavenet((array,), None, 48_000)
 
 
-def _random(graph: Graph, name: str, precision: str) -> Model:
+def _random(graph: Graph, name: str, precision: str, device: str) -> Model:
     from rtaudio.runtime.model import Model
 
-    return Model.from_graph(graph, graph.initial_tensors(0), name, precision)
+    return Model.from_graph(graph, graph.initial_tensors(0), name, precision, device)

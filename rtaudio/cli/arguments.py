@@ -21,6 +21,16 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "cuda", "cuda-strict"),
+        default="cpu",
+        metavar="NAME",
+        help="cpu (default), cuda, cuda-strict (the CPU's bits)",
+    )
+
+
 MAX_THREADS = 64
 
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rtaudio.cli.arguments import add_precision, add_threads, positive
+from rtaudio.cli.arguments import add_device, add_precision, add_threads, positive
 from rtaudio.cli.bench_text import compare_lines, result_lines, suite_lines
 from rtaudio.cli.main import UsageError
 from rtaudio.errors import ModelFileError
@@ -69,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--steps", type=positive, metavar="N", help="diffusion: of the chain (default: its own)")
     add("--layer", metavar="KIND", help="layers: this kind alone (default: every kind)")
     add_precision(parser)
+    add_device(parser)
     add("--isa", choices=LEVELS, metavar="LEVEL", help="v3, v4...; default: the best here")
     add_threads(parser, "diffusion: that share a stream (default: 1)")
     add(
@@ -78,7 +79,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="streams at once (denoise, wavenet; default: 1)",
     )
-    add("--device", choices=("cpu",), default="cpu", help="cpu (the only one so far)")
     add("--block-samples", type=positive, metavar="N", help="default: one hop, 10 ms")
     add("--sample-rate", type=positive, metavar="HZ", help="default: 48000, or the model's")
     add(
@@ -104,6 +104,8 @@ def run(args: argparse.Namespace) -> int:
             f"--lanes {args.lanes}: `denoise` runs many streams, without peers and by the model's "
             "own blocks"
         )
+    if args.device != "cpu" and args.kind != "wavenet":
+        raise UsageError(f"--device {args.device}: a GPU runs `rtaudio bench wavenet` so far")
     if args.steps is not None and args.kind != "diffusion":
         raise UsageError("--steps is for the kind diffusion")
     if args.kind is None and (args.model or args.peers):
@@ -202,7 +204,7 @@ def _wavenet(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
     from rtaudio.bench.wavenet_nets import load_network
 
     network = load_network(
-        args.model or DEFAULT_MODELS[args.kind], args.precision, args.block_samples
+        args.model or DEFAULT_MODELS[args.kind], args.precision, args.block_samples, args.device
     )
     result, notes = run_wavenet(
         network,

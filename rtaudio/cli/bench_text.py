@@ -73,14 +73,18 @@ def _wavenet_lines(result: dict[str, Any]) -> list[str]:
             f"{name:<20} {each['us_per_sample']:>10.3f} {each['samples_per_second']:>10,.0f} "
             f"{each['rtf']:>8.4f} {tail:>10.2f} {faster:>9}"
         )
-    part, peak = 100 * result["floor_us"] / result["us_per_sample"], result["peak"]
     error = result["error"]
     about = "" if error is None else f", error of the parameters against float64 {error:.2g}"
-    return [
-        *rows,
+    rows += [
         "",
         f"{result['precision']}, {result['lanes']} lane(s), blocks of {result['block_samples']} "
         f"samples, level {result['isa']}{about}",
+    ]
+    if "peak" not in result:  # a GPU
+        return [*rows, f"on {result['device']}: reached {result['gmacs']:.1f} GMAC/s"]
+    part, peak = 100 * result["floor_us"] / result["us_per_sample"], result["peak"]
+    return [
+        *rows,
         f"floor {result['floor_us']:.3f} us a sample ({part:.0f} % reached): "
         f"{peak['gmacs']:.0f} GMAC/s, weights read at {peak['weight_gbytes_per_second']:.0f} GB/s; "
         f"reached {result['gmacs']:.1f} GMAC/s",

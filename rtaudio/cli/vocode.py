@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rtaudio.cli.arguments import add_precision, add_threads, positive, seed
+from rtaudio.cli.arguments import add_device, add_precision, add_threads, positive, seed
 from rtaudio.cli.interrupt import Interrupt, catch_interrupts
 from rtaudio.cli.main import DONE, INTERRUPTED, UsageError, fail
 from rtaudio.cli.progress import Reporter
@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", metavar="OUT", type=Path, help="audio file; its ending names the format")
     add("-m", "--model", metavar="MODEL", help="name or file of a vocoder (default: rt-wavenet)")
     add_precision(parser)
+    add_device(parser)
     add("-p", "--mel-preset", metavar="NAME", help="what a .npy file holds (default: the model's)")
     add("--steps", type=positive, metavar="N", help="of a diffusion model (default: its own)")
     add("--seed", type=seed, default=0, help="of the noise; the same seed, the same speech")
@@ -68,7 +69,9 @@ def run(args: argparse.Namespace) -> int:
     from rtaudio.runtime.registry import DEFAULT_VOCODER
     from rtaudio.runtime.vocoder import Vocoder
 
-    model = rtaudio.load(args.model or DEFAULT_VOCODER, precision=args.precision)
+    model = rtaudio.load(
+        args.model or DEFAULT_VOCODER, precision=args.precision, device=args.device
+    )
     vocoder = Vocoder(
         model,
         seed=args.seed,

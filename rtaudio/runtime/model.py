@@ -21,7 +21,7 @@ from rtaudio.graph.program import lower
 from rtaudio.models.family import find_family
 from rtaudio.runtime.controls import Controls
 from rtaudio.runtime.latency import Latency
-from rtaudio.runtime.native import build_native, check_precision
+from rtaudio.runtime.native import build_native, check_device, check_precision
 from rtaudio.runtime.registry import open_model
 from rtaudio.runtime.stream import Stream
 from rtaudio.runtime.text import summary
@@ -40,9 +40,13 @@ class Model:
     Calling it runs a whole signal; `stream` runs block by block with the same bits.
     """
 
-    def __init__(self, file: ModelFile, name: str = "", precision: str = "fp32") -> None:
+    def __init__(
+        self, file: ModelFile, name: str = "", precision: str = "fp32", device: str = "cpu"
+    ) -> None:
         check_precision(precision)
+        check_device(device, precision)
         self.precision = precision
+        self.device = device
         self._file = file
         self._family = find_family(file.metadata)
         self._graphs: dict[int, Graph] = {file.graph.sample_rate: file.graph}
@@ -50,9 +54,9 @@ class Model:
         self.name = name or file.metadata.get("name", "model")
         self.native(self.sample_rate)
 
-    def __reduce__(self) -> tuple[type[Model], tuple[ModelFile, str, str]]:
+    def __reduce__(self) -> tuple[type[Model], tuple[ModelFile, str, str, str]]:
         """For other processes and copies: the native part is made anew there."""
-        return Model, (self._file, self.name, self.precision)
+        return Model, (self._file, self.name, self.precision, self.device)
 
     @classmethod
     def from_graph(
@@ -61,11 +65,12 @@ class Model:
         tensors: Mapping[str, FloatArray],
         name: str = "",
         precision: str = "fp32",
+        device: str = "cpu",
     ) -> Model:
         """A model straight from a graph and its tensors. Raises GraphError if they do not fit."""
         program, program_tensors = lower(graph, tensors)
         kept = {n: np.asarray(t, np.float32) for n, t in tensors.items()}
-        return cls(ModelFile(graph, kept, program, program_tensors, {}), name, precision)
+        return cls(ModelFile(graph, kept, program, program_tensors, {}), name, precision, device)
 
     @property
     def sample_rate(self) -> int:
@@ -177,6 +182,7 @@ class Model:
                 self.precision,
                 self.graph_at(sample_rate),
                 int8_exceptions=dict.fromkeys(self.int8_keeps, "bf16"),
+                device=self.device,
             )
         return self._natives[sample_rate]
 
@@ -303,7 +309,11 @@ class Model:
 
     def in_precision(self, precision: str) -> Model:
         """The same model in another precision; streams may move their state between the two."""
-        return Model(self._file, self.name, precision)
+        return Model(self._file, self.name, precision, self.device)
+
+    def on_device(self, device: str) -> Model:
+        """The same model on another device; streams may move their state between the two."""
+        return Model(self._file, self.name, self.precision, device)
 
     def with_steps(self, steps: int) -> Model:
         """The same diffusion model in another number of steps: fewer are faster and worse. Raises
@@ -313,7 +323,7 @@ class Model:
         graph = with_steps(self.graph, steps)
         program, tensors = lower(graph, self._file.tensors)
         file = ModelFile(graph, self._file.tensors, program, tensors, self._file.metadata)
-        return Model(file, self.name, self.precision)
+        return Model(file, self.name, self.precision, self.device)
 
     def fingerprint(self) -> str:
         """SHA-256 of the tensors, names included."""
@@ -326,17 +336,21 @@ class Model:
         return digest.hexdigest()
 
 
-def load(name_or_path: str | os.PathLike[str], *, precision: str = "fp32") -> Model:
+def load(
+    name_or_path: str | os.PathLike[str], *, precision: str = "fp32", device: str = "cpu"
+) -> Model:
     """A model by name (`rtaudio models` lists them), or a model file. Raises ModelFileError.
 
     `precision`: fp32; bf16 (weights in 16 bits, the arithmetic as in fp32); bf16dot (the inputs of
     matrix products in 16 bits too); int8 (both in whole numbers, scaled by a calibration run of a
     shipped recording at load; a diffusion model is run in bf16dot instead).
+    `device`: cpu; cuda, which runs the loops of autoregressive WaveNets so far, and refuses other
+    models in a sentence; cuda-strict, the same in the CPU's bits.
     """
     path = Path(name_or_path)
     file = open_model(path)
     try:
-        return Model(file, path.stem, precision)
+        return Model(file, path.stem, precision, device)
     except RtaudioError as error:
         raise ModelFileError(f"{path}: {error}") from error
 

@@ -34,6 +34,22 @@ _CALIBRATION_TICKS = 32
 _HEADROOM = 2.0
 
 
+# cuda-strict: with the CPU's order of sums, and so its bits.
+DEVICES = ("cpu", "cuda", "cuda-strict")
+
+
+def check_device(device: str, precision: str) -> None:
+    if device not in DEVICES:
+        raise RtaudioError(f"there is no device {device!r}; the devices are {', '.join(DEVICES)}.")
+    if device == "cpu":
+        return
+    reason = _native.query_cuda().reason
+    if reason:
+        raise RtaudioError(f"device {device!r} cannot be used: {reason}.")
+    if precision not in ("fp32", "bf16"):
+        raise RtaudioError(f"a GPU computes in fp32 and bf16, not yet in {precision}.")
+
+
 def check_precision(precision: str) -> None:
     if precision not in PRECISIONS:
         raise RtaudioError(
@@ -48,12 +64,13 @@ def build_native(
     graph: Graph,
     calibration: FloatArray | None = None,
     int8_exceptions: Mapping[str, str] | None = None,
+    device: str = "cpu",
 ) -> _native.Model:
     """The native model. int8 runs `calibration` (frames, channels), by default a shipped clip of
     noisy speech, through the fp32 model to find the range of every matrix's inputs;
     `int8_exceptions`: the precisions of matrices that keep more, by the names of their tensors."""
     if precision != "int8":
-        return _make_native(program, tensors, precision)
+        return _make_native(program, tensors, precision, device=device)
     if any(operation.kind in _DIFFUSION for operation in program.operations):
         # The steps of diffusion add up what int8 loses.
         return _make_native(program, tensors, "bf16dot")
@@ -109,6 +126,7 @@ def _make_native(
     precision: str,
     ranges: Mapping[str, list[float]] = MappingProxyType({}),
     exceptions: Mapping[str, str] = MappingProxyType({}),
+    device: str = "cpu",
 ) -> _native.Model:
     try:
         return _native.Model(
@@ -132,6 +150,7 @@ def _make_native(
             precision,
             dict(ranges),
             dict(exceptions),
+            device,
         )
-    except (ValueError, MemoryError) as error:
+    except (ValueError, MemoryError, RuntimeError) as error:
         raise ModelFileError(f"the engine cannot run this model: {error}.") from error

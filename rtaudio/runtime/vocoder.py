@@ -170,7 +170,8 @@ class Vocoder:
         from rtaudio.models.copy_synthesis import copy_synthesis
 
         graph, tensors = copy_synthesis(self.model.graph, self.model.tensors, self.preset)
-        return Model.from_graph(graph, tensors, self.model.name, self.model.precision)
+        model = self.model
+        return Model.from_graph(graph, tensors, model.name, model.precision, model.device)
 
     def mel_stream(self) -> MelStream:
         """Audio to the vocoder's own mels, piece by piece."""

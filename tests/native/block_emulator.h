@@ -153,13 +153,7 @@ class BlockEmulator {
     Links links(*this, block);
     const wavenet::Group* image = images_[at].data();
     float* memory = memory_[at].get();
-    if (net_.halves) {
-      wavenet::Block<wavenet::Halves, Links>(net_, call_, links, block, memory, image, resident_)
-          .run();
-    } else {
-      wavenet::Block<wavenet::Floats, Links>(net_, call_, links, block, memory, image, resident_)
-          .run();
-    }
+    wavenet::Block<Links>(net_, call_, links, room_, block, memory, image, resident_).run();
   }
   template <class F>
   void in_any_order(const F& f) {

@@ -179,4 +179,17 @@ struct Emulated {
   std::vector<std::vector<float>> parameters;
 };
 
+inline const Shape kCodes{18, 3, 5, 2, {1, 3, 2, 1}, {9, 24}, 0, 1, 3, 0, false, false};
+inline const Shape kWide{40, 16, 24, 3, {1, 2, 5}, {37, 40, 30}, 0, 1, 2, 3, false, false};
+inline const Shape kLogistic{24, 20, 12, 2, {2, 1, 4, 1, 7}, {18, 15}, 5, 1, 2, 2, false, false};
+inline const Shape kGaussian{6, 5, 7, 1, {1, 1}, {8}, 1, 4, 4, 0, true, false};
+inline const Shape kVectors{16, 5, 7, 2, {1, 2}, {72}, 1, 36, 2, 0, true, false};
+inline const Shape kDeep{70, 68, 140, 2, {1, 2}, {130, 20}, 0, 1, 2, 0, false, false};
+inline const Shape kSplit{16, 36, 12, 2, {1, 9}, {40, 16}, 0, 1, 3, 1, false, false};
+
+inline Shape in_halves(Shape shape) {
+  shape.halves = true;
+  return shape;
+}
+
 }  // namespace rtaudio

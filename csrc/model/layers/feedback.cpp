@@ -1,29 +1,18 @@
 // Autoregression: a body that runs sample by sample, fed with what was drawn from its output.
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <cstring>
 
 #include "model/body.h"
 #include "model/head.h"
 #include "model/layer.h"
+#include "model/loop_state.h"
 
 namespace rtaudio {
 namespace {
 
 std::size_t aligned(std::size_t floats) { return (floats + 15) / 16 * 16; }
 
-float bounded(float x, float low, float high) {
-  return std::isnan(x) ? 0.0f : std::clamp(x, low, high);
-}
-
 constexpr std::size_t kMaxLanes = 16;  // that go through the body together
-
-// The values that a lane is to begin with; kept in its state, but not saved.
-struct Prompt {
-  const float* values;
-  std::int64_t steps;
-};
 
 // A lane's state: the last values, its noise's seed and stream as halves of 16 bits, its prompt,
 // the body's.
@@ -40,7 +29,7 @@ class Feedback final : public Layer {
         width_(head_->width()),
         delay_(context.input().delay),
         site_(static_cast<std::uint32_t>(context.spec().output) & 0xffffu),
-        start_(context.number("start")) {
+        loop_(width_, context.number("start")) {
     context.require_inputs(1);
     context.require_output(width_);
     context.require(std::int64_t{context.input().frames} * hop_ == context.output().frames,
@@ -58,20 +47,15 @@ class Feedback final : public Layer {
   }
 
   void reset(float* state) const noexcept override {
-    std::fill_n(state, width_, start_);
+    loop_.reset(state);
     body_.reset(state + fixed_floats());
   }
   void configure(float* state, const LaneSettings& settings) const noexcept override {
-    const std::uint32_t words[] = {settings.seed, settings.stream};
-    for (int i = 0; i < 4; ++i) {
-      state[width_ + i] = static_cast<float>(words[i / 2] >> 16 * (i % 2) & 0xffffu);
-    }
-    const auto steps = static_cast<std::int64_t>(settings.prompt.size()) / width_;
-    set_prompt(state, steps > 0 ? Prompt{settings.prompt.data(), steps} : Prompt{});
+    loop_.configure(state, settings);
     body_.configure(state + fixed_floats(), settings);
   }
   bool can_save(const float* state) const override {
-    return prompt(state).steps == 0 && body_.can_save(state + fixed_floats());
+    return loop_.prompt(state).steps == 0 && body_.can_save(state + fixed_floats());
   }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override { run({&call, 1}); }
@@ -88,25 +72,18 @@ class Feedback final : public Layer {
   std::int64_t out_length(std::int64_t length) const override { return length * hop_; }
 
   std::vector<StateSpec> state_specs() const override {
-    std::vector<StateSpec> specs{{"previous", width_, 1}, {"noise", 4, 1}};
+    std::vector<StateSpec> specs = loop_.specs();
     for (StateSpec& spec : body_.state_specs()) specs.push_back(std::move(spec));
     return specs;
   }
   void save(const float* state, std::int64_t position, int,
             std::span<const std::span<float>> out) const override {
-    std::copy_n(state, width_, out[0].begin());
-    std::copy_n(state + width_, 4, out[1].begin());
+    loop_.save(state, out);
     body_.save(state + fixed_floats(), steps(position), out.subspan(2));
   }
   void load(float* state, std::int64_t position, int,
             std::span<const std::span<const float>> in) const override {
-    // A saved state is not trusted.
-    for (int i = 0; i < width_; ++i) {
-      state[i] = bounded(in[0][static_cast<std::size_t>(i)], -1e6f, 1e6f);
-    }
-    for (int i = 0; i < 4; ++i) {
-      state[width_ + i] = std::floor(bounded(in[1][static_cast<std::size_t>(i)], 0.0f, 65535.0f));
-    }
+    loop_.load(state, in);
     body_.load(state + fixed_floats(), steps(position), in.subspan(2));
   }
 
@@ -123,7 +100,7 @@ class Feedback final : public Layer {
       std::fill(call.output, call.output + begin * hop_ * out_row, 0.0f);
       std::fill(after, call.output + call.num_frames * hop_ * out_row, 0.0f);
       positions[lane] = (call.position + begin - delay_) * hop_;
-      prompts[lane] = prompt(call.state);
+      prompts[lane] = loop_.prompt(call.state);
     }
     Body::Run run =
         body_.bind(calls, fixed_floats(), calls[0].scratch + aligned(head_->scratch_floats()));
@@ -145,7 +122,7 @@ class Feedback final : public Layer {
       }
     }
     for (std::size_t lane = 0; lane < calls.size(); ++lane) {
-      if (positions[lane] >= prompts[lane].steps) set_prompt(calls[lane].state, {});
+      if (positions[lane] >= prompts[lane].steps) loop_.set_prompt(calls[lane].state, {});
     }
   }
   // The values after a step: the prompt's, while it lasts, else a draw.
@@ -154,32 +131,16 @@ class Feedback final : public Layer {
     if (position < prompt.steps) {
       std::copy_n(prompt.values + position * width_, width_, call.state);
     } else {
-      head_->draw({call.kernels, parameters, source(call.state), position, voiced, call.scratch},
+      head_->draw({call.kernels, parameters, loop_.source(call.state, site_), position, voiced,
+                   call.scratch},
                   call.state);
     }
   }
 
-  std::size_t fixed_floats() const {
-    return aligned(static_cast<std::size_t>(width_) + 4 + sizeof(Prompt) / sizeof(float));
-  }
-  Prompt prompt(const float* state) const noexcept {
-    Prompt found{};
-    std::memcpy(&found, state + width_ + 4, sizeof found);
-    return found;
-  }
-  void set_prompt(float* state, Prompt prompt) const noexcept {
-    std::memcpy(state + width_ + 4, &prompt, sizeof prompt);
-  }
+  std::size_t fixed_floats() const { return loop_.floats(); }
   // Steps made when `position` frames of the input have come.
   std::int64_t steps(std::int64_t position) const {
     return std::max<std::int64_t>(0, position - delay_) * hop_;
-  }
-  noise::Source source(const float* state) const noexcept {
-    const auto word = [&](int i) {
-      return static_cast<std::uint32_t>(state[width_ + i]) |
-             static_cast<std::uint32_t>(state[width_ + i + 1]) << 16;
-    };
-    return {word(0), word(2), site_};
   }
 
   std::unique_ptr<Head> head_;
@@ -190,7 +151,7 @@ class Feedback final : public Layer {
   int width_;
   int delay_;
   std::uint32_t site_;
-  float start_;
+  LoopState loop_;
 };
 
 // A lane's constants behind every frame.
@@ -278,7 +239,11 @@ class Embedding final : public Layer {
 }  // namespace
 
 std::unique_ptr<Layer> make_feedback(const LayerContext& context) {
-  if (context.spec().kind == "feedback") return std::make_unique<Feedback>(context);
+  if (context.spec().kind == "feedback") {
+    auto loop = std::make_unique<Feedback>(context);  // checks the program, on a GPU as well
+    if (context.device() == Device::cpu) return loop;
+    return make_gpu_feedback(context, std::move(loop));
+  }
   if (context.spec().kind == "with_constant") return std::make_unique<WithConstant>(context);
   if (context.spec().kind == "embedding") return std::make_unique<Embedding>(context);
   return nullptr;
