@@ -151,13 +151,14 @@ void Stream::flush(float* output) {
   for (int lane = 0; lane < session_.lanes(); ++lane) session_.end(lane, frames_in_);
   ended_ = true;
   // Zeros push the last frames out; what does not fit the answer is dropped.
-  const std::vector<float> zeros(static_cast<std::size_t>(in_tick_) *
-                                 static_cast<std::size_t>(input_width()));
-  std::vector<float> last;
+  std::vector<float> zeros, last;
   while (wanted > 0) {
-    const int missing = in_tick_ - pending_ % in_tick_;
-    last.resize(static_cast<std::size_t>(push_size(missing)) *
-                static_cast<std::size_t>(output_width()));
+    const std::int64_t hidden = std::max<std::int64_t>(0, delay() - frames_out_);
+    const std::int64_t ticks =
+        std::min<std::int64_t>(call_ticks_, (hidden + wanted + out_tick_ - 1) / out_tick_);
+    const std::int64_t missing = ticks * in_tick_ - pending_;
+    zeros.resize(static_cast<std::size_t>(missing * input_width()));
+    last.resize(static_cast<std::size_t>(push_size(missing) * output_width()));
     push(zeros.data(), missing, last.data());
     const std::int64_t frames =
         std::min<std::int64_t>(wanted, static_cast<std::int64_t>(last.size()) / output_width());

@@ -7,18 +7,18 @@ import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rtaudio.cli.arguments import add_device, add_precision, add_threads, positive, seed
 from rtaudio.cli.interrupt import Interrupt, catch_interrupts
 from rtaudio.cli.main import DONE, INTERRUPTED, UsageError, fail
 from rtaudio.cli.progress import Reporter
-from rtaudio.errors import AudioFileError, MelError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from rtaudio.cli.vocode_input import MelFile, Recording
     from rtaudio.io import FileSink
     from rtaudio.live import Speaker
     from rtaudio.runtime.vocoder import Vocoder
@@ -66,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     _check_call(args)
     import rtaudio
+    from rtaudio.cli.vocode_input import MelFile, Recording
     from rtaudio.runtime.registry import DEFAULT_VOCODER
     from rtaudio.runtime.vocoder import Vocoder
 
@@ -81,9 +82,11 @@ def run(args: argparse.Namespace) -> int:
     )
     who = "rtaudio vocode"
     with catch_interrupts() as interrupt, Reporter(who, quiet=args.quiet, num_files=1) as report:
-        mel = vocoder.check(_read_mel(args, vocoder, report))
-        if mel.shape[1] == 0:
-            raise MelError(f"{args.input} holds no frame; give at least one.")
+        mel: MelFile | Recording
+        if args.input.suffix.lower() == ".npy":
+            mel = MelFile(args.input, args.mel_preset, vocoder)
+        else:
+            mel = Recording(args.input, vocoder, report)
         finished = _vocode(args, vocoder, mel, interrupt, report)
     if not finished:
         return fail(who, "interrupted; no unfinished output was left", INTERRUPTED)
@@ -108,86 +111,35 @@ def _check_call(args: argparse.Namespace) -> None:
         check_matplotlib()
 
 
-def _read_mel(args: argparse.Namespace, vocoder: Vocoder, report: Reporter) -> NDArray[Any]:
-    if args.input.suffix.lower() == ".npy":
-        mel = _load_array(args.input)
-        if args.mel_preset is not None:
-            from rtaudio.dsp.mel import convert_mel
-
-            mel = convert_mel(mel, args.mel_preset, vocoder.preset)
-        return mel
-    return _analyse(args.input, vocoder, report)
-
-
-def _load_array(path: Path) -> NDArray[Any]:
-    import numpy as np
-
-    try:
-        array: NDArray[Any] = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError):
-        raise MelError(f"{path} is no NumPy file of numbers; write one with numpy.save.") from None
-    if not isinstance(array, np.ndarray):
-        raise MelError(f"{path} holds several arrays; save the mel alone, with numpy.save.")
-    return array
-
-
-def _analyse(path: Path, vocoder: Vocoder, report: Reporter) -> NDArray[Any]:
-    """The mel of a recording, its channels' mean at the vocoder's rate."""
-    import numpy as np
-
-    from rtaudio.dsp.mel import mel_spectrogram
-    from rtaudio.io import FileSource
-
-    source = FileSource(path)
-    try:
-        blocks = []
-        while len(block := source.read(1 << 16)):
-            blocks.append(block.mean(axis=1))
-    finally:
-        source.close()
-    for warning in source.warnings:
-        report.warn(warning)
-    x = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
-    if not np.isfinite(x).all():
-        raise AudioFileError(f"{path} holds NaN or infinite samples; record or convert it again.")
-    if source.sample_rate != vocoder.sample_rate:
-        import soxr
-
-        x = np.asarray(soxr.resample(x, source.sample_rate, vocoder.sample_rate), np.float32)
-    preset = vocoder.preset
-    if x.size <= preset.pad or preset.num_frames(x.size) < 1:
-        raise AudioFileError(
-            f"{path} is too short: it has {x.size} samples at {vocoder.sample_rate} Hz, and a mel "
-            f"of {preset.name} needs {max(preset.pad + 1, preset.hop)}."
-        )
-    return mel_spectrogram(x, preset, dtype=np.float32)
-
-
 def _vocode(
     args: argparse.Namespace,
     vocoder: Vocoder,
-    mel: NDArray[np.float32],
+    mel: MelFile | Recording,
     interrupt: Interrupt,
     report: Reporter,
 ) -> bool:
     """False where it was interrupted: then there is no output."""
-    import numpy as np
+    from rtaudio.cli.vocode_input import blocks
 
-    parts: list[NDArray[np.float32]] = []
-    busy = 0.0
-    sink = _open_sink(args, vocoder, mel.shape[1])
-    bar = report.begin(str(args.input), mel.shape[1] * vocoder.hop)
+    frames = mel.num_frames and mel.num_frames * vocoder.hop
+    sink = _open_sink(args, vocoder, frames)
+    bar = report.begin(str(args.input), frames)
+    kept = _Kept()
+    pieces = mel.pieces() if args.plot is None else kept.through(mel.pieces())
+    busy, made = 0.0, 0
     try:
         with _speaker(args, vocoder) as speaker:
-            chunks = vocoder.stream(mel)
+            chunks = vocoder.stream(blocks(pieces, vocoder.block_frames))
             while not interrupt():
                 started = time.perf_counter()
                 chunk = next(chunks, None)
                 busy += time.perf_counter() - started
                 if chunk is None:
                     break
-                parts.append(chunk)
-                bar(sum(map(len, parts)))
+                made += len(chunk)
+                bar(made)
+                if args.plot is not None:
+                    kept.samples.append(chunk)
                 if sink is not None:
                     sink.write(chunk[:, None])
                 if speaker is not None:
@@ -203,26 +155,36 @@ def _vocode(
         bar.close()
         if sink is not None:
             sink.abort()
-    samples = np.concatenate(parts)
-    seconds = len(samples) / vocoder.sample_rate
+    seconds = made / vocoder.sample_rate
     to = f" -> {args.output}" if args.output is not None else ""
     report.say(
         f"{args.input}{to}: {seconds:.2f} s of speech in {busy:.2f} s (RTF {busy / seconds:.3f}), "
         f"{vocoder.model.name}, seed {vocoder.seed}"
     )
     if args.plot is not None:
-        _plot(args, vocoder, mel, samples)
+        _plot(args, vocoder, kept)
     return True
 
 
-def _open_sink(args: argparse.Namespace, vocoder: Vocoder, frames: int) -> FileSink | None:
+class _Kept:
+    """For a picture alone: all that went in and came out."""
+
+    def __init__(self) -> None:
+        self.mels: list[NDArray[np.float32]] = []
+        self.samples: list[NDArray[np.float32]] = []
+
+    def through(self, pieces: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        for piece in pieces:
+            self.mels.append(piece)
+            yield piece
+
+
+def _open_sink(args: argparse.Namespace, vocoder: Vocoder, frames: int | None) -> FileSink | None:
     from rtaudio.io import FileSink
 
     if args.output is None:
         return None
-    return FileSink(
-        args.output, sample_rate=vocoder.sample_rate, channels=1, frames=frames * vocoder.hop
-    )
+    return FileSink(args.output, sample_rate=vocoder.sample_rate, channels=1, frames=frames)
 
 
 @contextlib.contextmanager
@@ -245,18 +207,14 @@ def _play_out(speaker: Speaker, interrupt: Interrupt, report: Reporter) -> None:
         )
 
 
-def _plot(
-    args: argparse.Namespace,
-    vocoder: Vocoder,
-    mel: NDArray[np.float32],
-    samples: NDArray[np.float32],
-) -> None:
+def _plot(args: argparse.Namespace, vocoder: Vocoder, kept: _Kept) -> None:
     import numpy as np
 
     from rtaudio.demo.plot import save_mel_plot
     from rtaudio.dsp.mel import mel_spectrogram
 
-    made = mel_spectrogram(samples, vocoder.preset, dtype=np.float32)
+    mel = np.concatenate(kept.mels, axis=1)
+    made = mel_spectrogram(np.concatenate(kept.samples), vocoder.preset, dtype=np.float32)
     title = f"{args.input.name}, {vocoder.model.name}"
     hop_seconds = vocoder.hop / vocoder.sample_rate
     save_mel_plot(Path(args.plot), title, mel, made[:, : mel.shape[1]], hop_seconds)

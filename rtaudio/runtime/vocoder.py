@@ -184,8 +184,7 @@ class Vocoder:
             mel = mel[:, None]
         if mel.dtype.kind not in "fiu":
             raise MelError(f"a mel holds numbers, not {mel.dtype}.")
-        if mel.ndim != 2 or mel.shape[0] != self.num_mels:
-            raise MelError(self._wrong_shape(mel.shape))
+        self.check_shape(mel.shape)
         mel = mel.astype(np.float32)
         if not np.isfinite(mel).all():
             raise MelError("the mel holds NaN or infinite values; see what made it.")
@@ -193,14 +192,17 @@ class Vocoder:
             self._check_range(float(mel.min()), float(mel.max()))
         return mel
 
-    def _wrong_shape(self, shape: tuple[int, ...]) -> str:
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raises MelError for another one than [num_mels, k], or [num_mels]."""
+        if shape[:1] == (self.num_mels,) and len(shape) <= 2:
+            return
         wanted = f"{self.model.name} takes a mel of {self.preset.name}, [{self.num_mels}, frames]"
         if len(shape) == 2 and shape[1] == self.num_mels:
-            return f"{wanted}, not {shape}: it is transposed; give mel.T."
+            raise MelError(f"{wanted}, not {shape}: it is transposed; give mel.T.")
         count = shape[0] if shape else 0
         others = [p.name for p in MEL_PRESETS.values() if p.num_mels == count]
         hint = f" (so many mels have {', '.join(others)})" if len(shape) == 2 and others else ""
-        return f"{wanted}, not {shape}{hint}."
+        raise MelError(f"{wanted}, not {shape}{hint}.")
 
     def _check_range(self, low: float, high: float) -> None:
         least = quietest(self.preset)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from rtaudio.cli import vocode_input
 from rtaudio.cli.main import main
 from rtaudio.graph import save_model
 from rtaudio.models.rt_wavenet import rt_wavenet
@@ -57,6 +58,27 @@ def test_a_recording_is_made_again(model, tmp_path):
     x, rate = soundfile.read(tmp_path / "again.flac")
     assert (rate, len(x)) == (22_050, 11_025 // 256 * 256)
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_read_in_pieces_is_the_whole(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(vocode_input, "FRAMES_AT_ONCE", 5)
+    monkeypatch.setattr(vocode_input, "SAMPLES_AT_ONCE", 777)
+    out, vocoder = tmp_path / "out.wav", Vocoder(model)
+    mel = speech_like_mel(12)
+    np.save(tmp_path / "mel.npy", mel)
+    np.save(tmp_path / "other.npy", np.asfortranarray(mel))
+    np.save(tmp_path / "late.npy", np.where(np.arange(12) == 11, np.nan, mel))
+    talk = np.random.default_rng(0).normal(0, 0.1, 4000).astype(np.float32)
+    soundfile.write(tmp_path / "talk.wav", talk, 22_050, subtype="FLOAT")
+    made = vocoder(mel)
+    again = vocoder.resynthesise(talk)
+    for name, expected in (("mel.npy", made), ("other.npy", made), ("talk.wav", again)):
+        assert vocode(model, tmp_path / name, "-o", out) == 0
+        written = soundfile.read(out)[0]
+        assert np.abs(written - np.clip(expected, -1, 1)).max() <= 1.5 / 32768 + 1e-7
+    out.unlink()
+    assert vocode(model, tmp_path / "late.npy", "-o", out) == 1
+    assert not list(tmp_path.glob("*out.wav*"))
 
 
 def write(path: Path, content: object) -> Path:
