@@ -6,6 +6,7 @@
 
 #include "cpu/denormals.h"
 #include "cpu/isa.h"
+#include "model/placement.h"
 
 namespace rtaudio {
 namespace {
@@ -17,8 +18,6 @@ constexpr int kMaxThreads = 64;
 constexpr int kBatchLanes = 16;
 constexpr std::int64_t kLongAgo = std::int64_t{1} << 40;  // ticks after which no ramp moves
 
-std::size_t aligned(std::size_t floats) { return (floats + 15) / 16 * 16; }
-
 void copy_rows(const float* from, int from_step, float* to, int to_step, int channels,
                int num_frames) noexcept {
   if (from_step == to_step) {
@@ -28,15 +27,6 @@ void copy_rows(const float* from, int from_step, float* to, int to_step, int cha
   for (int t = 0; t < num_frames; ++t) {
     std::copy_n(from + std::ptrdiff_t{t} * from_step, channels, to + std::ptrdiff_t{t} * to_step);
   }
-}
-
-std::size_t checked_sum(std::size_t total, std::size_t floats, std::size_t limit) {
-  if (floats > limit || total + aligned(floats) > limit) {
-    throw std::length_error("this model's state is larger than " +
-                            std::to_string(limit * sizeof(float) >> 20) +
-                            " MiB; use fewer lanes or a smaller model");
-  }
-  return total + aligned(floats);
 }
 
 bool is_possible(const Session::Ramp& ramp) {
@@ -75,13 +65,9 @@ Session::Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, d
   std::vector<Ramp> ramps;
   for (const float value : controls) ramps.push_back({value, value, 0});
   set_ramps(ramps);
-  std::size_t floats = 0;
-  for (const BufferSpec& b : model_->buffers()) {
-    buffer_offsets_.push_back(floats);
-    const auto frames = static_cast<std::size_t>(b.frames) * static_cast<std::size_t>(batch_ticks_);
-    const std::size_t buffer = frames * static_cast<std::size_t>(row_floats(b.channels)) + 16;
-    floats = checked_sum(floats, buffer, max_floats);
-  }
+  Placement placement = place_buffers(*model_, batch_ticks_, max_floats);
+  buffer_offsets_ = std::move(placement.offsets);
+  const std::size_t floats = placement.floats;
   std::size_t scratch = 16;
   std::size_t most_inputs = 1;
   int most_frames = 1;

@@ -94,9 +94,10 @@ def _wavenet_lines(result: dict[str, Any]) -> list[str]:
 def _diffusion_lines(result: dict[str, Any]) -> list[str]:
     """One line an engine, where the time goes, and how far from the floor ours is."""
     rows = [f"{'':<20} {'us/sample':>10} {'RTF':>8} {'ours is':>9}"]
-    for name, each in {result["model"]: result, **result["peers"]}.items():
+    peers = [(f"package {name}", each) for name, each in result["peers"].items()]
+    for name, each in [(result["model"], result), *peers]:
         ratio = each["us_per_sample"] / result["us_per_sample"]
-        faster = "" if each is result else f"{ratio:.1f}x"
+        faster = "" if each is result else f"{ratio:.2f}x"
         rows.append(f"{name:<20} {each['us_per_sample']:>10.3f} {each['rtf']:>8.3f} {faster:>9}")
     block, rate, peak = result["us_per_block"], result["sample_rate"], result["peak"]
     shares = ", ".join(f"{name} {100 * part:.1f} %" for name, part in result["shares"].items())

@@ -59,7 +59,7 @@ class MelFile:
                 return np.asarray(np.fromfile(file, self._dtype, number))
 
             if self._by_frames:
-                return values(begin * mels, count * mels).reshape(count, mels).T
+                return np.transpose(values(begin * mels, count * mels).reshape(count, mels))
             rows = [values(mel * self.num_frames + begin, count) for mel in range(mels)]
         return np.stack(rows)
 
