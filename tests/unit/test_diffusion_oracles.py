@@ -31,6 +31,8 @@ from rtaudio.models.importers.diffwave import convert_diffwave
 from rtaudio.models.importers.wavegrad import convert_wavegrad
 from rtaudio.runtime.laws import graph_of
 
+from .chains import sample
+
 SIX = SCHEDULES["diffwave-6"]
 
 
@@ -113,14 +115,7 @@ def test_a_wavegrad_that_finds_no_noise_leaves_the_chain_of_noise() -> None:
     made = convert_wavegrad(state, {}, "zero")
     vocoder = Vocoder(Model.from_graph(made.graph, made.tensors), preset="wavegrad24")
     found = vocoder(np.full((128, 2), 0.5, np.float32))
-    scheduler = Scheduler(SCHEDULES["wavegrad-6"].training_betas)
-    scheduler.set_betas(SCHEDULES["wavegrad-6"].betas)
-    c = scheduler.coefficients()
-    site = next(n.output.buffer for n in made.graph.plan.nodes if n.path.endswith("noise"))
-    x = normals(np.arange(600), 1, site=site, step=6)[:, 0].astype(float)
-    for n in range(5, -1, -1):
-        z = normals(np.arange(600), 1, site=site, step=n)[:, 0] if n else 0.0
-        x = np.clip(c.c1[n] * x + c.sigma[n] * z, -1, 1)
+    x = sample(made.graph, SCHEDULES["wavegrad-6"], 600, lambda x, t: 0.0).numpy()
     np.testing.assert_allclose(found, x, atol=2e-6)
 
 

@@ -16,8 +16,7 @@ import torch.nn.functional as F  # noqa: E402
 
 from rtaudio import Model, Vocoder, load, verify_streaming  # noqa: E402
 from rtaudio.bench.diffusion_nets import diffwave_state  # noqa: E402
-from rtaudio.diffusion import SCHEDULES, Scheduler  # noqa: E402
-from rtaudio.dsp.noise import normals  # noqa: E402
+from rtaudio.diffusion import SCHEDULES  # noqa: E402
 from rtaudio.errors import ModelFileError, RtaudioError, ScheduleError  # noqa: E402
 from rtaudio.graph import DiffWave, Graph, Refine  # noqa: E402
 from rtaudio.models.diffwave import (  # noqa: E402
@@ -29,6 +28,8 @@ from rtaudio.models.importers.importer import Imported  # noqa: E402
 from rtaudio.models.steps import choose_betas, num_steps  # noqa: E402
 from rtaudio.nn import Net  # noqa: E402
 from rtaudio.runtime.imported import import_any  # noqa: E402
+
+from .chains import sample  # noqa: E402
 
 LAYERS, CYCLE, CHANNELS, HOP = 4, 3, 6, 256
 FAST = SCHEDULES["diffwave-6"]
@@ -91,29 +92,9 @@ def pair(w: dict[str, torch.Tensor], name: str) -> tuple[torch.Tensor, torch.Ten
     return w[name + ".weight"].double(), w[name + ".bias"].double()
 
 
-def site_of(graph: Graph) -> int:
-    return next(n.output.buffer for n in graph.plan.nodes if isinstance(n.layer, Refine))
-
-
-def noise(graph: Graph, count: int, step: int) -> torch.Tensor:
-    z = normals(np.arange(count), 1, site=site_of(graph), step=step)[:, 0]
-    return torch.from_numpy(z.astype(np.float64))
-
-
-def sample(graph: Graph, mel: torch.Tensor, network: Any) -> torch.Tensor:
-    """The package's predict() with our noise; network(x, mel, step) gives epsilon."""
-    count = HOP * mel.shape[1]
-    scheduler = Scheduler(FAST.training_betas)
-    scheduler.set_betas(FAST.betas)
-    c = scheduler.coefficients()
-    x = noise(graph, count, 6)
-    for n in range(5, -1, -1):
-        step = float(np.float32(c.timesteps[n]))
-        x = c.c1[n] * (x - c.c2[n] * network(x, mel, step))
-        if n > 0:
-            x = x + c.sigma[n] * noise(graph, count, n)
-        x = x.clamp(-1, 1)
-    return x
+def chain(graph: Graph, mel: Any, network: Any, **more: Any) -> torch.Tensor:
+    """network(x, mel, step) gives epsilon."""
+    return sample(graph, FAST, HOP * mel.shape[1], lambda x, t: network(x, mel, t), **more)
 
 
 def some_mel(frames: int, seed: int = 1) -> torch.Tensor:
@@ -141,7 +122,7 @@ def test_imported_network_is_the_package_s_in_float64(imported: Imported) -> Non
     net = Net(imported.graph, imported.tensors).double()
     with torch.no_grad():
         weights = lmnt_weights()
-        wanted = sample(imported.graph, mel, lambda x, m, t: epsilon(weights, x, m, t))
+        wanted = chain(imported.graph, mel, lambda x, m, t: epsilon(weights, x, m, t))
         found = net(mel[None])[0, 0]
     assert (wanted.abs() < 1).double().mean() > 0.2  # not all of it is clipped
     assert (found - wanted).abs().max() < 1e-12
@@ -178,7 +159,7 @@ def test_against_the_package() -> None:
 
     mel = some_mel(4)
     with torch.no_grad():
-        wanted = sample(made.graph, mel, step_of)
+        wanted = chain(made.graph, mel, step_of)
         found = Net(made.graph, made.tensors).double()(mel[None])[0, 0]
     assert (found - wanted).abs().max() < 1e-12
     native = vocoder(Model.from_graph(made.graph, made.tensors))(mel.numpy())
@@ -235,7 +216,7 @@ def test_a_network_that_finds_no_noise_leaves_the_chain_of_noise(imported: Impor
     for part in ("weight", "bias"):
         tensors[f"refine.output.{part}"] = np.zeros_like(tensors[f"refine.output.{part}"])
     mel = some_mel(3)
-    wanted = sample(imported.graph, mel, lambda x, m, t: 0.0)
+    wanted = chain(imported.graph, mel, lambda x, m, t: 0.0)
     found = vocoder(Model.from_graph(imported.graph, tensors))(mel.numpy())
     np.testing.assert_allclose(found, wanted.numpy(), atol=2e-6)
 
@@ -314,14 +295,8 @@ def test_priorgrad_s_noise_follows_the_mel(tmp_path: Path) -> None:
     for part in ("weight", "bias"):  # the noise alone is left
         tensors[f"refine.output.{part}"] = np.zeros_like(tensors[f"refine.output.{part}"])
     made = Model.from_graph(found.graph, tensors)
-    count, graph = HOP * 9, found.graph
-    scheduler = Scheduler(FAST.training_betas)
-    scheduler.set_betas(FAST.betas)
-    c = scheduler.coefficients()
-    x = spread * noise(graph, count, 6).numpy()
-    for n in range(5, -1, -1):
-        x = c.c1[n] * x + (c.sigma[n] * spread * noise(graph, count, n).numpy() if n else 0.0)
-        x = np.clip(x, -1, 1)
+    graph = found.graph
+    x = chain(graph, mel, lambda x, m, t: 0.0, spread=torch.from_numpy(spread)).numpy()
     np.testing.assert_allclose(Vocoder(made, preset="hifigan22")(mel), x, atol=5e-6)
     report = verify_streaming(Model.from_graph(graph, found.tensors), num_ticks=6)
     assert not [f"{law.name}: {law.detail}" for law in report.laws if law.passed is False]

@@ -16,10 +16,9 @@ import torch.nn.functional as F  # noqa: E402
 
 from rtaudio import Model, Vocoder, load, verify_streaming  # noqa: E402
 from rtaudio.bench.diffusion_nets import wavegrad_state  # noqa: E402
-from rtaudio.diffusion import SCHEDULES, Scheduler  # noqa: E402
-from rtaudio.dsp.noise import normals  # noqa: E402
+from rtaudio.diffusion import SCHEDULES  # noqa: E402
 from rtaudio.errors import ModelFileError  # noqa: E402
-from rtaudio.graph import Chain, Graph, Noise  # noqa: E402
+from rtaudio.graph import Chain, Graph  # noqa: E402
 from rtaudio.graph.chain import walk  # noqa: E402
 from rtaudio.models.importers.importer import Imported  # noqa: E402
 from rtaudio.models.importers.wavegrad import convert_wavegrad  # noqa: E402
@@ -27,6 +26,8 @@ from rtaudio.models.steps import num_steps  # noqa: E402
 from rtaudio.models.wavegrad import WaveGrad, wavegrad  # noqa: E402
 from rtaudio.nn import Net  # noqa: E402
 from rtaudio.runtime.imported import import_any  # noqa: E402
+
+from .chains import sample  # noqa: E402
 
 MELS, HOP = 128, 300
 DOWN, UP, FIRST = (4, 6, 6, 8, 10), (10, 8, 8, 6, 4), 12  # UP: the mel's block first
@@ -94,26 +95,11 @@ def leaky(x: torch.Tensor) -> torch.Tensor:
     return F.leaky_relu(x, 0.2)
 
 
-def noise(graph: Graph, count: int, step: int) -> torch.Tensor:
-    site = next(n.output.buffer for n in graph.plan.nodes if isinstance(n.layer, Noise))
-    z = normals(np.arange(count), 1, site=site, step=step)[:, 0]
-    return torch.from_numpy(z.astype(np.float64))
-
-
-def sample(graph: Graph, mel: np.ndarray, network: Any) -> torch.Tensor:
-    """The package's predict() with our noise; network(x, mel, level) gives epsilon."""
+def chain(graph: Graph, mel: np.ndarray, network: Any) -> torch.Tensor:
+    """network(x, mel, level) gives epsilon."""
+    m = torch.from_numpy(mel).double()
     count = HOP * mel.shape[1]
-    scheduler = Scheduler(SIX.training_betas)
-    scheduler.set_betas(SIX.betas)
-    c = scheduler.coefficients()
-    x = noise(graph, count, 6)
-    for n in range(5, -1, -1):
-        level = float(np.float32(c.noise_levels[n]))
-        x = c.c1[n] * (x - c.c2[n] * network(x, torch.from_numpy(mel).double(), level))
-        if n > 0:
-            x = x + c.sigma[n] * noise(graph, count, n)
-        x = x.clamp(-1, 1)
-    return x
+    return sample(graph, SIX, count, lambda x, t: network(x, m, t), told="noise_levels")
 
 
 @pytest.fixture(scope="module")
@@ -141,8 +127,8 @@ def test_a_step_sees_as_far_as_the_written_network(imported: Imported) -> None:
     """Which samples a sample depends on goes with its place in the hop: up to 1,205 samples back
     and 1,146 ahead."""
     net = Net(imported.graph, imported.tensors).double()
-    chain = next(layer for layer in walk(imported.graph.body) if isinstance(layer, Chain))
-    network = replace(chain.network, name="network")
+    steps = next(layer for layer in walk(imported.graph.body) if isinstance(layer, Chain))
+    network = replace(steps.network, name="network")
     signal = torch.randn(1, 1, 11 * HOP, dtype=torch.float64, requires_grad=True)
     mel = torch.from_numpy(some_mel(11)).double()
     x = torch.cat([mel.repeat_interleave(HOP, 1)[None], signal], 1)
@@ -163,7 +149,7 @@ def test_a_step_sees_as_far_as_the_written_network(imported: Imported) -> None:
 def test_imported_network_is_the_written_one_in_float64(imported: Imported) -> None:
     mel = some_mel(3)
     with torch.no_grad():
-        wanted = sample(imported.graph, mel, Written(small_state()))
+        wanted = chain(imported.graph, mel, Written(small_state()))
         net = Net(imported.graph, imported.tensors).double()
         found = net(torch.from_numpy(mel).double()[None])[0, 0]
     assert (wanted.abs() < 1).double().mean() > 0.2  # not all of it is clipped
@@ -173,7 +159,7 @@ def test_imported_network_is_the_written_one_in_float64(imported: Imported) -> N
 def test_native_output_is_within_2e_6_a_step(imported: Imported, model: Model) -> None:
     mel = some_mel(9)
     with torch.no_grad():
-        wanted = sample(imported.graph, mel, Written(small_state()))
+        wanted = chain(imported.graph, mel, Written(small_state()))
     assert np.abs(vocoder(model)(mel) - wanted.numpy()).max() < 6 * 2e-6
 
 
@@ -194,10 +180,10 @@ def test_against_the_package() -> None:
         return network(x[None], mel[None], torch.tensor([level]).to(x))[0, 0]
 
     with torch.no_grad():
-        wanted = sample(made.graph, mel, step_of)
+        wanted = chain(made.graph, mel, step_of)
         found = Net(made.graph, made.tensors).double()(torch.from_numpy(mel).double()[None])[0, 0]
         network.float()
-        torch32 = sample(made.graph, mel, lambda x, m, t: step_of(x.float(), m.float(), t).double())
+        torch32 = chain(made.graph, mel, lambda x, m, t: step_of(x.float(), m.float(), t).double())
     assert (found - wanted).abs().max() < 1e-12
     native = vocoder(Model.from_graph(made.graph, made.tensors))(mel)
     # Random weights make much of small errors: torch's own in float32 are the measure.
@@ -255,11 +241,11 @@ def test_a_checkpoint_is_imported(tmp_path: Path, imported: Imported) -> None:
     assert right.metadata["mel_preset"] == "wavegrad24"
     assert right.graph.sample_rate == 80
     np.save(tmp_path / "betas.npy", [1e-4, 1e-3, 0.1])
-    chain = import_any([tmp_path / "weights.pt", tmp_path / "betas.npy"])
-    assert num_steps(chain.graph) == 3
+    shorter = import_any([tmp_path / "weights.pt", tmp_path / "betas.npy"])
+    assert num_steps(shorter.graph) == 3
     from rtaudio.graph import save_model
 
-    save_model(tmp_path / "m.safetensors", chain.graph, chain.tensors, chain.metadata)
+    save_model(tmp_path / "m.safetensors", shorter.graph, shorter.tensors, shorter.metadata)
     again = Vocoder(load(tmp_path / "m.safetensors"), steps=2)
     assert again.sample_rate == 22_050
     assert again(some_mel(1)).shape == (HOP,)

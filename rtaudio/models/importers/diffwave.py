@@ -17,7 +17,7 @@ from rtaudio.models.diffwave import (
     diffwave_vocoder,
     spread_tensors,
 )
-from rtaudio.models.importers.importer import Imported
+from rtaudio.models.importers.importer import Imported, stored_betas
 
 Weights = Mapping[str, NDArray[Any]]
 MARK = "residual_layers.0.diffusion_projection.weight"
@@ -93,16 +93,8 @@ def convert_diffwave(
 
 def _chains(params: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
     """The chains of training and of inference, where the checkpoint says them."""
-    found = {}
-    for key, field in (("noise_schedule", "trained"), ("inference_noise_schedule", "betas")):
-        if key in params:
-            values = params[key]
-            if not isinstance(values, (list, tuple)) or not all(
-                isinstance(v, (int, float)) for v in values
-            ):
-                raise ModelFileError(f"the checkpoint's {key} is {values!r:.60}, no list of betas.")
-            found[field] = tuple(map(float, values))
-    return found
+    keys = (("noise_schedule", "trained"), ("inference_noise_schedule", "betas"))
+    return {field: stored_betas(params, key) for key, field in keys if key in params}
 
 
 def _tensors(weights: Weights, config: DiffWaveVocoder) -> dict[str, FloatArray]:

@@ -6,13 +6,15 @@ compiler: the graph is written by hand in rtaudio/models, and a file of another 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from rtaudio.errors import ModelFileError
 from rtaudio.graph.graph import Graph
 from rtaudio.graph.layer import FloatArray
 from rtaudio.models.importers.onnx_file import OnnxFile
@@ -81,6 +83,16 @@ class Importer:
                 "imported_sha256": ", ".join(digest(f.path) for f in files),
             },
         )
+
+
+def stored_betas(params: Mapping[str, Any], key: str) -> tuple[float, ...]:
+    """A chain's betas as a checkpoint holds them. Raises ModelFileError for anything else."""
+    values = params[key]
+    if not isinstance(values, (list, tuple)) or not all(
+        isinstance(value, (int, float)) for value in values
+    ):
+        raise ModelFileError(f"the checkpoint's {key} is {values!r:.60}, no list of betas.")
+    return tuple(map(float, values))
 
 
 def packaged_files(package: str, names: Sequence[str]) -> tuple[Path, ...] | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rtaudio.diffusion.schedules import checked_betas
 from rtaudio.errors import GraphError, ModelFileError, ScheduleError
 from rtaudio.graph.layer import FloatArray
-from rtaudio.models.importers.importer import Imported
+from rtaudio.models.importers.importer import Imported, stored_betas
 from rtaudio.models.steps import choose_betas
 from rtaudio.models.wavegrad import FACTORS, WaveGrad, wavegrad
 
@@ -61,7 +61,8 @@ def convert_wavegrad(
         )
     mel = preset or _preset(params)
     try:
-        trained = _trained(params)
+        said = "noise_schedule" in params
+        trained = stored_betas(params, "noise_schedule") if said else WaveGrad.trained
         chosen = choose_betas(trained, STEPS) if betas is None else checked_betas(betas)
         config = WaveGrad(
             mel=mel,
@@ -96,17 +97,6 @@ def _preset(params: Mapping[str, Any]) -> str:
             f"the checkpoint's sample_rate is {rate!r:.60}; 22050 and 24000 Hz are known."
         )
     return PRESETS[rate]
-
-
-def _trained(params: Mapping[str, Any]) -> tuple[float, ...]:
-    values = params.get("noise_schedule", WaveGrad.trained)
-    if not isinstance(values, (list, tuple)) or not all(
-        isinstance(v, (int, float)) for v in values
-    ):
-        raise ModelFileError(
-            f"the checkpoint's noise_schedule is {values!r:.60}, no list of betas."
-        )
-    return tuple(map(float, values))
 
 
 def _sizes(weights: Weights, pattern: str, axis: int) -> tuple[int, ...]:
