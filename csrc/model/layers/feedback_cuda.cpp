@@ -91,8 +91,9 @@ class GpuFeedback final : public Layer {
                   call.state,
                   calls[0].scratch + static_cast<std::ptrdiff_t>(i) * steps * net_.width};
     }
-    const bool done =
-        steps > 0 && gpu_.run({{lanes.data(), calls.size()}, end - begin, hop_, voiced_, row_});
+    const wavenet::HostCall all{{lanes.data(), calls.size()}, end - begin, hop_, voiced_, row_};
+    bool done = false;
+    if (steps > 0) RTA_WAKE(done = gpu_.run(all));  // the driver's calls are what they are
     const std::ptrdiff_t out_row = row_floats(net_.width);
     for (std::size_t i = 0; i < calls.size(); ++i) {
       const Call& call = calls[i];
