@@ -8,8 +8,8 @@ from tables import LEVEL_ORDER, Result, peer_cell, table
 
 PRECISIONS = ("fp32", "bf16", "bf16dot")
 HEADING = """
-Diffusion vocoders of random weights, one thread, blocks of four mel frames (own models: one); the
-packages diffwave and wavegrad run the same weights in turns within the run.
+Diffusion vocoders of random weights, one thread where no more are named (the package and the floor
+have as many), blocks of four mel frames (own models: one; two threads: 64); the packages diffwave and wavegrad run the same weights in turns within the run.
 `rtaudio bench diffusion -m NAME --steps N --peers all` makes a row; RTF is compute time / audio
 time. The machine was shared when these were measured: read them beside the floor, which is as above
 and of the same minute.
@@ -27,7 +27,7 @@ def diffusion_table(results: list[Result]) -> list[str]:
         ahead = 1e3 * each["latency_samples"] / each["sample_rate"]
         rows.append(
             [
-                f"{each['model']}, {each['precision']}, {each['isa']}",
+                f"{each['model']}, {each['precision']}, {each['isa']}{_threads(each)}",
                 str(each["steps"]),
                 f"**{each['rtf']:.3f}**",
                 f"{each['us_per_block']['p999'] / 1e3:.1f} ms",
@@ -39,10 +39,15 @@ def diffusion_table(results: list[Result]) -> list[str]:
     return ["", HEADING.strip().replace("\n", " "), "", *table(columns, rows)]
 
 
+def _threads(result: Result) -> str:
+    return "" if result["threads"] == 1 else f", {result['threads']} threads"
+
+
 def _order(result: Result) -> tuple[Any, ...]:
     return (
         result["model"],
         LEVEL_ORDER.index(result["isa"]),
         -result["steps"],
         PRECISIONS.index(result["precision"]),
+        result["threads"],
     )

@@ -120,6 +120,10 @@ def diffusions(results: Path) -> None:
         chosen = ("--isa", level, "--precision", precision)
         path = results / f"diffusion-base-6-{precision}-{level}.json"
         bench(path, "diffusion", "-m", "diffwave-base", "--steps", "6", "--peers", "all", *chosen)
+        if level != COMMON_LEVEL:
+            path = results / f"diffusion-base-6-{precision}-{level}-2threads.json"
+            both = ("--peers", "all", "--threads", "2", *chosen)
+            bench(path, "diffusion", "-m", "diffwave-base", "--steps", "6", *both)
         path = results / f"diffusion-wavegrad-6-{precision}-{level}.json"
         bench(path, "diffusion", "-m", "wavegrad", "--steps", "6", "--peers", "all", *chosen)
         for steps in ("1", "2", "4", "6"):
