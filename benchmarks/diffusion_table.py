@@ -9,7 +9,8 @@ from tables import LEVEL_ORDER, Result, peer_cell, table
 PRECISIONS = ("fp32", "bf16", "bf16dot")
 HEADING = """
 Diffusion vocoders of random weights, one thread where no more are named (the package and the floor
-have as many), blocks of four mel frames (own models: one; two threads: 64); the packages diffwave and wavegrad run the same weights in turns within the run.
+have as many), blocks of four mel frames (own models: one; two threads: 64); the packages diffwave
+and wavegrad run the same weights in turns within the run.
 `rtaudio bench diffusion -m NAME --steps N --peers all` makes a row; RTF is compute time / audio
 time. The machine was shared when these were measured: read them beside the floor, which is as above
 and of the same minute.
