@@ -104,7 +104,8 @@ int Stream::run(int num_ticks) noexcept {
   const std::ptrdiff_t out_step =
       std::ptrdiff_t{out_tick_} * call_ticks_ * session_.model().output().channels;
   if (session_.threads() > 1) {
-    process_in_threads(session_, in_.data(), out_.data(), num_ticks);
+    // It starts threads and waits for them: who asked for several is no real-time thread.
+    RTA_WAKE(process_in_threads(session_, in_.data(), out_.data(), num_ticks));
   } else {
     session_.process(in_.data(), in_step, out_.data(), out_step, num_ticks);
   }
