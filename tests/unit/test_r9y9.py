@@ -210,6 +210,7 @@ def test_bad_checkpoints_give_a_sentence(
     good, hparams = later_weights("raw", 30, 1), later_hparams("raw", 30)
     less = {n: t for n, t in good.items() if "conv1x1_skip" not in n}
     shapes = {**good, "conv_layers.2.conv.weight_v": torch.zeros(4, 4, 3)}
+    empty = {**good, "conv_layers.0.conv1x1_out.weight": torch.zeros(CHANNELS, GATE // 2, 0)}
     infinite = {**good, "first_conv.bias": torch.full((CHANNELS,), math.inf)}
     many = {**good, "first_conv.bias": torch.zeros(1).expand(1 << 40)}
     sparse = {**good, "first_conv.bias": good["first_conv.bias"].to_sparse()}
@@ -218,6 +219,7 @@ def test_bad_checkpoints_give_a_sentence(
         ({"state_dict": good, "more": Code()}, hparams, "no checkpoint of plain tensors"),
         ({"state_dict": less}, hparams, "lacks conv_layers.0.conv1x1_skip"),
         ({"state_dict": shapes}, hparams, "do not fit"),
+        ({"state_dict": empty}, hparams, "has shape"),
         ({"state_dict": infinite}, hparams, "not finite"),
         ({"state_dict": many}, hparams, "no plain tensor"),
         ({"state_dict": sparse}, hparams, "no plain tensor"),

@@ -273,7 +273,7 @@ class _Reader:
     def take(self, name: str, dimensions: int) -> NDArray[np.float64]:
         if name not in self.weights:
             raise ModelFileError(f"the checkpoint lacks {name}.")
-        if self.weights[name].ndim != dimensions:
+        if self.weights[name].ndim != dimensions or not self.weights[name].size:
             raise ModelFileError(f"the checkpoint's {name} has shape {self.weights[name].shape}.")
         return self.weights[name]
 
