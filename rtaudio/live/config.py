@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rtaudio.errors import RtaudioError
-from rtaudio.live.devices import Device
+from rtaudio.live.devices import JACK, Device
 from rtaudio.runtime.controls import word
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ SERVER_DEVICES = ("default", "pulse", "pipewire")
 
 def share_a_clock(first: Device, second: Device) -> bool:
     """One device, or two of a server that has one clock for all."""
-    if {first.host_api, second.host_api} == {"JACK Audio Connection Kit"}:
+    if {first.host_api, second.host_api} == {JACK}:
         return True
     is_server = first.host_api == "ALSA" and first.name in SERVER_DEVICES
     return first.index == second.index and not is_server

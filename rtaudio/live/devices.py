@@ -19,8 +19,9 @@ from rtaudio.live.portaudio import (
 Kind = Literal["input", "output"]
 CHECK_SECONDS = 5.0
 
+JACK = "JACK Audio Connection Kit"
 # One card often appears under several host APIs; of those the first here is taken.
-PREFERRED_APIS = ("Windows WASAPI", "Core Audio", "JACK Audio Connection Kit", "ALSA")
+PREFERRED_APIS = ("Windows WASAPI", "Core Audio", JACK, "ALSA")
 
 
 @dataclass(frozen=True, kw_only=True)

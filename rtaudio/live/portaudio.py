@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -51,6 +52,25 @@ def silent_stderr(kept: list[str] | None = None) -> Iterator[None]:
                     noise.seek(0)
                     text = noise.read(MOST_NOISE).decode(errors="replace")
                     kept.extend(line.strip() for line in text.splitlines() if line.strip())
+
+
+@contextlib.contextmanager
+def no_signals() -> Iterator[None]:
+    """Threads that are made inside are never interrupted by a signal's handler.
+
+    The kernel hands a signal to any thread that does not block it, and Python's handlers make
+    read() fail there: libjack takes that for the server's end (Ctrl-Z and fg came upon it), and
+    PortAudio then aborts the program.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    faults = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}  # a thread's own
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - faults)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _noise_file(*, is_kept: bool) -> IO[bytes]:
@@ -139,7 +159,7 @@ def _begin(call: Callable[[], object]) -> threading.Event:
     done = threading.Event()
 
     def run() -> None:
-        with contextlib.suppress(Exception):
+        with no_signals(), contextlib.suppress(Exception):
             call()
         done.set()
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from rtaudio import _native
 from rtaudio.errors import DeviceError
-from rtaudio.live.devices import Device, api_settings
+from rtaudio.live.devices import JACK, Device, api_settings
 from rtaudio.live.portaudio import (
     explain,
     leave_portaudio_alone,
+    no_signals,
     silent_stderr,
     sounddevice,
     with_deadline,
@@ -43,6 +44,8 @@ class DeviceStream:
         # A copy of PortAudio that hangs may have another in its place by the time of close().
         self._lib = self._module._lib
         self._streams: list[Any] = []
+        self._by_jack = any(device.host_api == JACK for device in devices)
+        self._started = False
         outcome: list[Exception] = []
 
         def open_all() -> None:
@@ -119,9 +122,10 @@ class DeviceStream:
     def start(self) -> None:
         """Raises DeviceError where the device refuses."""
         try:
-            with silent_stderr():
+            with silent_stderr(), no_signals():
                 for stream in self._streams:
                     stream.start()
+            self._started = True
         except self._module.PortAudioError as error:
             raise DeviceError(
                 f"the sound does not start ({explain(error)}); another program may hold the device."
@@ -161,7 +165,13 @@ class DeviceStream:
         return seconds if 0.0 <= seconds <= MAX_LATENCY_SECONDS else 0.0
 
     def close(self, seconds: float) -> bool:
-        """False where PortAudio did not return in time; they are then left alone for good."""
+        """False where PortAudio does not return in time, or may not be asked: the streams are then
+        left alone for good."""
+        if self._by_jack and self._started and not self.active:
+            # libjack has given the server up. It refuses to take the ports back, at which PortAudio
+            # aborts the program.
+            self._abandon()
+            return False
         pointers = [stream._ptr for stream in self._streams]
 
         def end() -> None:
