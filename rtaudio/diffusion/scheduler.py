@@ -19,6 +19,7 @@ from rtaudio.errors import ScheduleError
 Prediction = Literal["epsilon", "sample", "v_prediction"]
 Clip = Literal["none", "sample", "x0"]
 Spacing = Literal["leading", "trailing", "linspace"]
+Variance = Literal["fixed_small", "fixed_large"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,9 @@ class Scheduler:
 
     training_betas: [training steps]. prediction_type: what the network gives. clip: limits to
     -1..1 the new sample ("sample", as DiffWave's code has it), the predicted clean one ("x0"), or
-    nothing. Raises ScheduleError for what no schedule can be.
+    nothing. variance_type: the variance of a step's noise, right for data of one value
+    ("fixed_small") or for white noise of variance 1 ("fixed_large": beta; section 3.2 of DDPM).
+    Raises ScheduleError for what no schedule can be.
     """
 
     def __init__(
@@ -58,18 +61,23 @@ class Scheduler:
         prediction_type: Prediction = "epsilon",
         clip: Clip = "none",
         eta: float = 1.0,
+        variance_type: Variance = "fixed_small",
     ) -> None:
         for name, value, known in (
             ("prediction_type", prediction_type, ("epsilon", "sample", "v_prediction")),
             ("clip", clip, ("none", "sample", "x0")),
+            ("variance_type", variance_type, ("fixed_small", "fixed_large")),
         ):
             if value not in known:
                 raise ScheduleError(f"{name} is {value!r:.60}; it is one of {', '.join(known)}.")
         if not 0.0 <= eta <= 1.0:
             raise ScheduleError(f"eta is {eta}; it is 0 (DDIM) to 1 (DDPM).")
+        if variance_type == "fixed_large" and eta != 1.0:
+            raise ScheduleError(f"eta is {eta}; with a fixed_large variance it is 1.")
         self.prediction_type = prediction_type
         self.clip = clip
         self.eta = eta
+        self.variance_type = variance_type
         self._training = checked_betas(training_betas)
         self._trained = alphas_bar(self._training)
         self._set(self._trained, np.arange(len(self._trained), dtype=np.float64))
@@ -116,27 +124,36 @@ class Scheduler:
                 "only DDPM steps after a prediction of epsilon or v, clipped as a sample or not at "
                 "all, are one multiply-add; call step() instead."
             )
-        sigma = self._sigmas()
         if self.prediction_type == "epsilon":
             c1 = 1.0 / np.sqrt(1.0 - self._betas)
             c2 = self._betas / np.sqrt(1.0 - self._alphas_bar)
         else:
             signal, spread = np.sqrt(self._alphas_bar), np.sqrt(1.0 - self._alphas_bar)
-            left = np.sqrt(np.maximum(1.0 - self._previous - sigma**2, 0.0))
+            left = self._left()
             c1 = np.sqrt(self._previous) * signal + left * spread
             c2 = (np.sqrt(self._previous) * spread - left * signal) / c1
         return StepCoefficients(
             c1=c1,
             c2=c2,
-            sigma=sigma,
+            sigma=self._sigmas(),
             noise_levels=np.sqrt(self._alphas_bar),
             timesteps=self._timesteps.copy(),
         )
 
-    def _sigmas(self) -> DoubleArray:
-        """The standard deviation of the noise that a step adds; 0 at the last one."""
+    def _posterior(self) -> DoubleArray:
+        """The standard deviation of a sample one step cleaner, were the clean one known."""
         share = (1.0 - self._previous) / (1.0 - self._alphas_bar)
         return self.eta * np.sqrt(share * self._betas)
+
+    def _sigmas(self) -> DoubleArray:
+        """The standard deviation of the noise that a step adds; 0 at the last one."""
+        if self.variance_type == "fixed_small":
+            return self._posterior()
+        return np.sqrt(np.where(self._previous < 1.0, self._betas, 0.0))
+
+    def _left(self) -> DoubleArray:
+        """What of the noise in a sample stays there one step on."""
+        return np.asarray(np.sqrt(np.maximum(1.0 - self._previous - self._posterior() ** 2, 0.0)))
 
     def step(
         self,
@@ -170,8 +187,7 @@ class Scheduler:
         epsilon = (x - signal * clean) / spread
         sigma = self._sigmas()[n]
         previous = self._previous[n]
-        rest = np.sqrt(np.maximum(1.0 - previous - sigma**2, 0.0))
-        new = np.sqrt(previous) * clean + rest * epsilon
+        new = np.sqrt(previous) * clean + self._left()[n] * epsilon
         if sigma > 0.0:
             if noise is None:
                 raise ScheduleError(f"the step at {timestep:g} adds noise; give it.")

@@ -49,11 +49,16 @@ def linear_bands(
 
 
 def _spread(bins: int, centres: Matrix, transpose: bool) -> Matrix:
-    rows = np.eye(len(centres))
-    spread = np.stack([np.interp(np.arange(bins), centres, row) for row in rows], axis=1)
+    spread = straight_lines(np.arange(bins), centres)
     if transpose:
         return np.ascontiguousarray(spread)
     return np.ascontiguousarray(spread.T / np.maximum(spread.sum(axis=0), 1e-9)[:, None])
+
+
+def straight_lines(at: Matrix | NDArray[np.int64], centres: Matrix) -> Matrix:
+    """[at, centres]: values at ascending `centres` to lines between them; level beyond their
+    ends."""
+    return np.stack([np.interp(at, centres, row) for row in np.eye(len(centres))], axis=1)
 
 
 def mel_bands(

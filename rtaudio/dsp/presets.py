@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from rtaudio.dsp.bands import mel_bands
+from rtaudio.dsp.bands import mel_bands, mel_points
 from rtaudio.dsp.windows import analysis_window
 from rtaudio.errors import MelError
 
@@ -113,6 +113,12 @@ class MelPreset:
     def with_statistics(self, mean: Sequence[float], std: Sequence[float]) -> MelPreset:
         """The preset with the training set's mean and standard deviation, one value a mel."""
         return replace(self, mean=tuple(map(float, mean)), std=tuple(map(float, std)))
+
+    @property
+    def centres(self) -> NDArray[np.float64]:
+        """Hz where the bands peak."""
+        top = self.high_hz or self.sample_rate / 2
+        return mel_points(self.num_mels, self.low_hz, top, self.scale)[1:-1]
 
     @property
     def wait_samples(self) -> int:

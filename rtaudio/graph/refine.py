@@ -26,6 +26,7 @@ from rtaudio.graph.plan import Plan, plan
 
 MAX_STEPS = 1000
 PREDICTIONS = ("epsilon", "v_prediction")
+VARIANCES = ("fixed_small", "fixed_large")
 
 
 @frozen
@@ -38,8 +39,9 @@ class Refine(Layer):
     where z is `given`, `values` channels a step: what another prior makes of noise. A step is a
     place in `scales`, `weights`, `deviations` and `timesteps`; a Scheduler's coefficients, the
     noisiest first, are such. Noise is drawn at the frame's number and the number of steps that
-    follow. `trained`, if given, are the betas of the chain whose steps the timesteps count, and
-    `prediction` what the network was trained to give: both are for other numbers of steps alone.
+    follow. `trained`, if given, are the betas of the chain whose steps the timesteps count,
+    `prediction` what the network was trained to give and `variance` how a Scheduler chooses the
+    deviations: these are for other numbers of steps alone.
     """
 
     kind: ClassVar[str] = "refine"
@@ -51,6 +53,7 @@ class Refine(Layer):
     timesteps: tuple[float, ...]
     trained: tuple[float, ...] = ()
     prediction: str = "epsilon"
+    variance: str = "fixed_small"
     clip: bool = False
     shaped: bool = False
     given: bool = False
@@ -58,10 +61,10 @@ class Refine(Layer):
     def __post_init__(self) -> None:
         if not isinstance(self.network, DiffWave):
             raise GraphError("refine: its network must be a diffwave.")
-        if self.prediction not in PREDICTIONS:
-            raise GraphError(
-                f"refine: prediction is {self.prediction!r}; it must be {' or '.join(PREDICTIONS)}."
-            )
+        for name, known in (("prediction", PREDICTIONS), ("variance", VARIANCES)):
+            value = getattr(self, name)
+            if value not in known:
+                raise GraphError(f"refine: {name} is {value!r}; it must be {' or '.join(known)}.")
         steps = len(self.scales)
         check_range(self, steps=(steps, 1, MAX_STEPS))
         for name in ("weights", "deviations", "timesteps"):

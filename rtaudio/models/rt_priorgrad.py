@@ -1,11 +1,10 @@
 """rt-priorgrad-24k: mel frames to speech by a causal DiffWave over eight samples at a time.
 
-The mel's envelope is taken out of the speech and comes back behind the network, as a filter a
-frame that answers within it: every sample of what the network makes rings as its own frame says.
-What is left to make is the excitation, of about unit power and a flat spectrum, where noise that is
-as loud at each frequency as the mel says (PriorGrad, 2106.06406; SpecGrad, 2203.16749) is white.
-Pitch is read from the mel, and its pulses are given to the network (as in neural source-filter
-networks, Wang et al., 1904.12088), which need not find it in noise.
+Diffusion begins from a prior that the mel decides (PriorGrad, 2106.06406): its mean is pulses
+behind a filter, its covariance another filter's. Both filters and the pitch are read from the mel
+frame by frame, as WORLD would hear them in the recording, and answer within their frame, of least
+phase (as SpecGrad's noise, 2203.16749). The network works where the prior is white noise of unit
+power, and is given the pulses (as in neural source-filter networks, Wang et al., 1904.12088).
 
 Eight samples are one column of the network, at 3 kHz, so that a layer costs an eighth; it sees the
 past alone, and so does the mel (frames of 20 ms that end with their hop). A pushed frame becomes
@@ -19,11 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rtaudio.diffusion import SCHEDULES
-from rtaudio.diffusion.schedules import zero_terminal_snr
-from rtaudio.dsp.bands import mel_points
+from rtaudio.dsp.bands import straight_lines
 from rtaudio.dsp.presets import MelPreset, find_preset
-from rtaudio.dsp.windows import analysis_window
 from rtaudio.errors import GraphError
 from rtaudio.graph import (
     STFT,
@@ -39,12 +35,10 @@ from rtaudio.graph import (
     Linear,
     Merge,
     MinimumPhase,
-    Permute,
     PulseTrain,
     Refine,
     Serial,
     StreamPort,
-    Tile,
     Upsample,
 )
 from rtaudio.graph.layer import FloatArray
@@ -59,13 +53,13 @@ from rtaudio.models.rt_wavenet_source import (
 from rtaudio.models.specgrad import complex_exp
 from rtaudio.models.steps import choose_betas, refine
 
-# DiffWave's chain, stretched to end in hardly more than noise; the network gives v (2202.00512).
-TRAINED = tuple(zero_terminal_snr(SCHEDULES["diffwave-50"].betas, last=0.01).tolist())
+# It ends in more noise than signal: what the signal has is about the prior's noise too. The network
+# gives v (2202.00512).
+TRAINED = tuple(np.linspace(1e-4, 0.02, 50).tolist())
 TRUNK = ((5, 1, 0), (3, 1, 0), (3, 1, 0), (3, 2, 0))  # kernel size, dilation, lookahead
-# The envelope is smoothed in the cepstrum; what rings for longer than two hops is cut.
-ORDER, RINGING = 60, 2
-PULSE_COLUMNS = 5  # that a filter of the pulses sees
-LARGEST = 20.0  # of what the network is to make: a pulse of 60 Hz and unit power
+# Envelopes are smoothed in the cepstrum; what rings for longer than two hops is cut.
+ORDER, RINGING = 180, 2
+WHITE = "speech.white.0.made"  # where tensors of the network's part of the graph are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +75,7 @@ class RtPriorGrad:
     condition_kernel_size: int = 3
     pitch_channels: int = 128
     pitches: int = 96
-    pulse_filters: int = 8
+    shape_channels: int = 128
     embedding_hidden: int = 128
     steps: int = 4
 
@@ -129,18 +123,20 @@ class RtPriorGrad:
 
 def rt_priorgrad(config: RtPriorGrad) -> Graph:
     """Mel frames in, hop samples a frame out, without lookahead."""
-    heard_channels, bins = 2 + config.condition, config.bins
+    filters, heard_channels = 4 * config.bins, 2 + config.condition
     listening = heard(trunk(config.preset, "trunk", config.pitch_channels, TRUNK), config.pitches)
-    frame = Merge(op="cat", name="frame", branches=(envelope(config), listening, condition(config)))
+    frame = Merge(
+        op="cat", name="frame", branches=(prior_filters(config), listening, condition(config))
+    )
     told = Serial(
         layers=(Channels(begin=2, end=heard_channels), Upsample(factor=config.steps_per_frame)),
     )
-    excitation = Serial(
-        name="excitation",
+    white = Serial(
+        name="white",
         layers=(
-            Channels(begin=2 * bins, end=2 * bins + heard_channels),
-            Merge(op="cat", name="in", branches=(told, source(config))),
-            Merge(op="add", name="made", branches=(refined(config), mean(config))),
+            Channels(begin=filters, end=filters + heard_channels),
+            Merge(op="cat", name="in", branches=(told, columns(config))),
+            refined(config),
             ConvTranspose1d(
                 name="samples",
                 outputs=1,
@@ -148,23 +144,39 @@ def rt_priorgrad(config: RtPriorGrad) -> Graph:
                 stride=config.values,
                 bias=False,
             ),
-            config.hops,
         ),
     )
+    mean = Serial(name="mean", layers=(Channels(begin=filters, end=filters + 2), pulses(config)))
     return Graph(
         body=Serial(
             layers=(
                 frame,
                 Merge(
-                    op="cat", name="speech", branches=(Channels(begin=0, end=2 * bins), excitation)
+                    op="add",
+                    name="speech",
+                    branches=(filtered(config, 0, mean), filtered(config, 1, white)),
                 ),
-                DeepFilter(taps=1, bins=bins),
                 HopISTFT(fft_size=config.filter_size, hop=config.preset.hop),
             ),
         ),
         sample_rate=config.preset.sample_rate // config.preset.hop,
         input=StreamPort(name="mel", channels=config.preset.num_mels, unit=config.mel),
         output=StreamPort(name="audio"),
+    )
+
+
+def filtered(config: RtPriorGrad, which: int, samples: Serial) -> Serial:
+    """Spectra of the hops of what `samples` makes of a frame, behind the first or second filter of
+    that frame."""
+    bins = config.bins
+    filter = Channels(begin=2 * bins * which, end=2 * bins * (which + 1))
+    spectra = Serial(name="made", layers=(*samples.layers, config.hops))
+    return Serial(
+        name=samples.name,
+        layers=(
+            Merge(op="cat", name="", branches=(filter, spectra)),
+            DeepFilter(taps=1, bins=bins),
+        ),
     )
 
 
@@ -175,42 +187,43 @@ def refined(config: RtPriorGrad) -> Refine:
         TRAINED,
         clip=False,
         prediction="v_prediction",
+        variance="fixed_large",  # right where nothing is found, in white noise
     )
 
 
-def mean(config: RtPriorGrad) -> Serial:
-    """Columns of what the mel tells and of pulses to the part of the excitation that is no chance:
-    the pulses behind a few filters, each as strong as the mel asks. The chain makes the rest, so
-    that the mean of its noise is not 0 (as PriorGrad's may be) but this."""
-    n, kinds, told = config.values, config.pulse_filters, config.condition
-    filters = Conv1d(name="filters", outputs=n * kinds, kernel_size=PULSE_COLUMNS, bias=False)
-    strengths = Serial(
-        name="strengths",
-        layers=(
-            Channels(begin=0, end=told),
-            Linear(name="out", outputs=kinds),
-            Activation(function="sigmoid"),
-            Tile(times=n),
-            Permute(shape=(n, kinds), order=(1, 0)),
-        ),
+def prior_filters(config: RtPriorGrad) -> Serial:
+    """Mel frames to [re; im] of the filters of the pulses and of the noise."""
+    mels = config.preset.num_mels
+    scaled = Activation(function="affine", a=0.2, b=-0.2 * float(np.log(config.preset.floor)))
+    seen = Merge(
+        op="cat",
+        name="",
+        branches=(trunk(config.preset, "trunk", config.shape_channels, TRUNK), scaled),
     )
-    filtered = Serial(name="filtered", layers=(Channels(begin=told, end=told + n), filters))
+    above = Serial(name="", layers=(seen, Linear(name="above", outputs=2 * mels)))
+    twice = Merge(op="cat", branches=(Serial(), Serial()))
+    both = tuple(
+        Serial(
+            name="",
+            layers=(Channels(begin=i * mels, end=(i + 1) * mels), minimum_phase(config)),
+        )
+        for i in range(2)
+    )
     return Serial(
-        name="mean",
+        name="filters",
         layers=(
-            Merge(op="mul", name="", branches=(filtered, strengths)),
-            Linear(name="out", outputs=n, bias=False),
+            Merge(op="add", name="gains", branches=(above, twice)),
+            Merge(op="cat", name="of", branches=both),
         ),
     )
 
 
-def envelope(config: RtPriorGrad) -> Serial:
-    """Mel frames to [re; im] of their filters, of minimum phase."""
+def minimum_phase(config: RtPriorGrad) -> Serial:
+    """Log gains of the mel's bands to [re; im] of their filter."""
     size = config.filter_size
     return Serial(
-        name="envelope",
         layers=(
-            Linear(name="bins", outputs=config.bins),
+            Linear(name="bins", outputs=config.bins, bias=False),
             Activation(function="clamp", a=LEAST_GAIN, b=LARGEST_GAIN),
             Cepstrum(fft_size=size, order=ORDER),
             MinimumPhase(fft_size=size, order=ORDER),
@@ -238,51 +251,42 @@ def condition(config: RtPriorGrad) -> Serial:
     )
 
 
-def source(config: RtPriorGrad) -> Serial:
-    """[turns a sample; log of the voicing; ...] of frames to columns of pulses."""
+def pulses(config: RtPriorGrad) -> Serial:
+    """[turns a sample; log of the voicing; ...] of frames to samples."""
     hop = config.preset.hop
-    pulses = Serial(layers=(Channels(begin=0, end=1), Upsample(factor=hop), PulseTrain()))
+    train = Serial(layers=(Channels(begin=0, end=1), Upsample(factor=hop), PulseTrain()))
     voicing = Serial(
         layers=(Channels(begin=1, end=2), Activation(function="exp"), Upsample(factor=hop))
     )
-    return Serial(
-        name="source",
-        layers=(
-            Merge(op="mul", name="", branches=(pulses, voicing)),
-            Conv1d(
-                name="columns",
-                outputs=config.values,
-                kernel_size=config.values,
-                stride=config.values,
-                bias=False,
-            ),
-        ),
-    )
+    return Serial(layers=(Merge(op="mul", name="", branches=(train, voicing)),))
+
+
+def columns(config: RtPriorGrad) -> Serial:
+    """The same as columns."""
+    n = config.values
+    joined = Conv1d(name="columns", outputs=n, kernel_size=n, stride=n, bias=False)
+    return Serial(name="pulses", layers=(*pulses(config).layers, joined))
 
 
 def fixed_tensors(config: RtPriorGrad) -> dict[str, FloatArray]:
     """Those that are not trained."""
-    n = config.values
-    pitch = heard_tensors(pitch_hertz(config.pitches), config.preset.sample_rate)
-    lines, flat = envelope_lines(config)
+    n, pitch = config.values, "frame.pitch.2.0"
+    lines = band_lines(config)
     found = {
-        "frame.envelope.bins.weight": lines,
-        "frame.envelope.bins.bias": -lines @ flat,
-        **{f"frame.pitch.2.0.{name}": value for name, value in pitch.items()},
-        "speech.excitation.in.source.columns.weight": np.eye(n)[:, None],
-        "speech.excitation.samples.weight": np.eye(n)[:, None],
+        **{f"frame.filters.of.{i}.1.bins.weight": lines for i in range(2)},
+        **{
+            f"{pitch}.{name}": value
+            for name, value in heard_tensors(
+                pitch_hertz(config.pitches), config.preset.sample_rate
+            ).items()
+        },
+        f"{WHITE}.in.pulses.columns.weight": np.eye(n)[:, None],
+        f"{WHITE}.samples.weight": np.eye(n)[:, None],
     }
     return {name: np.asarray(value, np.float32) for name, value in found.items()}
 
 
-def envelope_lines(config: RtPriorGrad) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """[bins, mels], straight lines between the bands; and the mel of white noise of unit power,
-    whose filter shall be 1: bins of it have a mean amplitude of sqrt(pi E) / 2, E the energy of the
-    window."""
-    preset = config.preset
-    top = preset.high_hz or preset.sample_rate / 2
-    centres = mel_points(preset.num_mels, preset.low_hz, top, preset.scale)[1:-1]
-    hertz = np.arange(config.bins) * preset.sample_rate / config.filter_size
-    lines = np.stack([np.interp(hertz, centres, row) for row in np.eye(preset.num_mels)], 1)
-    energy = np.sum(analysis_window("hann", preset.window, preset.hop) ** 2)
-    return lines, np.log(preset.filters.sum(1) * np.sqrt(np.pi * energy) / 2)
+def band_lines(config: RtPriorGrad) -> NDArray[np.float64]:
+    """[bins, mels]: straight lines between the mel's bands."""
+    hertz = np.arange(config.bins) * config.preset.sample_rate / config.filter_size
+    return straight_lines(hertz, config.preset.centres)

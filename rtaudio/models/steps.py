@@ -14,7 +14,7 @@ from rtaudio.graph import Chain, DiffWave, FilteredNoise, Graph, Layer, Noise, R
 from rtaudio.graph.chain import rebuilt, walk
 
 if TYPE_CHECKING:
-    from rtaudio.diffusion.scheduler import Prediction
+    from rtaudio.diffusion.scheduler import Prediction, Variance
 
 
 def refine(
@@ -26,10 +26,11 @@ def refine(
     shaped: bool = False,
     given: bool = False,
     prediction: str = "epsilon",
+    variance: str = "fixed_small",
 ) -> Refine:
     """The network with the chain of these betas, cleanest first. Raises ScheduleError where they
     go beyond what was trained."""
-    c = _coefficients(betas, trained, prediction)
+    c = _coefficients(betas, trained, prediction, variance)
     return Refine(
         name="refine",
         network=network,
@@ -40,6 +41,7 @@ def refine(
         timesteps=tuple(c.timesteps[::-1].astype(np.float32).tolist()),
         trained=tuple(trained),
         prediction=prediction,
+        variance=variance,
         clip=clip,
         shaped=shaped,
         given=given,
@@ -80,9 +82,16 @@ def chain(
 
 
 def _coefficients(
-    betas: Sequence[float], trained: Sequence[float], prediction: str = "epsilon"
+    betas: Sequence[float],
+    trained: Sequence[float],
+    prediction: str = "epsilon",
+    variance: str = "fixed_small",
 ) -> StepCoefficients:
-    scheduler = Scheduler(trained, prediction_type=cast("Prediction", prediction))
+    scheduler = Scheduler(
+        trained,
+        prediction_type=cast("Prediction", prediction),
+        variance_type=cast("Variance", variance),
+    )
     scheduler.set_betas(betas)
     return scheduler.coefficients()
 
@@ -108,6 +117,7 @@ def with_steps(graph: Graph, steps: int) -> Graph:
                 shaped=layer.shaped,
                 given=layer.given,
                 prediction=layer.prediction,
+                variance=layer.variance,
             )
         elif isinstance(layer, Chain):
             betas = choose_betas(layer.trained, steps)

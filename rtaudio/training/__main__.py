@@ -71,24 +71,19 @@ def build_parser() -> argparse.ArgumentParser:
     )
     vocoder = command("vocoder-train", "train rt-wavenet, a mel vocoder", vocoder_commands)
     add_training(vocoder, "rt-wavenet", 2e-3)
-    vocoder.add_argument(
-        "--part",
-        choices=("frames", "sound"),
-        default="frames",
-        help="pitch and envelopes (default), or with --init the gated stack after them",
-    )
-    sounds = command("diffusion-data", "mels, samples and pitch of voices", diffusion_commands)
+    sounds = command("diffusion-data", "the same for rt-priorgrad", diffusion_commands)
     for each in (data, sounds):
         each.add_argument("--speech", type=Path, required=True, help="a folder with one a voice")
         each.add_argument("--recordings", type=positive, help="of each voice (default: all)")
     diffusion = command("diffusion-train", "train rt-priorgrad, a mel vocoder", diffusion_commands)
     add_training(diffusion, "rt-priorgrad", 1e-3)
-    diffusion.add_argument(
-        "--part",
-        choices=("speech", "pitch"),
-        default="speech",
-        help="the network (default), or what reads pitch from the mel",
-    )
+    for each in (vocoder, diffusion):
+        each.add_argument(
+            "--part",
+            choices=("frames", "sound"),
+            default="frames",
+            help="pitch and envelopes (default), or with --init the network after them",
+        )
     export = command("export", "write the model file of a checkpoint")
     vocoder_export = command(
         "vocoder-export", "write the model file of a checkpoint", vocoder_commands

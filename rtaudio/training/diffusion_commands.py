@@ -11,15 +11,15 @@ from .commands import DONE, SEE_CARD, begin_run, check_speech, on_device, resume
 
 
 def data(args: argparse.Namespace) -> int:
-    from .diffusion_data import build
+    from .vocoder_data import build
 
     check_speech(args.speech)
-    build(args.cache, args.speech, RtPriorGrad(), args.recordings)
+    model = RtPriorGrad()
+    build(args.cache, args.speech, model, model.preset.centres, args.recordings)
     return DONE
 
 
 def train(args: argparse.Namespace) -> int:
-    from .diffusion_data import Segments, load_voices
     from .diffusion_loop import (
         LOSSES,
         DiffusionTrainConfig,
@@ -30,6 +30,7 @@ def train(args: argparse.Namespace) -> int:
         read_network,
     )
     from .recordings import SegmentConfig
+    from .vocoder_data import Segments, load_voices
 
     begin_run(args)
     model = RtPriorGrad()
@@ -41,9 +42,9 @@ def train(args: argparse.Namespace) -> int:
         compile_loss=args.compile,
         bfloat16=args.bfloat16,
     )
-    pitch = args.part == "pitch"
+    frames = args.part == "frames"
     trainer = on_device(
-        args, lambda: DiffusionTrainer(model, config, args.device, args.seed, pitch=pitch)
+        args, lambda: DiffusionTrainer(model, config, args.device, args.seed, frames=frames)
     )
     if args.resume is not None:
         read_network(args.resume, make_network(model))  # says what is wrong with it
@@ -61,7 +62,7 @@ def train(args: argparse.Namespace) -> int:
         voices,
         model,
         seed=1000 * args.seed + trainer.step,
-        config=SegmentConfig(batch_size=16, frames=100) if pitch else SegmentConfig(frames=36),
+        config=SegmentConfig(frames=64 if frames else 36),
     )
     return run(args, trainer, segments, f"file,{','.join(LOSSES)}", score)
 

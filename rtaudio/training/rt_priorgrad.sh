@@ -15,7 +15,7 @@ if compgen -G "$packs/*.bin" >/dev/null; then
   train voices --packs "$packs" -o "$speech" --minutes 7
 fi
 train diffusion-data --speech "$speech" --cache "$out/cache" --recordings 20
-loop --run "$out/speech" --minutes "$minutes" --bfloat16 --compile
-loop --run "$out/pitch" --init "$out/speech/last.pt" --part pitch --minutes $((minutes / 2))
-train diffusion-export "$out/pitch/last.pt" -o "$out/rt-priorgrad-24k.safetensors"
+loop --run "$out/frames" --minutes $((minutes / 4 + 1)) --bfloat16 --learning-rate 2e-3
+loop --run "$out/sound" --init "$out/frames/last.pt" --part sound --minutes "$minutes" --bfloat16 --compile
+train diffusion-export "$out/sound/last.pt" -o "$out/rt-priorgrad-24k.safetensors"
 train vocoder-score "$out/rt-priorgrad-24k.safetensors" --speech "$speech"

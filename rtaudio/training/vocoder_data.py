@@ -1,4 +1,4 @@
-"""Speech for training rt-wavenet: recordings, their mels and what WORLD hears in them."""
+"""Speech for training vocoders: recordings, their mels and what WORLD hears in them."""
 
 from __future__ import annotations
 
@@ -6,26 +6,34 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rtaudio.models.rt_wavenet import RtWaveNet
+from rtaudio.dsp.presets import MelPreset
 
 from . import recordings
 from .recordings import FloatArray, SegmentConfig, listen, store, stored, voice_folders
 from .vocoder_pitch import check_world, envelopes, without_gaps
 
 
-def folder_of(cache: Path, config: RtWaveNet) -> Path:
+class Vocoder(Protocol):
+    @property
+    def mel(self) -> str: ...
+
+    @property
+    def preset(self) -> MelPreset: ...
+
+
+def folder_of(cache: Path, config: Vocoder) -> Path:
     return cache / "vocoder" / f"{config.mel}-world"
 
 
 def build(
     cache: Path,
     voices: Path,
-    config: RtWaveNet,
+    config: Vocoder,
     centres: NDArray[np.float64],
     recordings: int | None = None,
 ) -> None:
@@ -57,7 +65,7 @@ class Voice:
 PARTS = ("x", "mel", "f0", "phase", "envelopes")
 
 
-def load_voices(cache: Path, config: RtWaveNet, split: str) -> dict[str, Voice]:
+def load_voices(cache: Path, config: Vocoder, split: str) -> dict[str, Voice]:
     """Those of `train` or `dev`. Raises RtaudioError where there are none."""
     found = {}
     for name, parts in stored(folder_of(cache, config), PARTS, split, "vocoder-data"):
@@ -74,7 +82,7 @@ class Segments(recordings.Segments[Voice]):
     def __init__(
         self,
         voices: Mapping[str, Voice],
-        model: RtWaveNet,
+        model: Vocoder,
         seed: int,
         config: SegmentConfig | None = None,
     ) -> None:

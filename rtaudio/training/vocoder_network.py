@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from rtaudio.dsp.bands import mel_points
+from rtaudio.dsp.bands import straight_lines
 from rtaudio.dsp.pqmf import TAPS, pqmf_filters
 from rtaudio.dsp.windows import analysis_window
 from rtaudio.models.rt_wavenet_source import (
@@ -35,18 +35,16 @@ LEAST_POWER = 1e-8  # of a band: -80 dB of full scale
 
 def band_centres(config: RtWaveNet) -> NDArray[np.float64]:
     """Hz of an envelope's bands: those of the mel, and equal steps above them."""
-    preset = config.preset
-    top = preset.sample_rate / 2
-    mels = mel_points(preset.num_mels, preset.low_hz, preset.high_hz or top, preset.scale)[1:-1]
+    mels, top = config.preset.centres, config.preset.sample_rate / 2
     return np.concatenate([mels, np.linspace(mels[-1], top, config.top_bands + 1)[1:]])
 
 
 def bin_matrices(config: RtWaveNet) -> tuple[Tensor, Tensor]:
     """Log gains of bands to log gains and to phases of bins, each [bins, bands]: straight lines
     between the bands, and the minimum phase by the folded cepstrum (Oppenheim and Schafer)."""
-    size, centres = config.window, band_centres(config)
+    size = config.window
     hertz = np.arange(config.bins) * config.preset.sample_rate / size
-    lines = np.stack([np.interp(hertz, centres, row) for row in np.eye(len(centres))], 1)
+    lines = straight_lines(hertz, band_centres(config))
     fold = np.zeros(size)
     fold[0] = fold[size // 2] = 1.0
     fold[1 : size // 2] = 2.0

@@ -64,6 +64,24 @@ def test_steps_after_v_are_one_multiply_add() -> None:
         np.testing.assert_allclose(made, scheduler.step(v, timestep, x, z).prev_sample, atol=1e-12)
 
 
+def test_a_large_variance_keeps_white_noise_as_loud_as_it_is() -> None:
+    """Where v is 0 the sample is noise of variance 1, and stays that (DDPM, section 3.2)."""
+    scheduler = Scheduler(
+        FAST.training_betas, prediction_type="v_prediction", variance_type="fixed_large"
+    )
+    c = scheduler.coefficients()
+    np.testing.assert_allclose((c.c1**2 + c.sigma**2)[1:], 1.0, rtol=1e-12)
+    assert c.sigma[0] == 0.0
+    one = np.ones(1)
+    step = scheduler.step(0 * one, scheduler.timesteps[3], one, one)
+    assert step.prev_sample[0] == pytest.approx(c.c1[-4] + c.sigma[-4], rel=1e-12)
+    small = Scheduler(FAST.training_betas, prediction_type="v_prediction").coefficients()
+    np.testing.assert_array_equal(small.c1, c.c1)
+    assert (small.sigma[1:] < c.sigma[1:]).all()
+    with pytest.raises(ScheduleError, match="eta is 0; with a fixed_large variance it is 1"):
+        Scheduler(FAST.training_betas, eta=0, variance_type="fixed_large")
+
+
 def test_a_chain_to_noise_alone_can_be_set_again() -> None:
     betas = zero_terminal_snr(FAST.training_betas)
     scheduler = Scheduler(betas)

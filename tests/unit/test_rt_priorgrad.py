@@ -19,17 +19,23 @@ from rtaudio.graph import DeepFilter, HopISTFT, Layer
 from rtaudio.models.rt_priorgrad import (
     TRAINED,
     RtPriorGrad,
-    envelope_lines,
     fixed_tensors,
     rt_priorgrad,
 )
 from rtaudio.nn import Net
-from rtaudio.training import diffusion_commands, diffusion_data, excitation, recordings
+from rtaudio.training import diffusion_commands, recordings, vocoder_data
 from rtaudio.training.__main__ import main
-from rtaudio.training.diffusion_loop import SLOPE, Objective, make_network, part
-from rtaudio.training.excitation import mel_responses, synthesised
+from rtaudio.training.diffusion_loop import (
+    LARGEST,
+    OF_FRAMES,
+    SLOPE,
+    Filters,
+    Objective,
+    flat_mel,
+    make_network,
+    part,
+)
 from rtaudio.training.recipe import DEV_VOICES
-from rtaudio.training.vocoder_loss import source
 
 from .vocoders import HERTZ, hear_envelopes, hear_harvest
 
@@ -42,6 +48,7 @@ tiny = partial(
     condition=5,
     pitch_channels=7,
     pitches=12,
+    shape_channels=7,
     embedding_hidden=9,
 )
 
@@ -80,65 +87,71 @@ def test_one_network_serves_any_number_of_steps(steps: int) -> None:
     assert np.abs(made - wanted[0, 0].numpy()).max() < 5e-4 * np.abs(made).max()
 
 
-def test_speech_is_its_excitation_behind_the_mels_filters() -> None:
-    config = tiny()
-    x = 0.3 * speech_like(RATE, 1.0)
-    mel = mel_spectrogram(x, config.preset, dtype=np.float32)[:, : len(x) // 240]
-    made = excitation.excitation(x.astype(np.float64), mel, config)
-    loud = made.reshape(-1, 240)[mel.mean(0) > -7]
-    assert 0.3 < np.median(loud.std(axis=1)) < 3
-    graph = rt_priorgrad(config)
-    network = Net(graph, {**graph.initial_tensors(), **fixed_tensors(config)}).double()
-    filters = run_part(network, "frame.envelope", torch.from_numpy(mel).double()[None])
-    heard = run(network, config.hops, torch.from_numpy(made)[None, None])
+def test_training_filters_as_the_model_does() -> None:
+    config, frames = tiny(), 12
+    network = Net(rt_priorgrad(config), tiny_model().tensors).double()
+    mel = torch.from_numpy(some_mel(frames)).double()[None]
+    x = torch.randn(1, frames * 240, dtype=torch.float64)
+    filters = run_part(network, "frame.filters", mel)[:, : 2 * config.bins]
+    heard = run(network, config.hops, x[:, None])
     product = run(network, DeepFilter(taps=1, bins=config.bins), torch.cat([filters, heard], 1))
-    again = run(network, HopISTFT(fft_size=config.filter_size, hop=240), product)[0, 0].numpy()
-    assert np.abs(again - x[: len(again)]).max() < 1e-4 * np.abs(x).max()
+    wanted = run(network, HopISTFT(fft_size=config.filter_size, hop=240), product)[:, 0]
+    own = Filters(config)
+    gains = run_part(network, "frame.filters.gains", mel)[:, : config.preset.num_mels]
+    made = own.samples(torch.exp(own.logs(gains)) * own.spectra(x))
+    assert torch.abs(made - wanted[:, : made.shape[1]]).max() < 1e-4 * wanted.abs().max()
 
 
-def test_what_is_learned_holds_the_pulses_that_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    config, frames = tiny(), 100
-    hop, mel = config.preset.hop, np.full((80, 100), 0.0, np.float32)
-    mel += envelope_lines(config)[1][:, None].astype(np.float32)  # whose filters are 1
-    f0 = np.full(frames, HERTZ, np.float32)
-    f0[50:] = 0
-
-    def even(x: np.ndarray, f0: np.ndarray, rate: int, hop: int, hertz: np.ndarray) -> np.ndarray:
-        return np.log(np.array([1.0, 0.1]))[:, None, None] * np.ones((2, len(hertz), len(f0)))
-
-    monkeypatch.setattr(excitation, "envelopes", even)
-    rng = np.random.default_rng(0)
-    made, phase = synthesised(np.zeros(frames * hop, np.float32), f0, mel, config, rng)
-    turns = torch.full((1, frames), HERTZ / RATE)
-    pulses = source(turns, torch.from_numpy(phase)[None], hop)[0].numpy()
-    off = made.astype(np.float64) - np.where(np.repeat(f0 > 0, hop), pulses, 0)
-    assert np.abs(made).max() > 5
-    assert np.std(off) == pytest.approx(0.1, rel=0.05)
+@pytest.mark.parametrize(("louder", "noisier"), [(1.0, 1.0), (1.0, 0.1), (1.5, 0.5)])
+def test_what_the_prior_knows_need_not_be_made(louder: float, noisier: float) -> None:
+    """Speech of the prior's own filters is white noise; else what is off stands in it."""
+    config, frames = tiny(), 20
+    objective = Objective(make_network(config), config, 4)
+    mel = torch.from_numpy(np.tile(flat_mel(config)[:, None], frames)).float()[None]
+    gains = objective.run("frame.filters.gains", mel).detach()
+    mean, spread = gains.chunk(2, 1)
+    envelopes = torch.stack([mean + np.log(louder), spread + np.log(noisier)], 1)
+    flat = torch.ones(1, frames)
+    turns = HERTZ / RATE
+    phase = (torch.arange(frames) * 240 * turns % 1)[None]
+    noise = torch.randn(1, frames * 240, generator=torch.Generator().manual_seed(1))
+    found, pulses = objective.white(mel, flat * HERTZ, phase, flat, envelopes, noise)
+    wanted = noisier * objective.columns(noise)
+    filters = torch.exp(objective.filters.logs(mean) - objective.filters.logs(spread))
+    told = pulses.transpose(1, 2).reshape(1, -1)
+    ringing = objective.filters.samples((louder - 1) * filters * objective.filters.spectra(told))
+    wanted = (wanted + objective.columns(ringing)).clamp(-LARGEST, LARGEST)
+    assert torch.abs(found - wanted).max() < 2e-3
+    assert pulses.max() > 5
 
 
 def test_the_mel_of_white_noise_asks_for_no_filter() -> None:
     config = tiny()
     noise = np.random.default_rng(0).standard_normal(RATE)
-    mel = mel_spectrogram(noise, config.preset, dtype=np.float64).mean(1, keepdims=True)
-    response, undone = mel_responses(mel, config)
-    unit = np.zeros((1, config.filter_size))
-    unit[0, 0] = 1
-    for each in (response, undone):
-        assert np.abs(each - unit).max() < 0.2
+    mel = np.log(np.exp(mel_spectrogram(noise, config.preset, dtype=np.float64)).mean(1))
+    assert np.abs(mel - flat_mel(config)).max() < 0.15
+    network = make_network(config).double()
+    above = "frame/filters/gains/0/above/weight"
+    with torch.no_grad():
+        dict(network.named_parameters())[above].zero_()
+    frames = torch.from_numpy(np.tile(flat_mel(config)[:, None], 3))[None]
+    unit = run_part(network, "frame.filters", frames)[0, :, -1].numpy().reshape(2, 2, -1)
+    assert np.abs(unit[:, 0] - 1).max() < 1e-5
+    assert np.abs(unit[:, 1]).max() < 1e-5
 
 
 def test_the_loss_of_what_finds_nothing_is_the_power_of_v() -> None:
-    network, model = make_network(tiny()), tiny()
-    n, steps = 12, model.steps_per_frame
-    objective = Objective(network, model, 4)
+    model, n = tiny(), 12
+    objective = Objective(make_network(model), model, 4)
     generator = torch.Generator().manual_seed(3)
-    made = torch.randn(1, n * 240, generator=generator)
-    noise = torch.randn(1, 8, n * steps, generator=generator)
-    mel, flat = torch.from_numpy(some_mel(n))[None], torch.zeros(1, n)
+    made, noise = torch.randn(2, 1, n * 240, generator=generator)
+    mel, pulses = torch.from_numpy(some_mel(n))[None], torch.zeros(1, 8, n * 30)
     with torch.no_grad():
-        loss = objective.speech(mel, made, flat + 100, flat, flat, noise, torch.tensor([20]))
+        loss = objective.speech(
+            mel, objective.columns(made), pulses, objective.columns(noise), torch.tensor([20])
+        )
     level = alphas_bar(TRAINED)[20] ** 0.5
-    v = level * noise[0].T.reshape(-1) - (1 - level**2) ** 0.5 * made[0]
+    v = level * noise[0] - (1 - level**2) ** 0.5 * made[0]
     # Low bands count more; white noise would count as much as without that.
     heard = signal.lfilter([(1 - SLOPE**2) ** 0.5], [1.0, -SLOPE], v.numpy())
     assert float(loss) == pytest.approx(float((heard[4 * 240 :] ** 2).mean()), rel=1e-3)
@@ -161,9 +174,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
         soundfile.write(folder / "voices" / voice / "0000.wav", 0.3 * speech_like(RATE, 1.5), RATE)
     call = ["diffusion-data", "--speech", folder / "voices", "--cache", folder]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(diffusion_data, "check_world", lambda: None)
+        patch.setattr(vocoder_data, "check_world", lambda: None)
         patch.setattr(recordings, "harvest", hear_harvest)
-        patch.setattr(excitation, "envelopes", hear_envelopes)
+        patch.setattr(vocoder_data, "envelopes", hear_envelopes)
         assert main([str(each) for each in call]) == 0
     return folder
 
@@ -180,8 +193,8 @@ def test_train_resume_and_export(
 
     assert train("--minutes", 0.01) == 0
     header, row = (tmp_path / "run" / "dev.csv").read_text().splitlines()
-    assert header == "file,v,pitch,voicing"
-    assert 0 < float(row.split(",")[1]) < 5
+    assert header == "file,v,pitch,voicing,pulses,noise"
+    assert all(0 < float(value) < 50 for value in row.split(",")[1:])
     assert train("--minutes", 0.01) == 2  # the folder holds a run
     last = tmp_path / "run" / "last.pt"
     behind = torch.load(last, weights_only=True)["seconds"] / 60
@@ -194,12 +207,12 @@ def test_train_resume_and_export(
     assert main(["diffusion-export", str(last), "-o", str(out)]) == 0
     before = torch.load(last, weights_only=True)["average"]
     assert (
-        train("--run", tmp_path / "pitch", "--init", last, "--part", "pitch", "--minutes", 0.01)
+        train("--run", tmp_path / "sound", "--init", last, "--part", "sound", "--minutes", 0.01)
         == 0
     )
-    after = torch.load(tmp_path / "pitch/last.pt", weights_only=True)["model"]
+    after = torch.load(tmp_path / "sound/last.pt", weights_only=True)["model"]
     changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
-    assert changed and all(name.startswith("frame/pitch/") for name in changed)
+    assert changed and not any(name.startswith(OF_FRAMES) for name in changed)
     for steps, code in ((4, 0), (5, 1)):  # a model file is as good as a checkpoint
         monkeypatch.setattr(diffusion_commands, "RtPriorGrad", partial(tiny, steps=steps))
         again = ["--run", tmp_path / f"on{steps}", "--init", out, "--minutes", 0.001]
