@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rtaudio.cli.arguments import seed as number
 from rtaudio.cli.main import UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ examples:
   rtaudio import model_1.onnx model_2.onnx           writes dtln.safetensors
   rtaudio import amp.nam                             writes amp.safetensors
   rtaudio import checkpoint.pth hparams.json         writes checkpoint.safetensors
+  rtaudio import many.pth hparams.json --speaker 3   one voice of several
   rtaudio import diffwave-weights.pt                 writes diffwave-weights.safetensors
   rtaudio import priorgrad.pt energy_min_train.npy   writes priorgrad.safetensors
   rtaudio import wavegrad-24kHz.pt -p wavegrad24     its weights are of 24 kHz
@@ -43,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", metavar="OUT", help="model file (default: NAME.safetensors)")
     add("-p", "--mel-preset", metavar="NAME", help="of a diffusion vocoder's mels, if not as its "
         "checkpoint says")  # fmt: skip
+    add(
+        "--speaker", type=number, metavar="N", help="whose voice, of a WaveNet of several: 0, 1 ..."
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     if len(paths) == 1 and args.inputs[0] in IMPORTERS and not paths[0].is_file():
         imported = import_installed(IMPORTERS[args.inputs[0]])
     else:
-        imported = import_any(paths, args.mel_preset)
+        imported = import_any(paths, args.mel_preset, args.speaker)
     name = imported.metadata["name"]
     default = paths[0].stem if paths[0].suffix.lower() == ".nam" else name
     output = Path(args.output or f"{default}.safetensors")

@@ -144,10 +144,11 @@ def _read_array(path: Path) -> NDArray[np.float64]:
         raise ModelFileError(f"{path} is no NumPy file of numbers.") from None
 
 
-def read_r9y9(checkpoint: Path, hparams: Path) -> Imported:
+def read_r9y9(checkpoint: Path, hparams: Path, speaker: int | None = None) -> Imported:
     """A checkpoint of r9y9/wavenet_vocoder with its hparams (JSON). Raises ModelFileError."""
     try:
-        imported = convert_r9y9(read_checkpoint(checkpoint), read_hparams(hparams), checkpoint.stem)
+        weights, settings = read_checkpoint(checkpoint), read_hparams(hparams)
+        imported = convert_r9y9(weights, settings, checkpoint.stem, speaker)
     except ModelFileError as error:
         where = (
             "" if str(checkpoint) in str(error) or str(hparams) in str(error) else f"{checkpoint}: "

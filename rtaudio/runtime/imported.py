@@ -86,10 +86,13 @@ def import_files(importer: Importer, paths: Sequence[Path]) -> Imported:
     return imported
 
 
-def import_any(paths: Sequence[Path], mel_preset: str | None = None) -> Imported:
+def import_any(
+    paths: Sequence[Path], mel_preset: str | None = None, speaker: int | None = None
+) -> Imported:
     """The network that these files hold: ONNX files, one .nam file, or a checkpoint of torch, with
     its hparams where it needs them. `mel_preset`: of a diffusion vocoder's mels, where its
-    checkpoint does not say the truth. Raises ModelFileError where none is known."""
+    checkpoint does not say the truth; `speaker`: whose voice a checkpoint of several takes. Raises
+    ModelFileError where none is known."""
     checkpoint = next((path for path in paths if path.suffix.lower() in CHECKPOINTS), None)
     if checkpoint is not None:
         others = [path for path in paths if path != checkpoint]
@@ -97,10 +100,15 @@ def import_any(paths: Sequence[Path], mel_preset: str | None = None) -> Imported
             raise ModelFileError(f"{checkpoint} needs one file beside it, not {len(others)}.")
         from rtaudio.runtime.checkpoint import read_diffusion, read_r9y9
 
-        if not others or others[0].suffix.lower() == ".npy":
+        if others and others[0].suffix.lower() != ".npy":
+            return read_r9y9(checkpoint, others[0], speaker)
+        if speaker is None:
             numbers = others[0] if others else None
             return read_diffusion(checkpoint, numbers, mel_preset)
-        return read_r9y9(checkpoint, others[0])
+    if speaker is not None:
+        raise ModelFileError(
+            f"{paths[0]}: a speaker is chosen in a WaveNet and its hparams alone; leave it out."
+        )
     if paths[0].suffix.lower() == ".nam":
         if len(paths) > 1:
             raise ModelFileError(f"{paths[0]} is a whole network; import {paths[1]} by itself.")

@@ -134,6 +134,31 @@ def test_later_checkpoints_compute_the_equations(kind: str, outputs: int, freq: 
     assert report.ok, [law for law in report.laws if law.passed is False]
 
 
+def test_one_of_several_speakers_is_told_to_every_layer() -> None:
+    weights = later_weights("raw", 30, 1)
+    rng = torch.Generator().manual_seed(5)
+    voices = torch.randn(3, 4, generator=rng)
+    several, alone = {**weights, "embed_speakers.weight": voices}, dict(weights)
+    for i in range(LAYERS):
+        path = f"conv_layers.{i}."
+        several[path + "conv1x1g.weight"] = 0.3 * torch.randn(GATE, 4, 1, generator=rng)
+        told = several[path + "conv1x1g.weight"][:, :, 0].double() @ voices[2].double()
+        alone[path + "conv.bias"] = weights[path + "conv.bias"].double() + told
+    mels = torch.from_numpy(np.random.default_rng(1).normal(0, 1, (1, MELS, 20)))
+    values, inputs = random_values("raw", 30, 120)
+    numpy = {n: t.numpy() for n, t in several.items()}
+    imported = convert_r9y9(numpy, later_hparams("raw", 30), "test", speaker=2)
+    wanted = later_network(alone, mels, inputs)
+    found = parameters(imported, mels, values)
+    assert float((found - wanted).abs().max()) < TOLERANCE * float(wanted.abs().max())
+    for speaker in (None, 3):
+        with pytest.raises(ModelFileError, match=r"is of 3 speakers.*--speaker 0 to 2"):
+            convert_r9y9(numpy, later_hparams("raw", 30), "test", speaker)
+    plain = {n: t.numpy() for n, t in weights.items()}
+    with pytest.raises(ModelFileError, match="of one speaker"):
+        convert_r9y9(plain, later_hparams("raw", 30), "test", speaker=0)
+
+
 def test_the_lookahead_of_four_stretches_by_four_is_the_specifications() -> None:
     weights = later_weights("raw", 30, 1)
     keys = [n for n in weights if "up_layers" in n]
@@ -149,8 +174,8 @@ MISSING = importlib.util.find_spec("wavenet_vocoder") is None
 
 @pytest.mark.skipif(MISSING, reason="needs the package wavenet-vocoder")
 @pytest.mark.parametrize("scalar", [False, True])
-@pytest.mark.parametrize("legacy", [False, True])
-def test_the_package_computes_the_same(scalar: bool, legacy: bool) -> None:
+@pytest.mark.parametrize(("legacy", "speaker"), [(False, None), (True, None), (True, 2)])
+def test_the_package_computes_the_same(scalar: bool, legacy: bool, speaker: int | None) -> None:
     from wavenet_vocoder import WaveNet
 
     torch.manual_seed(0)
@@ -167,6 +192,8 @@ def test_the_package_computes_the_same(scalar: bool, legacy: bool) -> None:
         upsample_scales=[2, 3],
         scalar_input=scalar,
         legacy=legacy,
+        n_speakers=None if speaker is None else 3,
+        gin_channels=-1 if speaker is None else 4,
     )
     for parameter in net.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
@@ -174,11 +201,12 @@ def test_the_package_computes_the_same(scalar: bool, legacy: bool) -> None:
     hparams = {"stacks": STACKS, "legacy": legacy, "sample_rate": 16000}
     if scalar:
         hparams["input_type"] = "raw"
-    imported = convert_r9y9(state, hparams, "test")
+    imported = convert_r9y9(state, hparams, "test", speaker)
     mels = torch.from_numpy(np.random.default_rng(1).uniform(0, 1, (1, MELS, 20)))
     values, inputs = random_values("raw" if scalar else "codes", outputs, 120)
     with torch.no_grad():
-        wanted = net.double().eval()(inputs, mels)
+        g = None if speaker is None else torch.tensor([[speaker]])
+        wanted = net.double().eval()(inputs, mels, g)
     found = parameters(imported, mels, values)
     assert float((found - wanted).abs().max()) < TOLERANCE * float(wanted.abs().max())
 
@@ -223,7 +251,7 @@ def test_bad_checkpoints_give_a_sentence(
         ({"state_dict": infinite}, hparams, "not finite"),
         ({"state_dict": many}, hparams, "no plain tensor"),
         ({"state_dict": sparse}, hparams, "no plain tensor"),
-        ({"state_dict": speakers}, hparams, "several speakers"),
+        ({"state_dict": speakers}, hparams, "features of a speaker"),
         ({"state_dict": {}}, hparams, "holds no WaveNet"),
         ([1, 2], hparams, "holds no state_dict"),
         ({"state_dict": good}, {**hparams, "stacks": -1}, "stacks is -1"),
@@ -239,6 +267,8 @@ def test_bad_checkpoints_give_a_sentence(
     paths = write(tmp_path, {"state_dict": good}, hparams)
     with pytest.raises(ModelFileError, match="hparams beside it"):
         import_any(paths[:1])
+    with pytest.raises(ModelFileError, match="a speaker is chosen in a WaveNet"):
+        import_any(paths[:1], speaker=1)
     paths[0].write_bytes(paths[0].read_bytes()[:2000])
     with pytest.raises(ModelFileError, match="no checkpoint"):
         import_any(paths)

@@ -36,18 +36,21 @@ ROOT = math.sqrt(0.5)
 FIRST_CODE = 127  # what the first step is fed with
 
 
-def convert_r9y9(weights: Weights, hparams: Mapping[str, Any], name: str) -> Imported:
-    """The network of a checkpoint's `state_dict` and its hparams. Raises ModelFileError for one of
-    another kind or size."""
+def convert_r9y9(
+    weights: Weights, hparams: Mapping[str, Any], name: str, speaker: int | None = None
+) -> Imported:
+    """The network of a checkpoint's `state_dict` and its hparams, with the voice of `speaker` where
+    it has several. Raises ModelFileError for one of another kind or size."""
     try:
-        return _Reader(weights, hparams).convert(name)
+        return _Reader(weights, hparams, speaker).convert(name)
     except (GraphError, ValueError, OverflowError) as error:
         raise ModelFileError(f"the checkpoint and its hparams do not fit: {error}") from error
 
 
 class _Reader:
-    def __init__(self, weights: Weights, hparams: Mapping[str, Any]) -> None:
+    def __init__(self, weights: Weights, hparams: Mapping[str, Any], speaker: int | None) -> None:
         self.weights = fold_weight_norm(weights)
+        self.speaker = speaker
         self.hparams = hparams
         layers = 0
         while f"conv_layers.{layers}.conv.weight" in self.weights:
@@ -202,7 +205,7 @@ class _Reader:
 
     def tensors(self, config: WaveNet) -> dict[str, FloatArray]:
         found: dict[str, NDArray[np.float64]] = {}
-        array, bands = config.arrays[0], config.mel_channels
+        array, bands, voice = config.arrays[0], config.mel_channels, self.voice()
         v, b = [], []
         for i in range(self.layers):
             path, own = f"conv_layers.{i}.", f"loop.arrays.0.layers.{i}."
@@ -219,20 +222,42 @@ class _Reader:
             found[own + "out.x.bias"] = np.concatenate(
                 [self.bias(path + "conv1x1_out") / ROOT**i, self.bias(path + "conv1x1_skip") * skip]
             )
-            b.append(self.bias(path + "conv") + self.bias(path + "conv1x1c"))
+            told = (
+                voice if voice is None else self.take(path + "conv1x1g.weight", 3)[:, :, 0] @ voice
+            )
+            b.append(
+                self.bias(path + "conv")
+                + self.bias(path + "conv1x1c")
+                + (0.0 if told is None else told + self.bias(path + "conv1x1g"))
+            )
             key = path + "conv1x1c.weight"
             zero = np.zeros((2 * array.hidden, bands, 1))
             v.append((self.take(key, 3) if key in self.weights else zero)[:, :, 0])
-            if path + "conv1x1g.weight" in self.weights:
-                raise ModelFileError(
-                    "the checkpoint is of several speakers; that is not known yet."
-                )
         found["condition.v.weight"], found["condition.v.bias"] = (
             np.concatenate(v),
             np.concatenate(b),
         )
         found |= self.ends(config) | self.upsampling(bands)
         return {n: np.ascontiguousarray(t, np.float32) for n, t in found.items()}
+
+    def voice(self) -> NDArray[np.float64] | None:
+        """What every layer is told of the speaker [channels]; None where there is one alone."""
+        if "conv_layers.0.conv1x1g.weight" not in self.weights:
+            if self.speaker is not None:
+                raise ModelFileError("the checkpoint is of one speaker; leave its number out.")
+            return None
+        if "embed_speakers.weight" not in self.weights:
+            raise ModelFileError(
+                "the checkpoint wants features of a speaker from elsewhere; it is not known."
+            )
+        voices: NDArray[np.float64] = self.take("embed_speakers.weight", 2)
+        if self.speaker is None or not 0 <= self.speaker < len(voices):
+            asked = "" if self.speaker is None else f", but not {self.speaker}"
+            raise ModelFileError(
+                f"the checkpoint is of {len(voices)} speakers{asked}: give --speaker 0 to "
+                f"{len(voices) - 1}."
+            )
+        return np.asarray(voices[self.speaker])
 
     def ends(self, config: WaveNet) -> dict[str, NDArray[np.float64]]:
         first = self.take("first_conv.weight", 3)[:, :, 0]
