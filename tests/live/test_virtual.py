@@ -183,9 +183,15 @@ on_pulseaudio = pytest.mark.parametrize("server", [Pulse], indirect=True, ids=["
 @on_pulseaudio
 def test_the_sound_flows_on(server, command):
     """Its two ends have clocks of their own: one stream for both stood still for 12 to 15 times in
-    four seconds of sound. A busy machine may stand still for a moment."""
-    live = command(server.environment, "wire", "--virtual-mic")
-    assert live.stats_when(lambda stats: stats["seconds"] > 4)["counts"]["stalls"] < 6
+    four seconds of sound, each time. A busy machine may stand still for a moment, but not always.
+    """
+    stalls = []
+    while len(stalls) < 3 and min(stalls, default=2) >= 2:
+        live = command(server.environment, "wire", "--virtual-mic")
+        stalls.append(live.stats_when(lambda stats: stats["seconds"] > 4)["counts"]["stalls"])
+        live.process.send_signal(signal.SIGINT)
+        live.finish()
+    assert min(stalls) < 2, stalls
 
 
 @on_pulseaudio
