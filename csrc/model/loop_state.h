@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "model/layer.h"
 #include "model/noise_state.h"
 
 namespace rtaudio {
@@ -66,5 +67,19 @@ class LoopState {
   int width_;
   float start_;
 };
+
+// f(group) for lanes that can take their steps together: those whose valid frames are the same
+// ones, at most `most`. Each is alone where they differ.
+template <class F>
+void in_groups(std::span<const Call> calls, std::size_t most, const F& f) noexcept {
+  const bool alike = std::all_of(calls.begin(), calls.end(), [&](const Call& call) {
+    return call.valid_begin == calls[0].valid_begin && call.valid_end == calls[0].valid_end;
+  });
+  while (!calls.empty()) {
+    const std::size_t count = std::min(alike ? most : 1, calls.size());
+    f(calls.first(count));
+    calls = calls.subspan(count);
+  }
+}
 
 }  // namespace rtaudio

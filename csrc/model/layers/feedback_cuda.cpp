@@ -45,13 +45,7 @@ class GpuFeedback final : public Layer {
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override { run({&call, 1}); }
   void process_lanes(std::span<const Call> calls) const noexcept RTA_NONBLOCKING override {
-    const bool alike = std::all_of(calls.begin(), calls.end(), [&](const Call& call) {
-      return call.valid_begin == calls[0].valid_begin && call.valid_end == calls[0].valid_end;
-    });
-    const std::size_t most = alike ? kMaxLanes : 1;
-    for (; !calls.empty(); calls = calls.subspan(std::min(most, calls.size()))) {
-      run(calls.first(std::min(most, calls.size())));
-    }
+    in_groups(calls, kMaxLanes, [this](std::span<const Call> group) { run(group); });
   }
 
   std::int64_t out_length(std::int64_t length) const override { return length * hop_; }
