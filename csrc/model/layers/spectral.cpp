@@ -22,8 +22,7 @@ class Stft final : public WindowLayer {
   explicit Stft(const LayerContext& context)
       : hop_(context.integer("hop", 1, kMaxWindow)),
         window_(context.integer("window", std::max(2, hop_), kMaxWindow)),
-        fft_(context.optional_integer("fft", std::max(2, window_), std::max(2, window_),
-                                      kMaxWindow)),
+        fft_(context.optional_integer("fft", window_, window_, kMaxWindow)),
         tables_(make_fft_tables(fft_)),
         values_(window_table(context, window_)),
         rule_(context, window_, hop_) {
