@@ -311,10 +311,6 @@ class Model:
         """The same model in another precision; streams may move their state between the two."""
         return Model(self._file, self.name, precision, self.device)
 
-    def on_device(self, device: str) -> Model:
-        """The same model on another device; streams may move their state between the two."""
-        return Model(self._file, self.name, self.precision, device)
-
     def with_steps(self, steps: int) -> Model:
         """The same diffusion model in another number of steps: fewer are faster and worse. Raises
         ScheduleError where the model has none, or was not trained on so many."""
