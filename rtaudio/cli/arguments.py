@@ -39,17 +39,15 @@ def add_threads(parser: argparse.ArgumentParser, text: str) -> None:
 
 
 def threads(text: str) -> int:
-    if (
-        not text.isascii()
-        or not text.isdigit()
-        or len(text) > 9
-        or not 1 <= int(text) <= MAX_THREADS
-    ):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 to {MAX_THREADS}")
-    return int(text)
+    return _whole(text, 1, MAX_THREADS)
 
 
 def seed(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 10 or int(text) >= 1 << 32:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 to {(1 << 32) - 1}")
-    return int(text)
+    return _whole(text, 0, (1 << 32) - 1)
+
+
+def _whole(text: str, low: int, high: int) -> int:
+    value = int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else -1
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of {low} to {high}")
+    return value
