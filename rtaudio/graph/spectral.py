@@ -154,8 +154,33 @@ class ISTFT(Layer):
         )
 
 
+class PaddedISTFT(Layer):
+    """Weighted overlap-add of [re; im] of frames of fft_size samples, with a window of its own."""
+
+    fft_size: int
+    hop: int
+
+    def padded_window(self) -> NDArray[np.float64]:
+        """For an inverse transform that is not divided by its length."""
+        raise NotImplementedError
+
+    def out_channels(self, channels: int) -> int:
+        check_channels(self, channels, 2 * (self.fft_size // 2 + 1))
+        return 1
+
+    def constant_floats(self, channels: int) -> int:
+        return self.fft_size
+
+    def macs_per_frame(self, channels: int) -> float:
+        return (2.5 * self.fft_size * math.log2(self.fft_size) + self.fft_size) / 2
+
+    def kernel(self, channels: int) -> Kernel:
+        ints = {"window": self.fft_size, "hop": self.hop}
+        return Kernel("istft", ints, tensors={"window": self.padded_window().astype(np.float32)})
+
+
 @frozen
-class CentredISTFT(Layer):
+class CentredISTFT(PaddedISTFT):
     """Weighted overlap-add of [re; im] frames, the n-th around sample n * hop: the inverse of
     rfft(w x) / fft_size, w a Hann window of `window` samples, zeros after it. Frames before the
     first and after the last count as zero."""
@@ -175,29 +200,14 @@ class CentredISTFT(Layer):
     def rule(self) -> Overlap:
         return Overlap(self.fft_size, self.hop, crop=self.window // 2)
 
-    def out_channels(self, channels: int) -> int:
-        check_channels(self, channels, 2 * (self.fft_size // 2 + 1))
-        return 1
-
-    def constant_floats(self, channels: int) -> int:
-        return self.fft_size
-
-    def macs_per_frame(self, channels: int) -> float:
-        return (2.5 * self.fft_size * math.log2(self.fft_size) + self.fft_size) / 2
-
-    def kernel(self, channels: int) -> Kernel:
-        ints = {"window": self.fft_size, "hop": self.hop}
-        return Kernel("istft", ints, tensors={"window": self.padded_window().astype(np.float32)})
-
     def padded_window(self) -> NDArray[np.float64]:
-        """For an inverse transform that is not divided by its length."""
         window = np.zeros(self.fft_size)
         window[: self.window] = synthesis_window("hann", self.window, self.hop)
         return window
 
 
 @frozen
-class HopISTFT(Layer):
+class HopISTFT(PaddedISTFT):
     """Adds up [re; im] of frames of fft_size samples, each beginning with its hop: the inverse of
     an STFT of hops by themselves (a rectangular window of a hop). Between the two, filters of up
     to fft_size - hop samples have no delay."""
@@ -213,21 +223,9 @@ class HopISTFT(Layer):
     def rule(self) -> Overlap:
         return Overlap(self.fft_size, self.hop)
 
-    def out_channels(self, channels: int) -> int:
-        check_channels(self, channels, 2 * (self.fft_size // 2 + 1))
-        return 1
-
-    def constant_floats(self, channels: int) -> int:
-        return self.fft_size
-
-    def macs_per_frame(self, channels: int) -> float:
-        return (2.5 * self.fft_size * math.log2(self.fft_size) + self.fft_size) / 2
-
-    def kernel(self, channels: int) -> Kernel:
-        # irfft of the kernel is unscaled and the STFT divided by the hop.
-        scale = np.full(self.fft_size, self.hop / self.fft_size, np.float32)
-        ints = {"window": self.fft_size, "hop": self.hop}
-        return Kernel("istft", ints, tensors={"window": scale})
+    def padded_window(self) -> NDArray[np.float64]:
+        # The STFT divided by the hop.
+        return np.full(self.fft_size, self.hop / self.fft_size)
 
 
 @frozen

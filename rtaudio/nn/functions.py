@@ -27,12 +27,11 @@ from rtaudio.graph.spectral import (
     ISTFT,
     STFT,
     BandFilter,
-    CentredISTFT,
     Cepstrum,
     ComplexCompress,
     DeepFilter,
-    HopISTFT,
     MinimumPhase,
+    PaddedISTFT,
 )
 
 Tensors = dict[str, Tensor]
@@ -224,18 +223,12 @@ def istft(layer: ISTFT, t: Tensors, x: Tensor) -> Tensor:
 
 
 @meaning("centred_istft")
-def centred_istft(layer: CentredISTFT, t: Tensors, x: Tensor) -> Tensor:
+@meaning("hop_istft")
+def padded_istft(layer: PaddedISTFT, t: Tensors, x: Tensor) -> Tensor:
     re, im = x.transpose(1, 2).chunk(2, dim=2)
     frames = torch.fft.irfft(torch.complex(re, im), n=layer.fft_size, dim=2)
     window = torch.from_numpy(layer.padded_window() * layer.fft_size).to(x)
     return _overlap(frames * window, layer.fft_size, layer.hop)
-
-
-@meaning("hop_istft")
-def hop_istft(layer: HopISTFT, t: Tensors, x: Tensor) -> Tensor:
-    re, im = x.transpose(1, 2).chunk(2, dim=2)
-    frames = torch.fft.irfft(torch.complex(re, im), n=layer.fft_size, dim=2)
-    return _overlap(frames * layer.hop, layer.fft_size, layer.hop)
 
 
 @meaning("cepstrum")
