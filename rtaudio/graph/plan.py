@@ -34,7 +34,7 @@ MAX_DEPTH = 64
 MAX_NODES = 20_000
 MAX_TICK_MACS = 1 << 37  # some seconds of one core
 MAX_CONSTANTS = 1 << 24  # values in windows and filter banks
-MAX_FIELD = 1 << 40  # numerators and denominators of a receptive field, in source frames
+MAX_FIELD = 1 << 40  # of a receptive field, in source frames
 
 
 @frozen
@@ -299,14 +299,17 @@ class _Planner:
         self.num_layers += layer.num_layers(inputs[0].channels)
         if self.num_layers > MAX_NODES:
             raise GraphError(f"the graph has more than {MAX_NODES} operations.")
-        # Checked at every layer, so that no fraction grows beyond what can be run anyway.
+        # Source frames are whole: frame j sees up to the one at floor(j / rate + future).
+        future = Fraction(math.floor(future * rate.numerator), rate.numerator)
+        if past is not None:
+            past = Fraction(math.floor(past * rate.numerator), rate.numerator)
+        # Checked at every layer, so that no number grows beyond what can be run anyway.
         self.block = math.lcm(self.block, rate.denominator)
         self.check_tick(max(self.block, rate.numerator))
         for span in (past or Fraction(0), future):
-            if max(abs(span.numerator), span.denominator) > MAX_FIELD:
+            if abs(span.numerator) > MAX_FIELD:
                 raise GraphError(
-                    f"{path or layer.kind}: the receptive field is too long or its rates have no "
-                    "common factors; use smaller sizes."
+                    f"{path or layer.kind}: the receptive field is too long; use smaller sizes."
                 )
         output = Signal(len(self.nodes) + 1, channels, rate, delay, past, future)
         self.nodes.append(Node(path, layer, inputs, output, extra, self.part))

@@ -67,6 +67,11 @@ STREAMS: dict[str, tuple[Layer, int]] = {
         Serial(layers=(LATE, Upsample(factor=3, mode="linear"))),
         2,
     ),
+    # A frame is made finer and whole again: parts of frames are no lookahead.
+    "upsample and pool, twice": (
+        Serial(layers=(*[Upsample(factor=3), Pool(size=3, mode="mean")] * 2, Upsample(factor=2))),
+        2,
+    ),
     "pool mean": (Pool(size=4, mode="mean"), 18),
     "pool max": (Pool(size=3, mode="max"), 5),
     "pool behind a delay": (Serial(layers=(LATE, Pool(size=5, mode="mean"))), 2),

@@ -50,11 +50,6 @@ def graph_data(*layers: Any, **changes: Any) -> dict[str, Any]:
     }
 
 
-def up_and_down(prime: int) -> list[dict[str, Any]]:
-    return [{**UP, "kernel_size": prime, "stride": prime}, {**CONV, "stride": prime}]
-
-
-PRIMES = [p for p in range(3, 20_000, 2) if all(p % d for d in range(3, int(p**0.5) + 1, 2))]
 STACK = {
     "kind": "gated_stack",
     "channels": 1,
@@ -82,9 +77,9 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
         "filter banks hold",
     ),
     "a chain of strides": (graph_data(*[{**CONV, "stride": 1 << 20}] * 10_000), "one tick"),
-    "strides without common factors": (
-        graph_data(*[layer for p in PRIMES for layer in up_and_down(p)]),
-        "common factors",
+    "a receptive field of 2^41 frames": (
+        graph_data({**CONV, "stride": 1 << 16}, *[{**CONV, "kernel_size": 1 << 20}] * 32),
+        "receptive field",
     ),
     "stacks of stacks": (graph_data(*[STACK] * 1000), "operations"),
     "a tick of 2^60 multiplications": (
