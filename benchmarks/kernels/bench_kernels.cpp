@@ -124,33 +124,36 @@ class Bench {
              int frames) {
     const auto up = [](int n) { return (n + 15) / 16 * 16; };
     std::vector<PackedWeights> packed;
+    std::vector<GatedWeights> weights;
     std::vector<GatedLayer> list;
     std::vector<AlignedFloats> rings;
-    packed.reserve(static_cast<std::size_t>(2 * layers));
     double macs = 0;
+    const auto pack = [&](int outputs, int depth) {
+      macs += 1.0 * outputs * depth;
+      const std::vector<float> w = random(static_cast<std::size_t>(outputs * depth), 0.1f);
+      packed.push_back(pack_matrix(w.data(), outputs, depth, nullptr));
+      return packed.back().view();
+    };
     for (int l = 0; l < layers; ++l) {
-      const int dilation = 1 << (l % (layers / 2));
-      const int conv_out = 2 * up(gate), conv_depth = taps * channels;
-      const int out_out = up(channels) + up(skip);
-      packed.push_back(
-          pack_matrix(random(static_cast<std::size_t>(conv_out) * conv_depth, 0.1f).data(),
-                      conv_out, conv_depth, nullptr));
-      packed.push_back(pack_matrix(random(static_cast<std::size_t>(out_out) * gate, 0.1f).data(),
-                                   out_out, gate, nullptr));
-      macs += 1.0 * conv_out * conv_depth + 1.0 * out_out * gate;
+      const int dilation = 1 << (l % (layers / 2)), older = (taps - 1) * channels;
+      const bool is_single = num_splits(2 * up(gate), taps * channels) == 1;
+      weights.push_back({is_single ? pack(2 * up(gate), older) : PackedMatrix{},
+                         pack(2 * up(gate), is_single ? channels : taps * channels),
+                         pack(up(channels) + up(skip), gate), dilation});
       const int ring = (taps - 1) * dilation + (l == 0 ? frames : std::min(frames, 16));
       rings.push_back(make_aligned_floats(static_cast<std::size_t>(2 * ring * up(channels))));
-      list.push_back({packed[packed.size() - 2].view(), packed.back().view(), dilation,
-                      rings.back().get(), ring});
+      list.push_back({nullptr, rings.back().get(), ring});
     }
+    for (std::size_t l = 0; l < list.size(); ++l) list[l].weights = &weights[l];
     const GatedStack stack{list.data(), layers, taps, channels, gate, skip, up(channels)};
     const AlignedFloats out = make_aligned_floats(static_cast<std::size_t>(frames * up(skip)));
     const AlignedFloats scratch =
-        make_aligned_floats(gated_stack_scratch_floats(channels, gate, skip));
+        make_aligned_floats(gated_stack_scratch_floats(taps, channels, gate));
     std::int64_t position = 0;
     const double ns = best_ns([&](int n) {
       for (int i = 0; i < n; ++i, position += frames) {
-        k_.gated_stack(stack, position, frames, 0, frames, out.get(), up(skip), scratch.get());
+        const GatedLane lane{stack, position, 0, frames, out.get()};
+        k_.gated_stack(&lane, 1, frames, up(skip), scratch.get());
       }
     });
     print(std::string(title) + ", " + std::to_string(frames) + " frames", ns, macs * frames,

@@ -81,14 +81,15 @@ void activations() {
 // One row times a matrix packed in panels of four vectors, as csrc/cpu/matmul.inl reads it.
 constexpr int kPanel = 4 * kLanes;
 
-template <int kAheadBytes>
+template <int kAheadBytes, int kLocality = 3>
 void times_floats(const float* w, const float* x, float* y, int outputs, int depth) {
   for (int o = 0; o < outputs; o += kPanel) {
     Vec sum[4] = {zero(), zero(), zero(), zero()};
     for (int k = 0; k < depth; ++k, w += kPanel) {
       if constexpr (kAheadBytes > 0) {
         for (int line = 0; line < 4; ++line) {
-          __builtin_prefetch(reinterpret_cast<const char*>(w) + kAheadBytes + 64 * line);
+          __builtin_prefetch(reinterpret_cast<const char*>(w) + kAheadBytes + 64 * line, 0,
+                             kLocality);
         }
       }
       const Vec value(x[k]);
@@ -109,19 +110,27 @@ void times_halves_one_by_one(const Half* w, const float* x, float* y, int output
   }
 }
 
+// kPanels at once: more sums that do not wait for one another; kTurns pairs of k before the loop's
+// end is looked for.
+template <int kPanels = 1, int kTurns = 1>
 void times_half_pairs(const Half* w, const float* x, float* y, int outputs, int depth) {
   const Int upper(static_cast<int>(0xffff0000u));
-  for (int o = 0; o < outputs; o += kPanel) {
-    Vec sum[4] = {zero(), zero(), zero(), zero()};
-    for (int k = 0; k < depth; k += 2, w += 2 * kPanel) {
-      const Vec first(x[k]), second(x[k + 1]);
-      for (int v = 0; v < 4; ++v) {
-        const Int words = load_words(w + 2 * v * kLanes);
-        sum[v] = fma(first, as_float(shift_left<16>(words)), sum[v]);
-        sum[v] = fma(second, as_float(words & upper), sum[v]);
+  for (int o = 0; o < outputs; o += kPanels * kPanel, w += (kPanels - 1) * kPanel * depth) {
+    Vec sum[kPanels][4];
+    for (auto& panel : sum) std::fill(panel, panel + 4, zero());
+    for (int k = 0; k < depth; k += 2 * kTurns) {
+      RTA_UNROLL for (int i = 0; i < kTurns; ++i, w += 2 * kPanel) {
+        const Vec first(x[k + 2 * i]), second(x[k + 2 * i + 1]);
+        RTA_UNROLL for (int p = 0; p < kPanels; ++p) {
+          RTA_UNROLL for (int v = 0; v < 4; ++v) {
+            const Int words = in_register(load_words(w + p * kPanel * depth + 2 * v * kLanes));
+            sum[p][v] = fma(first, as_float(shift_left<16>(words)), sum[p][v]);
+            sum[p][v] = fma(second, as_float(words & upper), sum[p][v]);
+          }
+        }
       }
     }
-    for (int v = 0; v < 4; ++v) store(y + o + v * kLanes, sum[v]);
+    for (int i = 0; i < 4 * kPanels; ++i) store(y + o + i * kLanes, sum[i / 4][i % 4]);
   }
 }
 
@@ -136,17 +145,23 @@ void products(int outputs, int depth) {
           [&] { times_floats<1024>(w.get(), x.get(), y.get(), outputs, depth); });
   compare(what, "no prefetch", plain, "prefetch 4 KB ahead",
           [&] { times_floats<4096>(w.get(), x.get(), y.get(), outputs, depth); });
+  compare(what, "no prefetch", plain, "1 KB ahead, past the L2",
+          [&] { times_floats<1024, 0>(w.get(), x.get(), y.get(), outputs, depth); });
   std::vector<Half> halves(size);
   for (std::size_t i = 0; i < size; ++i) {
     std::uint32_t bits;
     std::memcpy(&bits, &w[i], sizeof bits);
     halves[i] = static_cast<Half>(bits >> 16);
   }
-  compare(
-      what, "bf16 by pairs",
-      [&] { times_half_pairs(halves.data(), x.get(), y.get(), outputs, depth); },
-      "bf16 one k a load",
-      [&] { times_halves_one_by_one(halves.data(), x.get(), y.get(), outputs, depth); });
+  const auto pairs = [&] { times_half_pairs(halves.data(), x.get(), y.get(), outputs, depth); };
+  compare(what, "bf16 by pairs", pairs, "bf16 one k a load",
+          [&] { times_halves_one_by_one(halves.data(), x.get(), y.get(), outputs, depth); });
+  compare(what, "bf16 by pairs", pairs, "four pairs a turn",
+          [&] { times_half_pairs<1, 4>(halves.data(), x.get(), y.get(), outputs, depth); });
+  if (outputs % (2 * kPanel) == 0) {
+    compare(what, "bf16 by pairs", pairs, "two panels at once",
+            [&] { times_half_pairs<2>(halves.data(), x.get(), y.get(), outputs, depth); });
+  }
 }
 
 }  // namespace

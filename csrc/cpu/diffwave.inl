@@ -37,7 +37,7 @@ void piece_tile(const PackedMatrix& m, const W* w, std::ptrdiff_t w_step, int ou
     accumulate(sum, w, w_step, piece.data + t * piece.step, piece.step, piece.count);
     w += piece.count / kEachStep<W> * w_step;
   }
-  store_tile(m, sum, output, y + t * y_step, y_step);
+  give_tile(sum, t, output, RowSink{y, y_step, m.outputs});
 }
 
 template <int kFrames, int V, class W, class X>

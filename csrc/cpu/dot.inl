@@ -52,13 +52,14 @@ struct ByteDot {
 struct RoundedRows {
   const unsigned char* data;
   int words;
+  int first;  // the frame that they begin with
   const float* const* starts;
 };
 
 // F frames from t on times V vectors of outputs; w points at the first of them in the panel.
-template <class Dot, int F, int V>
+template <class Dot, int F, int V, class Sink>
 void dot_tile(const PackedMatrix& m, const std::int32_t* w, std::ptrdiff_t w_step, int output,
-              const RoundedRows& rows, int t, float* y, std::ptrdiff_t y_step) {
+              const RoundedRows& rows, int t, const Sink& sink) {
   const unsigned char* x = rows.data + static_cast<std::ptrdiff_t>(4 * t) * rows.words;
   typename Dot::Sum sum[F][V];
   const float* starts[F];
@@ -84,33 +85,31 @@ void dot_tile(const PackedMatrix& m, const std::int32_t* w, std::ptrdiff_t w_ste
       out[f][v] = Dot::finish(m, output + v * kLanes, starts[f] + v * kLanes, sum[f][v]);
     }
   }
-  store_tile(m, out, output, y + t * y_step, y_step);
+  give_tile(out, rows.first + t, output, sink);
 }
 
-template <class Dot, int kFrames, int V>
+template <class Dot, int kFrames, int V, class Sink>
 RTA_HD void dot_tiles(const PackedMatrix& m, const std::int32_t* w, int output,
-                      const RoundedRows& rows, float* y, std::ptrdiff_t y_step, int& t,
-                      int num_frames) {
+                      const RoundedRows& rows, const Sink& sink, int& t, int num_frames) {
   constexpr int F = kFrames < kMostFrames ? kFrames : kMostFrames;
   constexpr int kColumns = kWide || F == 1 ? V : 1;
   for (; fits<F>(num_frames - t); t += F) {
     for (int v = 0; v < V; v += kColumns) {
-      dot_tile<Dot, F, kColumns>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows, t, y,
-                                 y_step);
+      dot_tile<Dot, F, kColumns>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows, t, sink);
     }
   }
 }
-template <class Dot, int V>
+template <class Dot, int V, class Sink>
 void dot_panel(const PackedMatrix& m, const std::int32_t* w, int output, const RoundedRows& rows,
-               float* y, std::ptrdiff_t y_step, int num_frames) {
+               const Sink& sink, int num_frames) {
   int t = 0;
-  dot_tiles<Dot, 6, V>(m, w, output, rows, y, y_step, t, num_frames);
-  dot_tiles<Dot, 4, V>(m, w, output, rows, y, y_step, t, num_frames);
-  dot_tiles<Dot, 1, V>(m, w, output, rows, y, y_step, t, num_frames);
+  dot_tiles<Dot, 6, V>(m, w, output, rows, sink, t, num_frames);
+  dot_tiles<Dot, 4, V>(m, w, output, rows, sink, t, num_frames);
+  dot_tiles<Dot, 1, V>(m, w, output, rows, sink, t, num_frames);
 }
 
-template <class Dot>
-void dot_matmul(const PackedMatrix& m, const Rows& rows, float* y, std::ptrdiff_t y_step,
+template <class Dot, class Sink>
+void dot_matmul(const PackedMatrix& m, const Rows& rows, int first, const Sink& sink,
                 int num_frames) {
   using Input = typename Dot::Input;
   constexpr int kEach = 4 / sizeof(Input);
@@ -124,23 +123,22 @@ void dot_matmul(const PackedMatrix& m, const Rows& rows, float* y, std::ptrdiff_
       round_frame(m, rows, rows.data + (t + f) * rows.frame_step,
                   reinterpret_cast<Input*>(x + 4 * f * words), words);
     }
-    const RoundedRows rounded{x, words, rows.starts != nullptr ? rows.starts + t : nullptr};
-    float* out = y + t * y_step;
-    for (int v = 0; v < vectors; v += 4) {
+    const RoundedRows rounded{x, words, t, rows.starts != nullptr ? rows.starts + t : nullptr};
+    for (int v = first / kLanes; v < vectors; v += 4) {
       const auto* w = static_cast<const std::int32_t*>(m.narrow) +
                       static_cast<std::ptrdiff_t>(v) * kLanes * words;
       switch (vectors - v) {
         case 1:
-          dot_panel<Dot, 1>(m, w, v * kLanes, rounded, out, y_step, count);
+          dot_panel<Dot, 1>(m, w, v * kLanes, rounded, sink, count);
           break;
         case 2:
-          dot_panel<Dot, 2>(m, w, v * kLanes, rounded, out, y_step, count);
+          dot_panel<Dot, 2>(m, w, v * kLanes, rounded, sink, count);
           break;
         case 3:
-          dot_panel<Dot, 3>(m, w, v * kLanes, rounded, out, y_step, count);
+          dot_panel<Dot, 3>(m, w, v * kLanes, rounded, sink, count);
           break;
         default:
-          dot_panel<Dot, 4>(m, w, v * kLanes, rounded, out, y_step, count);
+          dot_panel<Dot, 4>(m, w, v * kLanes, rounded, sink, count);
           break;
       }
     }
@@ -160,25 +158,32 @@ void note_largest(const PackedMatrix& m, const Rows& rows, int num_frames) {
   }
 }
 
-void matmul(const PackedMatrix& m, const Rows& rows, float* y, std::ptrdiff_t y_step,
-            int num_frames) {
+// Frames of the outputs from `first` on, a multiple of 64.
+template <class Sink>
+void matmul_into(const PackedMatrix& m, const Rows& rows, int first, const Sink& sink,
+                 int num_frames) {
   if (m.largest_inputs != nullptr) note_largest(m, rows, num_frames);
   switch (m.format) {
     case WeightFormat::fp32:
-      panels(m, m.weights, rows, y, y_step, num_frames);
+      panels(m, m.weights, rows, first, sink, num_frames);
       break;
     case WeightFormat::bf16:
       if (m.in_pairs) {
-        panels(m, static_cast<const HalfPair*>(m.narrow), rows, y, y_step, num_frames);
+        panels(m, static_cast<const HalfPair*>(m.narrow), rows, first, sink, num_frames);
       } else {
-        panels(m, static_cast<const Half*>(m.narrow), rows, y, y_step, num_frames);
+        panels(m, static_cast<const Half*>(m.narrow), rows, first, sink, num_frames);
       }
       break;
     case WeightFormat::bf16dot:
-      dot_matmul<HalfDot>(m, rows, y, y_step, num_frames);
+      dot_matmul<HalfDot>(m, rows, first, sink, num_frames);
       break;
     case WeightFormat::int8:
-      dot_matmul<ByteDot>(m, rows, y, y_step, num_frames);
+      dot_matmul<ByteDot>(m, rows, first, sink, num_frames);
       break;
   }
+}
+
+void matmul(const PackedMatrix& m, const Rows& rows, float* y, std::ptrdiff_t y_step,
+            int num_frames) {
+  matmul_into(m, rows, 0, RowSink{y, y_step, m.outputs}, num_frames);
 }

@@ -1,94 +1,257 @@
-// A stack of gated dilated convolutions, all layers for a tile of frames while it is hot.
+// A stack of gated dilated convolutions, all layers for a tile of frames while it is hot: of one
+// lane, or of several, so that each layer's weights are read once for all of them.
 
 RTA_HD std::int64_t slot_of(std::int64_t position, std::int64_t ring_frames) {
   const std::int64_t slot = position % ring_frames;
   return slot < 0 ? slot + ring_frames : slot;
 }
 
-RTA_HD void add_skip(const GatedStack& stack, const float* out, std::ptrdiff_t out_row,
-                     int num_frames, bool first, float* skip, std::ptrdiff_t skip_step) {
-  for (int t = 0; t < num_frames; ++t, out += out_row, skip += skip_step) {
-    for_each(static_cast<std::size_t>(stack.skip_channels), [&](std::size_t c, int count) {
-      const Vec value = load(out + c);
-      store_part(skip + c, count, first ? value : load_part(skip + c, count) + value);
-    });
-  }
-}
+// Rows of a tile: lane after lane, `frames` of each from `first` of the call on.
+struct LaneTile {
+  const GatedLane* lanes;
+  int num_lanes;
+  int first;
+  int frames;
 
-// The next layer's input, written to both halves of its ring. Rows are `row` floats wide, so they
-// are read and written in full vectors.
-RTA_HD void add_residual(const GatedStack& stack, const GatedLayer& layer, const GatedLayer& next,
-                         std::int64_t position, int num_frames, int valid_begin, int valid_end,
-                         const float* out, std::ptrdiff_t out_row) {
-  const float* x = layer.ring + slot_of(position, layer.ring_frames) * stack.row;
-  std::int64_t slot = slot_of(position, next.ring_frames);
-  for (int t = 0; t < num_frames; ++t, x += stack.row, out += out_row) {
-    float* to = next.ring + slot * stack.row;
-    float* mirror = to + next.ring_frames * stack.row;
-    const bool valid = t >= valid_begin && t < valid_end;
-    for (std::ptrdiff_t c = 0; c < stack.row; c += kLanes) {
-      const Vec value = valid ? load(x + c) + load(out + c) : zero();
-      store(to + c, value);
-      store(mirror + c, value);
+  RTA_HD int rows() const { return num_lanes * frames; }
+  RTA_HD const GatedStack& stack() const { return lanes[0].stack; }
+  RTA_HD std::int64_t reach(int layer) const {
+    return std::int64_t{stack().kernel_size - 1} * stack().layers[layer].weights->dilation;
+  }
+};
+
+// Where the lanes' rows of a layer begin, `before` frames ahead of the tile.
+class LaneRows {
+ public:
+  RTA_HD LaneRows(const LaneTile& tile, int layer, std::int64_t before)
+      : tile_(tile),
+        layer_(layer),
+        offset_(tile.first - before),
+        ring_frames_(tile.stack().layers[layer].ring_frames),
+        slot_(slot_of(tile.lanes[0].position + offset_, ring_frames_)) {}
+
+  RTA_HD std::int32_t ring_frames() const { return ring_frames_; }
+  RTA_HD std::int64_t slot(int lane) const {  // a division, but for lanes that began together
+    const std::int64_t position = tile_.lanes[lane].position;
+    return position == tile_.lanes[0].position ? slot_ : slot_of(position + offset_, ring_frames_);
+  }
+  RTA_HD float* operator()(int lane) const {
+    const GatedStack& stack = tile_.lanes[lane].stack;
+    return stack.layers[layer_].ring + slot(lane) * stack.row;
+  }
+
+ private:
+  const LaneTile& tile_;
+  int layer_;
+  std::int64_t offset_;
+  std::int32_t ring_frames_;
+  std::int64_t slot_;
+};
+
+// The inputs of all rows: where they are, if the lanes' frames stand at equal distances, as do
+// those of streams that began together; else the taps of every row side by side in `gathered`.
+Rows lane_rows(const LaneTile& tile, int layer, const LaneRows& oldest, float* gathered) {
+  const GatedStack& stack = tile.stack();
+  const std::ptrdiff_t tap_step = stack.layers[layer].weights->dilation * stack.row;
+  const float* first = oldest(0);
+  if (tile.num_lanes == 1) return {first, stack.row, tap_step, stack.kernel_size, stack.channels};
+  std::ptrdiff_t step = oldest(1) - first;
+  bool is_even = tile.frames == 1;
+  for (int lane = 2; is_even && lane < tile.num_lanes; ++lane) {
+    is_even = oldest(lane) - first == lane * step;
+  }
+  if (is_even) return {first, step, tap_step, stack.kernel_size, stack.channels};
+  float* to = gathered;
+  for (int lane = 0; lane < tile.num_lanes; ++lane) {
+    const float* from = oldest(lane);
+    for (int t = 0; t < tile.frames; ++t, from += stack.row) {
+      for (int tap = 0; tap < stack.kernel_size; ++tap, to += stack.channels) {
+        map(from + tap * tap_step, to, static_cast<std::size_t>(stack.channels),
+            [](Vec v) { return v; });
+      }
     }
-    if (++slot == next.ring_frames) slot = 0;
+  }
+  step = std::ptrdiff_t{stack.kernel_size} * stack.channels;
+  return {gathered, step, stack.channels, stack.kernel_size, stack.channels};
+}
+
+// What the sums of every row start from: the condition where it is, or in whole vectors.
+void find_starts(const LaneTile& tile, int layer, float* vectors, const float** starts) {
+  const std::ptrdiff_t gate = tile.stack().gate_channels, half = padded(gate);
+  for (int lane = 0; lane < tile.num_lanes; ++lane) {
+    const std::ptrdiff_t step = tile.lanes[lane].condition_step;
+    const float* from = tile.lanes[lane].condition + tile.first * step + 2 * gate * layer;
+    for (int t = 0; t < tile.frames; ++t, from += step) {
+      *starts++ = gate == half ? from : vectors;
+      if (gate == half) continue;
+      for (int i = 0; i < 2; ++i, vectors += half) {
+        for (std::ptrdiff_t c = 0; c < half; ++c) vectors[c] = c < gate ? from[i * gate + c] : 0.0f;
+      }
+    }
   }
 }
 
-// z of one frame whose older taps were summed ahead: those of this frame and of the next ones, as
-// soon as the first of them is there. Every sum goes on where that of matmul would.
-void sum_ahead(const GatedStack& stack, const GatedLayer& layer, const Rows& rows, float* z,
-               std::ptrdiff_t z_row) {
+// The sums of all rows over the older taps, rows of z_row: in z, or made ahead, those of this frame
+// and of the next ones as soon as the first of them is there.
+const float* sum_older(const GatedStack& stack, const GatedLayer& layer, Rows rows,
+                       const float** starts, float* z, std::ptrdiff_t z_row, int num_rows) {
+  --rows.taps;
+  if (layer.ahead == nullptr) {
+    matmul(layer.weights->older, rows, z, z_row, num_rows);
+    return z;
+  }
   const int turn = stack.step % layer.frames_ahead, left = stack.steps - stack.step;
-  const int older = stack.kernel_size - 1;
   if (turn == 0) {
-    const Rows past{rows.data, rows.frame_step, rows.tap_step, older, rows.inputs};
-    matmul(layer.conv, past, layer.ahead, z_row,
-           left < layer.frames_ahead ? left : layer.frames_ahead);
+    const int count = left < layer.frames_ahead ? left : layer.frames_ahead;
+    for (int i = 1; i < count && rows.starts != nullptr; ++i) starts[i] = starts[0];
+    matmul(layer.weights->older, rows, layer.ahead, z_row, count);
   }
-  const float* start = layer.ahead + turn * z_row;
-  const Rows now{rows.data + older * rows.tap_step, 0, 0, 1, rows.inputs, &start,
-                 older * rows.inputs};
-  matmul(layer.conv, now, z, z_row, 1);
+  return layer.ahead + turn * z_row;
 }
 
-void gated_tile(const GatedStack& stack, std::int64_t position, int num_frames, int valid_begin,
-                int valid_end, float* skip, std::ptrdiff_t skip_step, float* scratch) {
-  const std::ptrdiff_t gate_row = padded(stack.gate_channels);
-  const std::ptrdiff_t residual_row = padded(stack.channels);
-  const std::ptrdiff_t out_row = residual_row + padded(stack.skip_channels);
-  float* z = scratch;
-  float* gated = z + kTileFrames * 2 * gate_row;
-  float* out = gated + kTileFrames * gate_row;
+// Where a row's residual and skip go: the next layer's input is written to both halves of its ring.
+struct GatedRow {
+  const float* x;
+  float* next;
+  float* mirror;
+  float* skip;
+  bool is_valid;
+};
+struct GatedSink {
+  const GatedRow* rows;
+  int residual_row, skip_channels;
+  bool is_first, is_last;  // of the layers
 
+  RTA_HD void operator()(int t, int output, Vec sums) const {
+    const int c = output - residual_row, left = skip_channels - c;
+    if (c >= 0) {
+      add_skip(t, c, left < kLanes ? left : kLanes, sums);
+    } else if (!is_last) {
+      add_residual(t, output, sums);
+    }
+  }
+  RTA_HD void add_residual(int t, int c, Vec sums) const {
+    const GatedRow& row = rows[t];
+    const Vec next = row.is_valid ? load(row.x + c) + sums : zero();
+    store(row.next + c, next);
+    store(row.mirror + c, next);
+  }
+  RTA_HD void add_skip(int t, int c, int count, Vec sums) const {
+    float* to = rows[t].skip + c;
+    store_part(to, count, is_first ? sums : load_part(to, count) + sums);
+  }
+};
+
+void find_rows(const LaneTile& tile, int layer, const LaneRows& oldest, std::ptrdiff_t skip_step,
+               GatedRow* rows) {
+  const GatedStack& stack = tile.stack();
+  const int next_layer = layer + 1 < stack.num_layers ? layer + 1 : layer;
+  const LaneRows next(tile, next_layer, 0);
+  const std::int64_t ring_frames = next.ring_frames();
+  const std::ptrdiff_t reach = tile.reach(layer) * stack.row;
+  for (int i = 0; i < tile.num_lanes; ++i) {
+    const GatedLane& lane = tile.lanes[i];
+    const float* x = oldest(i) + reach;
+    float* const ring = lane.stack.layers[next_layer].ring;
+    float* skip = lane.skip + tile.first * skip_step;
+    std::int64_t slot = next.slot(i);
+    for (int t = 0; t < tile.frames; ++t, x += stack.row, skip += skip_step) {
+      const int frame = tile.first + t;
+      float* to = ring + slot * stack.row;
+      *rows++ = {x, to, to + ring_frames * stack.row, skip,
+                 frame >= lane.valid_begin && frame < lane.valid_end};
+      if (++slot == ring_frames) slot = 0;
+    }
+  }
+}
+
+// One frame of a layer whose signals are whole panels: sums become gates, residuals and skips in
+// registers. x: of the newest tap; start: the sums over the older ones.
+RTA_HD bool is_in_panels(const GatedStack& stack, const GatedWeights& m) {
+  return stack.gate_channels % 64 == 0 && stack.channels % 64 == 0 &&
+         stack.skip_channels % 64 == 0 && m.older.outputs > 0 && m.conv.format == m.out.format &&
+         (m.conv.format == WeightFormat::fp32 || (m.conv.in_pairs && m.out.in_pairs)) &&
+         m.conv.largest_inputs == nullptr && m.out.largest_inputs == nullptr;
+}
+template <class W>
+void frame_layer(const GatedStack& stack, const GatedWeights& m, const W* conv, const W* out,
+                 const float* x, const float* start, float* gated, const GatedSink& sink) {
+  const auto sum = [](Vec(&acc)[1][4], const float* from, const PackedMatrix& matrix, const W* w,
+                      int output, const float* in) {
+    for (int v = 0; v < 4; ++v) acc[0][v] = load(from + v * kLanes);
+    w += std::ptrdiff_t{output} * matrix.depth / kEachStep<W>;
+    accumulate(acc, w, 4 * kLanes, in, 0, matrix.depth);
+  };
+  const int gate = stack.gate_channels, channels = stack.channels;
+  for (int c = 0; c < gate; c += 64) {
+    Vec a[1][4], b[1][4];
+    sum(a, start + c, m.conv, conv, c, x);
+    sum(b, start + gate + c, m.conv, conv, gate + c, x);
+    for (int v = 0; v < 4; ++v) {
+      store(gated + c + v * kLanes, math::gated_tanh(a[0][v], b[0][v]));
+    }
+  }
+  for (int c = 0; c < channels && !sink.is_last; c += 64) {
+    Vec residual[1][4];
+    sum(residual, m.out.bias + c, m.out, out, c, gated);
+    for (int v = 0; v < 4; ++v) sink.add_residual(0, c + v * kLanes, residual[0][v]);
+  }
+  for (int c = 0; c < stack.skip_channels; c += 64) {
+    Vec skip[1][4];
+    sum(skip, m.out.bias + channels + c, m.out, out, channels + c, gated);
+    for (int v = 0; v < 4; ++v) sink.add_skip(0, c + v * kLanes, kLanes, skip[0][v]);
+  }
+}
+
+void gated_tile(const LaneTile& tile, std::ptrdiff_t skip_step, float* scratch) {
+  const GatedStack& stack = tile.stack();
+  const std::ptrdiff_t gate_row = padded(stack.gate_channels), z_row = 2 * gate_row;
+  const auto residual_row = static_cast<int>(padded(stack.channels));
+  float* const taps = scratch;
+  float* const z = taps + kGatedRows * padded(stack.kernel_size * stack.channels);
+  float* const gated = z + kGatedRows * 2 * gate_row;
+  float* const vectors = gated + kGatedRows * gate_row;
+  const float* starts[kGatedRows];
+  GatedRow out_rows[kGatedRows];
   for (int l = 0; l < stack.num_layers; ++l) {
     const GatedLayer& layer = stack.layers[l];
-    const std::int64_t reach = std::int64_t{stack.kernel_size - 1} * layer.dilation;
-    const float* oldest = layer.ring + slot_of(position - reach, layer.ring_frames) * stack.row;
-    const Rows rows{oldest, stack.row, layer.dilation * stack.row, stack.kernel_size,
-                    stack.channels};
-    if (layer.ahead != nullptr) {
-      sum_ahead(stack, layer, rows, z, 2 * gate_row);
-    } else {
-      matmul(layer.conv, rows, z, 2 * gate_row, num_frames);
+    const LaneRows oldest(tile, l, tile.reach(l));
+    Rows rows = lane_rows(tile, l, oldest, taps);
+    if (tile.lanes[0].condition != nullptr) {
+      find_starts(tile, l, vectors, starts);
+      rows.starts = starts;
     }
-    gate(true, z, gated, static_cast<int>(gate_row), gate_row, 2 * gate_row, gate_row, num_frames);
-    const Rows gated_rows{gated, gate_row, 0, 1, stack.gate_channels};
-    matmul(layer.out, gated_rows, out, out_row, num_frames);
-
-    add_skip(stack, out + residual_row, out_row, num_frames, l == 0, skip, skip_step);
-    if (l + 1 < stack.num_layers) {
-      add_residual(stack, layer, stack.layers[l + 1], position, num_frames, valid_begin, valid_end,
-                   out, out_row);
+    find_rows(tile, l, oldest, skip_step, out_rows);
+    const bool is_last = l + 1 == stack.num_layers;
+    const GatedSink sink{out_rows, residual_row, stack.skip_channels, l == 0, is_last};
+    const GatedWeights& m = *layer.weights;
+    if (m.older.outputs > 0) {
+      const float* sums = sum_older(stack, layer, rows, starts, z, z_row, tile.rows());
+      const float* newest = rows.data + (rows.taps - 1) * rows.tap_step;
+      if (tile.rows() == 1 && is_in_panels(stack, m)) {
+        if (m.conv.format == WeightFormat::fp32) {
+          frame_layer(stack, m, m.conv.weights, m.out.weights, newest, sums, gated, sink);
+        } else {
+          frame_layer(stack, m, static_cast<const HalfPair*>(m.conv.narrow),
+                      static_cast<const HalfPair*>(m.out.narrow), newest, sums, gated, sink);
+        }
+        continue;
+      }
+      for (int i = 0; i < tile.rows(); ++i) starts[i] = sums + i * z_row;
+      rows = {newest, rows.frame_step, 0, 1, rows.inputs, starts};
     }
+    matmul(m.conv, rows, z, z_row, tile.rows());
+    gate(true, z, gated, static_cast<int>(gate_row), gate_row, z_row, gate_row, tile.rows());
+    matmul_into(m.out, {gated, gate_row, 0, 1, stack.gate_channels},
+                is_last ? residual_row / 64 * 64 : 0, sink, tile.rows());
   }
 }
 
-void gated_stack(const GatedStack& stack, std::int64_t position, int num_frames, int valid_begin,
-                 int valid_end, float* skip, std::ptrdiff_t skip_step, float* scratch) {
-  for (int t = 0; t < num_frames; t += kTileFrames) {
-    const int count = num_frames - t < kTileFrames ? num_frames - t : kTileFrames;
-    gated_tile(stack, position + t, count, valid_begin - t, valid_end - t, skip + t * skip_step,
-               skip_step, scratch);
+void gated_stack(const GatedLane* lanes, int num_lanes, int num_frames, std::ptrdiff_t skip_step,
+                 float* scratch) {
+  const int most = kGatedRows / num_lanes;
+  for (int t = 0; t < num_frames; t += most) {
+    gated_tile({lanes, num_lanes, t, num_frames - t < most ? num_frames - t : most}, skip_step,
+               scratch);
   }
 }

@@ -31,7 +31,6 @@ RTA_HD std::ptrdiff_t padded_row(int channels) {
 #include "cpu/conditioned_planes.inl"
 #include "cpu/conditioned_rows.inl"
 #include "cpu/diffwave.inl"
-#include "cpu/gated_lanes.inl"
 #include "cpu/probe.inl"
 
 #define RTA_STRING_(x) #x
@@ -61,7 +60,6 @@ const Kernels RTA_CONCAT(kernels_, RTAUDIO_ISA) = {
     gru,
     lstm,
     gated_stack,
-    gated_lanes,
     conditioned_planes,
     conditioned_rows,
     diffwave,

@@ -57,10 +57,6 @@ struct Rows {
   int inputs;
   // matmul: what each frame's sums start from in place of the bias, as wide as that; null: the bias
   const float* const* starts = nullptr;
-  // matmul: products of each sum that come before these; `starts`, or the bias, has them. Where not
-  // all products are here the sums are single ones (S = 1), the weights fp32 or bf16, and this and
-  // inputs are even.
-  int first = 0;
 };
 
 enum class Unary : std::int32_t {
@@ -130,18 +126,25 @@ struct Attention {
 // [residual; skip] = out(g), x += residual, skip_sum += skip. `conv` has outputs
 // 2 * round_up(gate, 16) (each half padded), `out` has round_up(channels, 16) + round_up(skip, 16).
 // The last layer's residual is not used.
-struct GatedLayer {
+struct GatedWeights {
+  // All taps but the last, where they are by themselves (conv has only the last one's weights then,
+  // and no bias): S = 1. outputs = 0: conv has all taps.
+  PackedMatrix older;
   PackedMatrix conv;
   PackedMatrix out;
   int dilation;
+};
+struct GatedLayer {
+  const GatedWeights* weights;
   float* ring;  // this layer's input rows, mirrored: 2 * ring_frames rows, row i = row i + R
   // R >= (kernel_size - 1) * dilation + the frames of a call; in layers after the first 16 of
   // these frames are enough, because the stack runs in tiles of 16.
   std::int32_t ring_frames;
-  // Room for the sums of so many frames to come over all taps but the last, whose inputs are in the
-  // past already: their weights are then read once for all of these. Null: nothing is summed ahead.
+  // One lane: room for the sums of so many frames to come over the older taps, whose inputs are in
+  // the past already: their weights are then read once for all of these. Null: nothing is summed
+  // ahead.
   float* ahead = nullptr;
-  int frames_ahead = 1;  // <= dilation
+  int frames_ahead = 1;  // <= dilation, <= kGatedRows
 };
 struct GatedStack {
   const GatedLayer* layers;
@@ -149,7 +152,7 @@ struct GatedStack {
   int kernel_size;
   int channels, gate_channels, skip_channels;
   std::ptrdiff_t row;  // round_up(channels, 16)
-  // Calls of one frame: this is number `step` of `steps` with the same biases.
+  // Calls of one frame: this is number `step` of `steps` with the same condition.
   int step = 0;
   int steps = 1;
 };
@@ -158,7 +161,8 @@ struct GatedStack {
 struct GatedLane {
   GatedStack stack;
   std::int64_t position;
-  int valid_begin, valid_end;  // as in gated_stack
+  // Other frames of the call become zero rows at the input of every layer but the first.
+  int valid_begin, valid_end;
   float* skip;
   // Each frame's 2 * gate_channels values a layer that its sums start from; null: the biases.
   const float* condition = nullptr;
@@ -275,16 +279,11 @@ struct Kernels {
   void (*attention)(const Attention& attention, const float* query, float* y, float* scores);
   void (*gru)(const GruStep& step);
   void (*lstm)(const LstmStep& step);
-  // num_frames new rows lie in layer 0's ring at `position` % R (already mirrored); the rings of
-  // the other layers are written here. skip is set to the sum of the skips, in the order of the
-  // layers. Frames outside [valid_begin, valid_end) of this call become zero rows at the input of
-  // every layer but the first. scratch: see gated_stack_scratch_floats.
-  void (*gated_stack)(const GatedStack& stack, std::int64_t position, int num_frames,
-                      int valid_begin, int valid_end, float* skip, std::ptrdiff_t skip_step,
-                      float* scratch);
-  // The same for up to kGatedRows lanes, all conditioned or none: each layer's weights are read
-  // once for all of them. scratch: see gated_lanes_scratch_floats.
-  void (*gated_lanes)(const GatedLane* lanes, int num_lanes, int num_frames,
+  // num_frames new rows of up to kGatedRows lanes, all conditioned or none: each layer's weights
+  // are read once for all of them. The rows lie in layer 0's rings at `position` % R (already
+  // mirrored); the rings of the other layers are written here. skip is set to the sum of the skips,
+  // in the order of the layers. scratch: see gated_stack_scratch_floats.
+  void (*gated_stack)(const GatedLane* lanes, int num_lanes, int num_frames,
                       std::ptrdiff_t skip_step, float* scratch);
   // Rows [x; c; s] of channels, 1 and skip_channels, `row` floats apart, through all layers; c is
   // copied. Frames outside [valid_begin, valid_end) of this call enter the histories as zeros.
@@ -333,13 +332,9 @@ extern const Kernels kernels_v4x;
 extern const Kernels kernels_neon;
 
 // Scratch may have any alignment; 64 bytes is fastest.
-constexpr std::size_t gated_stack_scratch_floats(int channels, int gate, int skip) {
+constexpr std::size_t gated_stack_scratch_floats(int kernel, int channels, int gate) {
   auto up = [](int n) { return static_cast<std::size_t>((n + 15) / 16 * 16); };
-  return 16 * (2 * up(gate) + up(gate) + up(channels) + up(skip)) + 64;
-}
-constexpr std::size_t gated_lanes_scratch_floats(int kernel, int channels, int gate, int skip) {
-  auto up = [](int n) { return static_cast<std::size_t>((n + 15) / 16 * 16); };
-  return kGatedRows * (up(kernel * channels) + 5 * up(gate) + up(channels) + up(skip)) + 64;
+  return kGatedRows * (up(kernel * channels) + 5 * up(gate)) + 64;
 }
 
 // A history as planes, one a channel: kPlanePad floats, R frames in a ring, the first kPlanePad of

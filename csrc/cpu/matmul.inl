@@ -97,18 +97,24 @@ RTA_HD void add_to(Vec (&acc)[F][V], const Vec (&other)[F][V]) {
   }
 }
 
-template <int F, int V>
-RTA_HD void store_tile(const PackedMatrix& m, const Vec (&sum)[F][V], int output, float* y,
-                       std::ptrdiff_t y_step) {
-  for (int f = 0; f < F; ++f) {
-    for (int v = 0; v < V; ++v) {
-      float* out = y + f * y_step + output + v * kLanes;
-      if (m.outputs >= kLanes) {
-        store(out, sum[f][v]);
-      } else {
-        store_first(out, m.outputs, sum[f][v]);
-      }
+// Where sums go: sink(t, output, sums) takes 16 outputs of frame t. This one stores rows.
+struct RowSink {
+  float* y;
+  std::ptrdiff_t y_step;
+  int outputs;
+  RTA_HD void operator()(int t, int output, Vec sums) const {
+    float* to = y + t * y_step + output;
+    if (outputs >= kLanes) {
+      store(to, sums);
+    } else {
+      store_first(to, outputs, sums);
     }
+  }
+};
+template <int F, int V, class Sink>
+RTA_HD void give_tile(const Vec (&sum)[F][V], int t, int output, const Sink& sink) {
+  for (int f = 0; f < F; ++f) {
+    for (int v = 0; v < V; ++v) sink(t + f, output + v * kLanes, sum[f][v]);
   }
 }
 
@@ -139,9 +145,9 @@ RTA_HD const float* start_of(const PackedMatrix& m, const float* const* starts, 
 
 // F frames from t on times V vectors of outputs: w, floats or bf16, points at the first of them in
 // the panel.
-template <int F, int V, class W>
+template <int F, int V, class W, class Sink>
 void tile(const PackedMatrix& m, const W* w, std::ptrdiff_t w_step, int output, const Rows& rows,
-          int t, float* y, std::ptrdiff_t y_step) {
+          int t, const Sink& sink) {
   Cursor cursor(rows, rows.data + t * rows.frame_step);
   Vec sum[F][V];
   for (int f = 0; f < F; ++f) {
@@ -151,13 +157,14 @@ void tile(const PackedMatrix& m, const W* w, std::ptrdiff_t w_step, int output, 
   sum_tree(m, rows.taps * rows.inputs, sum, [&](Vec(&acc)[F][V], int depth) {
     accumulate_taps(acc, w, w_step, rows, cursor, depth);
   });
-  store_tile(m, sum, output, y + t * y_step, y_step);
+  give_tile(sum, t, output, sink);
 }
 
 // One frame of a panel in a single chain of sums, tap by tap: the weights come in at the speed of
 // the cache that they are in, so nothing else may stand in the loop.
-template <int V, class W>
-void whole_frame(const PackedMatrix& m, const W* w, int output, const Rows& rows, int t, float* y) {
+template <int V, class W, class Sink>
+void whole_frame(const PackedMatrix& m, const W* w, int output, const Rows& rows, int t,
+                 const Sink& sink) {
   const float* x = rows.data + t * rows.frame_step;
   const float* start = start_of(m, rows.starts, t) + output;
   Vec sum[1][V];
@@ -166,7 +173,7 @@ void whole_frame(const PackedMatrix& m, const W* w, int output, const Rows& rows
     accumulate(sum, w, V * kLanes, x, 0, rows.inputs);
     w += static_cast<std::ptrdiff_t>(V * kLanes) * rows.inputs / kEachStep<W>;
   }
-  store_tile(m, sum, output, y, 0);
+  give_tile(sum, t, output, sink);
 }
 
 // The taps of one row side by side, in `buffer` unless they already are.
@@ -184,8 +191,8 @@ RTA_HD const float* gather_taps(const Rows& rows, const float* x, float* buffer)
 
 // One frame of a split matrix of V vectors: the S sums run side by side, so that they are not
 // bound by the latency of a single chain of fma.
-template <int S, int V, class W>
-void split_frame(const PackedMatrix& m, const W* w, const Rows& rows, int t, float* y) {
+template <int S, int V, class W, class Sink>
+void split_frame(const PackedMatrix& m, const W* w, const Rows& rows, int t, const Sink& sink) {
   alignas(64) float buffer[kMaxGathered + kLanes];
   const float* x = gather_taps(rows, rows.data + t * rows.frame_step, buffer);
   const float* start = start_of(m, rows.starts, t);
@@ -215,11 +222,7 @@ void split_frame(const PackedMatrix& m, const W* w, const Rows& rows, int t, flo
   for (int v = 0; v < V; ++v) {
     Vec sum = acc[0][v] + acc[1][v];
     if constexpr (S == 4) sum = sum + (acc[2][v] + acc[3][v]);
-    if (m.outputs >= kLanes) {
-      store(y + v * kLanes, sum);
-    } else {
-      store_first(y, m.outputs, sum);
-    }
+    sink(t, v * kLanes, sum);
   }
 }
 
@@ -243,59 +246,56 @@ RTA_HD bool fits(int frames) {
   return frames >= F && !(F == 6 && frames == 8);
 }
 
-template <int kFrames, int V, class W>
-RTA_HD void tiles(const PackedMatrix& m, const W* w, int output, const Rows& rows, float* y,
-                  std::ptrdiff_t y_step, int& t, int num_frames) {
+template <int kFrames, int V, class W, class Sink>
+RTA_HD void tiles(const PackedMatrix& m, const W* w, int output, const Rows& rows, const Sink& sink,
+                  int& t, int num_frames) {
   constexpr int F = kFrames < kMostFrames ? kFrames : kMostFrames;
   constexpr int kColumns = kWide || F == 1 ? V : 1;
   for (; fits<F>(num_frames - t); t += F) {
     for (int v = 0; v < V; v += kColumns) {
-      tile<F, kColumns>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows, t, y, y_step);
+      tile<F, kColumns>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows, t, sink);
     }
   }
 }
-template <int V, class W>
-void panel(const PackedMatrix& m, const W* w, int output, const Rows& rows, float* y,
-           std::ptrdiff_t y_step, int num_frames) {
+template <int V, class W, class Sink>
+void panel(const PackedMatrix& m, const W* w, int output, const Rows& rows, const Sink& sink,
+           int num_frames) {
   int t = 0;
-  tiles < kWide&& V != 2 && V<4 ? 8 : 6, V>(m, w, output, rows, y, y_step, t, num_frames);
-  tiles<4, V>(m, w, output, rows, y, y_step, t, num_frames);
+  tiles < kWide&& V != 2 && V<4 ? 8 : 6, V>(m, w, output, rows, sink, t, num_frames);
+  tiles<4, V>(m, w, output, rows, sink, t, num_frames);
   if constexpr (V <= 2 && kEachStep<W> == 1) {
     if (m.splits == 4 / V && m.depth <= kMaxGathered) {
-      for (; t < num_frames; ++t) {
-        split_frame<4 / V, V>(m, w, rows, t, y + t * y_step);
-      }
+      for (; t < num_frames; ++t) split_frame<4 / V, V>(m, w, rows, t, sink);
       return;
     }
   }
   if (m.splits == 1) {
-    for (; t < num_frames; ++t) whole_frame<V>(m, w, output, rows, t, y + t * y_step);
+    for (; t < num_frames; ++t) whole_frame<V>(m, w, output, rows, t, sink);
     return;
   }
-  tiles<1, V>(m, w, output, rows, y, y_step, t, num_frames);
+  tiles<1, V>(m, w, output, rows, sink, t, num_frames);
 }
 
-template <class W>
-void panels(const PackedMatrix& m, const W* weights, const Rows& rows, float* y,
-            std::ptrdiff_t y_step, int num_frames) {
+// Outputs from `first` on, a multiple of 64.
+template <class W, class Sink>
+void panels(const PackedMatrix& m, const W* weights, const Rows& rows, int first, const Sink& sink,
+            int num_frames) {
   const int vectors = (m.outputs + kLanes - 1) / kLanes;
-  for (int v = 0; v < vectors; v += 4) {
-    const int width = vectors - v < 4 ? vectors - v : 4;
-    const std::ptrdiff_t before = std::ptrdiff_t{v} * m.depth + width * rows.first;
-    const W* w = weights + before * kLanes / kEachStep<W>;
+  for (int v = first / kLanes; v < vectors; v += 4) {
+    const W* w = weights + std::ptrdiff_t{v} * kLanes * m.depth / kEachStep<W>;
     const int output = v * kLanes;
     switch (vectors - v) {
       case 1:
-        panel<1>(m, w, output, rows, y, y_step, num_frames);
+        panel<1>(m, w, output, rows, sink, num_frames);
         break;
       case 2:
-        panel<2>(m, w, output, rows, y, y_step, num_frames);
+        panel<2>(m, w, output, rows, sink, num_frames);
         break;
       case 3:
-        panel<3>(m, w, output, rows, y, y_step, num_frames);
+        panel<3>(m, w, output, rows, sink, num_frames);
         break;
       default:
-        panel<4>(m, w, output, rows, y, y_step, num_frames);
+        panel<4>(m, w, output, rows, sink, num_frames);
         break;
     }
   }

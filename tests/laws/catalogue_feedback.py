@@ -37,7 +37,7 @@ def narrow(parameters: int) -> Layer:
     )
 
 
-def stack(condition: int, first: Layer, parameters: int, gate: int) -> Layer:
+def stack(condition: int, first: Layer, parameters: int, gate: int, skip: int = 7) -> Layer:
     """WaveNet: a gated stack whose layers' sums start from the condition."""
     wide = 2 * gate * 3
     x = Serial(name="x", layers=(Channels(begin=wide, end=wide + 1), first))
@@ -45,7 +45,7 @@ def stack(condition: int, first: Layer, parameters: int, gate: int) -> Layer:
         name="stack",
         channels=gate,
         gate_channels=gate,
-        skip_channels=7,
+        skip_channels=skip,
         kernel_size=2,
         dilations=(1, 2, 5),
         conditioned=True,
@@ -88,6 +88,19 @@ FEEDBACK: dict[str, tuple[Layer, int]] = {
                 body=stack(144, Linear(outputs=24), 9, 24),
                 head=Mixture(distribution="gaussian", components=3),
                 sampler=Sampler(temperature=0.8),
+                hop=7,
+            ),
+        ),
+        5,
+    ),
+    "feedback in panels": (
+        network(
+            Upsample(factor=2),
+            64,  # one lane's frames go through the stack in registers, several lanes' do not
+            Feedback(
+                name="loop",
+                body=stack(384, Linear(outputs=64), 2, 64, skip=64),
+                head=GAUSSIAN,
                 hop=7,
             ),
         ),

@@ -1,4 +1,6 @@
 // The fused stack and the recurrent cells against plain code.
+#include <cmath>
+
 #include "core/vecmath.h"
 #include "kernel_test.h"
 
@@ -11,30 +13,52 @@ struct Shape {
 
 struct Stack {
   explicit Stack(Shape s) : shape(s) {
+    const float scale = 1.6f / std::sqrt(static_cast<float>(s.channels));
     for (int l = 0; l < s.layers; ++l) {
       const auto size = [](int a, int b) { return static_cast<std::size_t>(a * b); };
       conv_weights.push_back(
-          random_floats(size(conv_outputs(), conv_depth()), 0.4f, static_cast<unsigned>(l)));
+          random_floats(size(conv_outputs(), conv_depth()), scale, static_cast<unsigned>(l)));
       out_weights.push_back(
-          random_floats(size(out_outputs(), s.gate), 0.4f, static_cast<unsigned>(l + 50)));
+          random_floats(size(out_outputs(), s.gate), scale, static_cast<unsigned>(l + 50)));
       conv_bias.push_back(random_floats(size(conv_outputs(), 1), 0.1f, static_cast<unsigned>(l)));
       out_bias.push_back(random_floats(size(out_outputs(), 1), 0.1f, static_cast<unsigned>(l)));
-      conv.push_back(pack_matrix(conv_weights.back().data(), conv_outputs(), conv_depth(),
-                                 conv_bias.back().data()));
-      out.push_back(
+      packed.push_back(pack_matrix(conv_weights.back().data(), conv_outputs(), conv_depth(),
+                                   conv_bias.back().data()));
+      whole.push_back({{}, packed.back().view(), {}, dilation(l)});
+      const int older = (s.taps - 1) * s.channels;
+      packed.push_back(pack_matrix(taps_of(conv_weights.back(), 0, older).data(), conv_outputs(),
+                                   older, conv_bias.back().data()));
+      apart.push_back({packed.back().view(), {}, {}, dilation(l)});
+      packed.push_back(pack_matrix(taps_of(conv_weights.back(), older, s.channels).data(),
+                                   conv_outputs(), s.channels, nullptr));
+      apart.back().conv = packed.back().view();
+      packed.push_back(
           pack_matrix(out_weights.back().data(), out_outputs(), s.gate, out_bias.back().data()));
+      whole.back().out = apart.back().out = packed.back().view();
     }
   }
+  // Columns of a layer's convolution.
+  std::vector<float> taps_of(const std::vector<float>& w, int first, int count) const {
+    std::vector<float> columns;
+    for (int o = 0; o < conv_outputs(); ++o) {
+      const auto from = w.begin() + o * conv_depth() + first;
+      columns.insert(columns.end(), from, from + count);
+    }
+    return columns;
+  }
+  // Whether the older taps may be summed by themselves.
+  bool is_single() const { return whole[0].conv.splits == 1; }
   int conv_outputs() const { return 2 * padded16(shape.gate); }
   int conv_depth() const { return shape.taps * shape.channels; }
   int out_outputs() const { return padded16(shape.channels) + padded16(shape.skip); }
   int row() const { return padded16(shape.channels); }
   int dilation(int layer) const { return 1 << (layer % 3); }
 
-  // x [frames][channels] in blocks of `block`; returns skip [frames][skip]. In blocks of one frame
-  // `steps` of them are known to come, so that older taps are summed ahead.
+  // x [frames][channels] in blocks of `block`; returns skip [frames][skip]. Older taps by
+  // themselves if steps > 0; in blocks of one frame `steps` of them are known to come and are
+  // summed ahead.
   std::vector<float> run(const Kernels& k, const std::vector<float>& x, int block, int valid_end,
-                         int steps = 1) const {
+                         int steps = 0) const {
     const int frames = static_cast<int>(x.size()) / shape.channels;
     std::vector<std::vector<float>> rings, ahead;
     std::vector<GatedLayer> layers;
@@ -42,13 +66,13 @@ struct Stack {
       const int reach = (shape.taps - 1) * dilation(l);
       const int ring = reach + (l == 0 ? block : std::min(block, 16)) + l % 2;
       rings.emplace_back(static_cast<std::size_t>(2 * ring * row()), 0.0f);
-      layers.push_back({conv[static_cast<std::size_t>(l)].view(),
-                        out[static_cast<std::size_t>(l)].view(), dilation(l), nullptr, ring});
+      layers.push_back(
+          {(steps > 0 ? apart : whole).data() + static_cast<std::size_t>(l), nullptr, ring});
     }
     for (std::size_t l = 0; l < layers.size(); ++l) {
       layers[l].ring = rings[l].data();
-      if (steps == 1 || layers[l].conv.splits > 1) continue;
-      layers[l].frames_ahead = std::min(layers[l].dilation, 3);
+      if (steps < 2) continue;
+      layers[l].frames_ahead = std::min(dilation(static_cast<int>(l)), 3);
       ahead.emplace_back(static_cast<std::size_t>(layers[l].frames_ahead * conv_outputs()));
       layers[l].ahead = ahead.back().data();
     }
@@ -56,7 +80,7 @@ struct Stack {
                      shape.gate,    shape.skip,   row()};
     const int skip_row = row_of(shape.skip);
     std::vector<float> skip(static_cast<std::size_t>(frames * skip_row) + 1, kGuard);
-    std::vector<float> scratch(gated_stack_scratch_floats(shape.channels, shape.gate, shape.skip));
+    std::vector<float> scratch(gated_stack_scratch_floats(shape.taps, shape.channels, shape.gate));
     const int ring = layers[0].ring_frames;
     for (int t = 0; t < frames; t += block) {
       const int count = std::min(block, frames - t);
@@ -66,10 +90,10 @@ struct Stack {
           std::copy_n(from, shape.channels, rings[0].data() + slot * row());
         }
       }
-      stack.step = t % steps;
-      stack.steps = steps;
-      k.gated_stack(stack, t, count, 0, valid_end - t, skip.data() + t * skip_row, skip_row,
-                    scratch.data());
+      stack.step = t % std::max(1, steps);
+      stack.steps = std::max(1, steps);
+      const GatedLane lane{stack, t, 0, valid_end - t, skip.data() + t * skip_row};
+      k.gated_stack(&lane, 1, count, skip_row, scratch.data());
     }
     EXPECT_EQ(skip.back(), kGuard);
     std::vector<float> packed;
@@ -130,12 +154,14 @@ struct Stack {
 
   Shape shape;
   std::vector<std::vector<float>> conv_weights, out_weights, conv_bias, out_bias;
-  std::vector<PackedWeights> conv, out;
+  std::vector<PackedWeights> packed;
+  std::vector<GatedWeights> whole, apart;
 };
 
 TEST(GatedStack, EqualsItsDefinitionInBitsForEveryBlock) {
-  for (const Shape s : {Shape{16, 16, 16, 3, 4}, Shape{8, 12, 5, 2, 5}, Shape{32, 32, 40, 2, 3},
-                        Shape{20, 16, 64, 3, 2}, Shape{24, 20, 8, 3, 4}}) {
+  for (const Shape s :
+       {Shape{16, 16, 16, 3, 4}, Shape{8, 12, 5, 2, 5}, Shape{32, 32, 40, 2, 3},
+        Shape{20, 16, 64, 3, 2}, Shape{24, 20, 8, 3, 4}, Shape{64, 64, 128, 2, 3}}) {
     const Stack stack(s);
     constexpr int kFrames = 75, kValid = 61;
     const std::vector<float> x = random_floats(static_cast<std::size_t>(kFrames * s.channels));
@@ -148,7 +174,10 @@ TEST(GatedStack, EqualsItsDefinitionInBitsForEveryBlock) {
         EXPECT_TRUE(same_bits(stack.run(*k, x, block, kValid), expected))
             << k->name << ", blocks of " << block << ", " << s.channels << " channels";
       }
-      for (const int steps : {2, 7}) {
+      if (!stack.is_single()) continue;
+      EXPECT_TRUE(same_bits(stack.run(*k, x, 17, kValid, 1), expected))
+          << k->name << ", older taps apart, " << s.channels << " channels";
+      for (const int steps : {1, 2, 7}) {
         EXPECT_TRUE(same_bits(stack.run(*k, x, 1, kValid, steps), expected))
             << k->name << ", " << steps << " known to come, " << s.channels << " channels";
       }

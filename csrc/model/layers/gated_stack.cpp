@@ -32,13 +32,21 @@ class Stack final : public Layer {
     const std::int64_t condition = conditioned ? std::int64_t{2} * gate_ * num_layers : 0;
     context.require(context.input().channels == channels_ + condition,
                     "does not fit its input's channels");
-    for (int i = 0; i < num_layers; ++i) {
-      const std::string index = std::to_string(i);
-      const int dilation = context.integer("dilation." + index, 1, (1 << 20) / kernel_);
-      const std::string path = "layers." + index;
-      layers_.push_back({pack_conv(context, path), pack_out(context, path), dilation});
+    weights_.resize(static_cast<std::size_t>(num_layers));
+    // The older taps' weights in front of all others: a loop that sums ahead then reads what every
+    // frame needs as one stream.
+    for (std::size_t i = 0; i < weights_.size(); ++i) {
+      const int dilation = context.integer("dilation." + std::to_string(i), 1, (1 << 20) / kernel_);
+      const bool is_apart = older_apart(context.format(conv_slot(i), channels_).format);
+      weights_[i].dilation = dilation;
+      if (is_apart) weights_[i].older = keep(pack_conv(context, i, 0, kernel_ - 1));
+      frames_ahead_.push_back(is_apart ? std::min(dilation, kFramesAhead) : 1);
       rings_.emplace_back(channels_, (kernel_ - 1) * dilation, padded(channels_));
-      frames_ahead_.push_back(frames_ahead(layers_.back()));
+    }
+    for (std::size_t i = 0; i < weights_.size(); ++i) {
+      const int first = weights_[i].older.outputs > 0 ? kernel_ - 1 : 0;
+      weights_[i].conv = keep(pack_conv(context, i, first, kernel_ - first));
+      weights_[i].out = keep(pack_out(context, "layers." + std::to_string(i)));
     }
   }
 
@@ -58,31 +66,8 @@ class Stack final : public Layer {
   }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
-    if (conditioned_ && call.num_frames > 1) {  // each frame has its own table, or is a lane's row
-      process_lanes({&call, 1});
-      return;
-    }
-    float* const table = call.scratch + table_offset();
-    GatedStack stack = begin(call, table);
-    if (conditioned_) {
-      start_from(call.inputs[0] + channels_, reinterpret_cast<GatedLayer*>(table),
-                 table + layer_floats());
-    }
-    if (knows_next(call)) {
-      stack.step = call.step;
-      stack.steps = call.steps;
-      float* ahead = call.state;
-      for (std::size_t i = 0; i < layers_.size(); ++i) ahead += ring_floats(i, 1);
-      for (std::size_t i = 0; i < layers_.size(); ahead += ahead_floats(i++, 1)) {
-        if (frames_ahead_[i] == 1) continue;
-        reinterpret_cast<GatedLayer*>(table)[i].ahead = ahead;
-        reinterpret_cast<GatedLayer*>(table)[i].frames_ahead = frames_ahead_[i];
-      }
-    }
-    call.kernels.gated_stack(stack, call.position, call.num_frames, call.valid_begin,
-                             call.valid_end, call.output, row_floats(skip_), call.scratch);
+    process_lanes({&call, 1});
   }
-
   void process_lanes(std::span<const Call> calls) const noexcept RTA_NONBLOCKING override {
     std::array<GatedLane, kGatedRows> lanes;
     for (std::size_t first = 0; first < calls.size(); first += lanes.size()) {
@@ -96,7 +81,8 @@ class Stack final : public Layer {
         lanes[i].condition = call.inputs[0] + channels_;
         lanes[i].condition_step = input_row();
       }
-      batch[0].kernels.gated_lanes(lanes.data(), static_cast<int>(batch.size()),
+      if (calls.size() == 1 && knows_next(calls[0])) sum_ahead(calls[0], lanes[0].stack);
+      batch[0].kernels.gated_stack(lanes.data(), static_cast<int>(batch.size()),
                                    batch[0].num_frames, row_floats(skip_), batch[0].scratch);
     }
   }
@@ -132,20 +118,14 @@ class Stack final : public Layer {
   }
 
  private:
-  struct Weights {
-    PackedWeights conv;
-    PackedWeights out;
-    int dilation;
-  };
-
   // Takes a call's rows in and builds the kernel's table of layers, with this stream's rings; room
-  // for a frame's biases and for the rows, padded, is behind it.
+  // for the rows, padded, is behind it.
   GatedStack begin(const Call& call, float* floats) const noexcept {
     auto* table = reinterpret_cast<GatedLayer*>(floats);
     float* state = call.state;
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
-      new (table + i) GatedLayer{layers_[i].conv.view(), layers_[i].out.view(), layers_[i].dilation,
-                                 state, rings_[i].frames(ring_frames(i, call.max_frames))};
+    for (std::size_t i = 0; i < weights_.size(); ++i) {
+      new (table + i)
+          GatedLayer{&weights_[i], state, rings_[i].frames(ring_frames(i, call.max_frames))};
       state += ring_floats(i, call.max_frames);
     }
     const float* rows = call.inputs[0];
@@ -160,7 +140,7 @@ class Stack final : public Layer {
     rings_[0].append(call.state, call.max_frames, call.position, rows, call.num_frames,
                      call.valid_begin, call.valid_end);
     return {table,
-            static_cast<int>(layers_.size()),
+            static_cast<int>(weights_.size()),
             kernel_,
             channels_,
             gate_,
@@ -168,13 +148,23 @@ class Stack final : public Layer {
             padded(channels_)};
   }
 
-  // Frames whose sums over the older taps are made together in a loop, where frames come one by
-  // one; 1: where they are not.
-  int frames_ahead(const Weights& layer) const {
-    const PackedMatrix& conv = layer.conv.view();
-    const bool fits = conv.format == WeightFormat::fp32 ||
-                      (conv.format == WeightFormat::bf16 && channels_ % 2 == 0);
-    return kernel_ > 1 && conv.splits == 1 && fits ? std::min(layer.dilation, kFramesAhead) : 1;
+  // Whether older taps are a matrix of their own: the sums go on from theirs in the same bits.
+  bool older_apart(WeightFormat format) const {
+    return kernel_ > 1 && num_splits(2 * padded(gate_), kernel_ * channels_) == 1 &&
+           (format == WeightFormat::fp32 || (format == WeightFormat::bf16 && channels_ % 2 == 0));
+  }
+  // One frame of a loop: each layer's room for sums ahead is behind the rings.
+  void sum_ahead(const Call& call, GatedStack& stack) const noexcept {
+    stack.step = call.step;
+    stack.steps = call.steps;
+    auto* const table = reinterpret_cast<GatedLayer*>(call.scratch + table_offset());
+    float* ahead = call.state;
+    for (std::size_t i = 0; i < weights_.size(); ++i) ahead += ring_floats(i, 1);
+    for (std::size_t i = 0; i < weights_.size(); ahead += ahead_floats(i++, 1)) {
+      if (frames_ahead_[i] == 1) continue;
+      table[i].ahead = ahead;
+      table[i].frames_ahead = frames_ahead_[i];
+    }
   }
   std::size_t ahead_floats(std::size_t layer, int max_frames) const {
     if (max_frames > 1 || frames_ahead_[layer] == 1) return 0;
@@ -186,11 +176,8 @@ class Stack final : public Layer {
     return !conditioned_ || (call.held[0].begin <= channels_ &&
                              call.held[0].end == channels_ + condition_channels());
   }
-  std::size_t layer_floats() const {
-    return (layers_.size() * sizeof(GatedLayer) / sizeof(float) + 31) / 16 * 16;
-  }
   std::size_t table_floats() const {
-    return layer_floats() + (conditioned_ ? layers_.size() * bias_floats() : 0);
+    return (weights_.size() * sizeof(GatedLayer) / sizeof(float) + 31) / 16 * 16;
   }
 
   // The first layer's ring takes a whole call, the others a tile.
@@ -203,51 +190,46 @@ class Stack final : public Layer {
   int input_row() const {
     return row_floats(channels_ + (conditioned_ ? condition_channels() : 0));
   }
-  int condition_channels() const { return 2 * gate_ * static_cast<int>(layers_.size()); }
+  int condition_channels() const { return 2 * gate_ * static_cast<int>(rings_.size()); }
   std::size_t bias_floats() const { return static_cast<std::size_t>(2 * padded(gate_)); }
-  // Lets each layer's sums start from its part of a frame's condition.
-  void start_from(const float* condition, GatedLayer* table, float* biases) const noexcept {
-    const bool whole = channels_ % 16 == 0 && gate_ % 16 == 0;  // vectors: no need to move them
-    for (std::size_t i = 0; i < layers_.size(); ++i, condition += 2 * gate_) {
-      table[i].conv.bias = condition;
-      if (whole) continue;
-      float* padded_bias = biases + i * bias_floats();
-      std::fill(std::copy_n(condition, gate_, padded_bias), padded_bias + padded(gate_), 0.0f);
-      std::fill(std::copy_n(condition + gate_, gate_, padded_bias + padded(gate_)),
-                padded_bias + 2 * padded(gate_), 0.0f);
-      table[i].conv.bias = padded_bias;
-    }
-  }
   std::size_t table_offset() const {
-    const std::size_t floats =
-        std::max(gated_stack_scratch_floats(channels_, gate_, skip_),
-                 gated_lanes_scratch_floats(kernel_, channels_, gate_, skip_));
-    return (floats + 15) / 16 * 16;
+    return (gated_stack_scratch_floats(kernel_, channels_, gate_) + 15) / 16 * 16;
   }
   static int padded(int channels) { return (channels + 15) / 16 * 16; }
 
-  // [2 * gate, channels, kernel] with each half padded to whole vectors.
-  PackedWeights pack_conv(const LayerContext& context, const std::string& path) const {
-    const float* weight = context.tensor(path + ".conv.weight", {2 * gate_, channels_, kernel_});
-    const float* bias = conditioned_ ? nullptr : context.tensor(path + ".conv.bias", {2 * gate_});
-    const int half = padded(gate_);
-    const std::size_t depth =
-        static_cast<std::size_t>(channels_) * static_cast<std::size_t>(kernel_);
-    std::vector<float> rows(static_cast<std::size_t>(2 * half) * depth);
+  static std::string conv_slot(std::size_t layer) {
+    return "layers." + std::to_string(layer) + ".conv.weight";
+  }
+  const PackedMatrix& keep(PackedWeights packed) {
+    packed_.push_back(std::move(packed));
+    return packed_.back().view();
+  }
+
+  // `taps` taps from `first` on of [2 * gate, channels, kernel], each half padded to whole vectors.
+  // The bias stands with the first tap.
+  PackedWeights pack_conv(const LayerContext& context, std::size_t layer, int first,
+                          int taps) const {
+    const std::string slot = conv_slot(layer);
+    const float* weight = context.tensor(slot, {2 * gate_, channels_, kernel_});
+    const float* bias =
+        conditioned_
+            ? nullptr
+            : context.tensor("layers." + std::to_string(layer) + ".conv.bias", {2 * gate_});
+    const int half = padded(gate_), depth = taps * channels_;
+    std::vector<float> rows(static_cast<std::size_t>(2 * half) * static_cast<std::size_t>(depth));
     std::vector<float> biases(static_cast<std::size_t>(2 * half));
     for (int o = 0; o < 2 * gate_; ++o) {
-      const std::size_t to = static_cast<std::size_t>(o < gate_ ? o : half + o - gate_);
-      if (bias != nullptr) biases[to] = bias[o];
-      for (int i = 0; i < channels_; ++i) {
-        for (int k = 0; k < kernel_; ++k) {
-          rows[to * depth + static_cast<std::size_t>(k * channels_ + i)] =
-              weight[static_cast<std::size_t>(o) * depth +
-                     static_cast<std::size_t>(i * kernel_ + k)];
+      const std::ptrdiff_t to = o < gate_ ? o : half + o - gate_;
+      if (bias != nullptr && first == 0) biases[static_cast<std::size_t>(to)] = bias[o];
+      const float* from = weight + std::ptrdiff_t{o} * channels_ * kernel_ + first;
+      for (int i = 0; i < channels_; ++i, from += kernel_) {
+        for (int k = 0; k < taps; ++k) {
+          rows[static_cast<std::size_t>(to * depth + k * channels_ + i)] = from[k];
         }
       }
     }
-    return pack_matrix(rows.data(), 2 * half, static_cast<int>(depth), biases.data(),
-                       context.format(path + ".conv.weight", channels_));
+    return pack_matrix(rows.data(), 2 * half, depth, biases.data(),
+                       context.format(slot, channels_));
   }
 
   // [channels + skip, gate, 1] with both parts padded to whole vectors.
@@ -273,7 +255,8 @@ class Stack final : public Layer {
   int gate_;
   int skip_;
   int kernel_;
-  std::vector<Weights> layers_;
+  std::vector<PackedWeights> packed_;
+  std::vector<GatedWeights> weights_;  // views of these
   std::vector<Ring> rings_;
   std::vector<int> frames_ahead_;
 };
