@@ -153,23 +153,25 @@ TEST(ClockBridge, ABurstAtTheBeginningIsLeftOut) {
 TEST(ClockBridge, TwoThreadsAtOnce) {
   ClockBridge bridge(1, kBlock, kSlack, kRate);
   std::atomic<std::int64_t> now{0};
+  std::atomic<bool> heard_enough{false};
   std::thread input([&] {
     float x[kBlock];
     std::fill_n(x, kBlock, 0.5f);
-    for (int i = 1; i <= 3000; ++i) {
+    for (int i = 1; !heard_enough.load(); ++i) {
       bridge.push(x, kBlock, i * 1'000'000'000LL * kBlock / kRate);
       now.store(i * 1'000'000'000LL * kBlock / kRate);
       std::this_thread::yield();
     }
-    now.store(-1);
   });
-  float y[kBlock];
-  while (now.load() >= 0) {
+  float y[kBlock], loudest = 0.0f;
+  while (bridge.num_beats() < 1000) {
     bridge.pull(y, kBlock, now.load());
-    for (const float value : y) ASSERT_LE(std::fabs(value), 0.5001f);
+    for (const float value : y) loudest = std::max(loudest, std::fabs(value));
+    std::this_thread::yield();
   }
+  heard_enough.store(true);
   input.join();
-  EXPECT_GT(bridge.num_beats(), 0);
+  EXPECT_LE(loudest, 0.5001f);
 }
 
 TEST(ClockBridge, RefusesImpossibleNumbers) {
