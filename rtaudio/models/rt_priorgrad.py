@@ -58,7 +58,7 @@ from rtaudio.models.steps import choose_betas, refine
 TRAINED = tuple(np.linspace(1e-4, 0.02, 50).tolist())
 TRUNK = ((5, 1, 0), (3, 1, 0), (3, 1, 0), (3, 2, 0))  # kernel size, dilation, lookahead
 # Envelopes are smoothed in the cepstrum; what rings for longer than two hops is cut.
-ORDER, RINGING = 180, 2
+ORDER, RINGING = 120, 2
 WHITE = "speech.white.0.made"  # where tensors of the network's part of the graph are
 
 
