@@ -101,8 +101,51 @@ class STFT(Layer):
         )
 
 
+class InverseSTFT(Layer):
+    """Overlap-add of frames, one a hop, each the weighted inverse transform of its [re; im].
+
+    A kind has its frames' `length` and `weights`, and says in `rule` which sums are no samples of
+    the signal.
+    """
+
+    hop: int
+
+    @property
+    def length(self) -> int:
+        """Samples of a frame: the transform's."""
+        raise NotImplementedError
+
+    def weights(self) -> NDArray[np.float64]:
+        """[length], for an inverse transform that is not divided by its length."""
+        raise NotImplementedError
+
+    def out_channels(self, channels: int) -> int:
+        check_channels(self, channels, 2 * (self.length // 2 + 1))
+        return 1
+
+    def constant_floats(self, channels: int) -> int:
+        return self.length
+
+    def macs_per_frame(self, channels: int) -> float:
+        return (2.5 * self.length * math.log2(self.length) + self.length) / 2
+
+    def kernel(self, channels: int) -> Kernel:
+        ints = {"window": self.length, "hop": self.hop}
+        return Kernel("istft", ints, tensors={"window": self.weights().astype(np.float32)})
+
+
+class PaddedISTFT(InverseSTFT):
+    """Its frames go on after what was transformed, as zeros or as what a filter rings."""
+
+    fft_size: int
+
+    @property
+    def length(self) -> int:
+        return self.fft_size
+
+
 @frozen
-class ISTFT(Layer):
+class ISTFT(InverseSTFT):
     """The inverse of STFT with the same numbers: weighted overlap-add, exact at both ends.
 
     `late_frames`: frame n is that of time n - late_frames, as a network gives it that looks ahead
@@ -127,6 +170,10 @@ class ISTFT(Layer):
         synthesis_window(self.window_kind, self.window, self.hop)
 
     @property
+    def length(self) -> int:
+        return self.window
+
+    @property
     def bins(self) -> int:
         return self.window // 2 + 1
 
@@ -134,49 +181,9 @@ class ISTFT(Layer):
         dropped = self.window - self.hop + self.late_frames * self.hop
         return Overlap(self.window, self.hop, crop=dropped, trim=dropped)
 
-    def out_channels(self, channels: int) -> int:
-        check_channels(self, channels, 2 * self.bins)
-        return 1
-
-    def constant_floats(self, channels: int) -> int:
-        return self.window
-
-    def macs_per_frame(self, channels: int) -> float:
-        return (2.5 * self.window * math.log2(self.window) + self.window) / 2
-
-    def kernel(self, channels: int) -> Kernel:
-        # irfft of the kernel is unscaled and the STFT divided by the window's length: they cancel.
-        window = synthesis_window(self.window_kind, self.window, self.hop)
-        return Kernel(
-            "istft",
-            {"window": self.window, "hop": self.hop},
-            tensors={"window": window.astype(np.float32)},
-        )
-
-
-class PaddedISTFT(Layer):
-    """Weighted overlap-add of [re; im] of frames of fft_size samples, with a window of its own."""
-
-    fft_size: int
-    hop: int
-
-    def padded_window(self) -> NDArray[np.float64]:
-        """For an inverse transform that is not divided by its length."""
-        raise NotImplementedError
-
-    def out_channels(self, channels: int) -> int:
-        check_channels(self, channels, 2 * (self.fft_size // 2 + 1))
-        return 1
-
-    def constant_floats(self, channels: int) -> int:
-        return self.fft_size
-
-    def macs_per_frame(self, channels: int) -> float:
-        return (2.5 * self.fft_size * math.log2(self.fft_size) + self.fft_size) / 2
-
-    def kernel(self, channels: int) -> Kernel:
-        ints = {"window": self.fft_size, "hop": self.hop}
-        return Kernel("istft", ints, tensors={"window": self.padded_window().astype(np.float32)})
+    def weights(self) -> NDArray[np.float64]:
+        # The STFT divided by the window's length.
+        return synthesis_window(self.window_kind, self.window, self.hop)
 
 
 @frozen
@@ -200,7 +207,7 @@ class CentredISTFT(PaddedISTFT):
     def rule(self) -> Overlap:
         return Overlap(self.fft_size, self.hop, crop=self.window // 2)
 
-    def padded_window(self) -> NDArray[np.float64]:
+    def weights(self) -> NDArray[np.float64]:
         window = np.zeros(self.fft_size)
         window[: self.window] = synthesis_window("hann", self.window, self.hop)
         return window
@@ -223,7 +230,7 @@ class HopISTFT(PaddedISTFT):
     def rule(self) -> Overlap:
         return Overlap(self.fft_size, self.hop)
 
-    def padded_window(self) -> NDArray[np.float64]:
+    def weights(self) -> NDArray[np.float64]:
         # The STFT divided by the hop.
         return np.full(self.fft_size, self.hop / self.fft_size)
 

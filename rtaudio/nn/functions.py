@@ -17,21 +17,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rtaudio.dsp.windows import analysis_window, synthesis_window
+from rtaudio.dsp.windows import analysis_window
 from rtaudio.graph.conv import Conv1d, ConvTranspose1d, Linear
 from rtaudio.graph.layer import Layer
 from rtaudio.graph.noise import NoiseLevel
 from rtaudio.graph.pointwise import Activation, BatchNorm, Channels, Gate, LayerNorm, PReLU
 from rtaudio.graph.recurrent import RNN, MeanSubtract
 from rtaudio.graph.spectral import (
-    ISTFT,
     STFT,
     BandFilter,
     Cepstrum,
     ComplexCompress,
     DeepFilter,
+    InverseSTFT,
     MinimumPhase,
-    PaddedISTFT,
 )
 
 Tensors = dict[str, Tensor]
@@ -214,21 +213,13 @@ def stft(layer: STFT, t: Tensors, x: Tensor) -> Tensor:
 
 
 @meaning("istft")
-def istft(layer: ISTFT, t: Tensors, x: Tensor) -> Tensor:
-    window = synthesis_window(layer.window_kind, layer.window, layer.hop) * layer.window
-    re, im = x.transpose(1, 2).chunk(2, dim=2)
-    frames = torch.fft.irfft(torch.complex(re, im), n=layer.window, dim=2)
-    frames = frames * torch.from_numpy(window).to(x)
-    return _overlap(frames, layer.window, layer.hop)
-
-
 @meaning("centred_istft")
 @meaning("hop_istft")
-def padded_istft(layer: PaddedISTFT, t: Tensors, x: Tensor) -> Tensor:
+def inverse_stft(layer: InverseSTFT, t: Tensors, x: Tensor) -> Tensor:
     re, im = x.transpose(1, 2).chunk(2, dim=2)
-    frames = torch.fft.irfft(torch.complex(re, im), n=layer.fft_size, dim=2)
-    window = torch.from_numpy(layer.padded_window() * layer.fft_size).to(x)
-    return _overlap(frames * window, layer.fft_size, layer.hop)
+    frames = torch.fft.irfft(torch.complex(re, im), n=layer.length, dim=2)
+    window = torch.from_numpy(layer.weights() * layer.length).to(x)
+    return _overlap(frames * window, layer.length, layer.hop)
 
 
 @meaning("cepstrum")
