@@ -53,8 +53,8 @@ from rtaudio.models.rt_wavenet_source import (
 from rtaudio.models.specgrad import complex_exp
 from rtaudio.models.steps import choose_betas, refine
 
-# It ends in more noise than signal: what the signal has is about the prior's noise too. The network
-# gives v (2202.00512).
+# It ends while 60 % of the power is signal, whose place the prior's noise takes: the two are much
+# alike. The network gives v (2202.00512).
 TRAINED = tuple(np.linspace(1e-4, 0.02, 50).tolist())
 TRUNK = ((5, 1, 0), (3, 1, 0), (3, 1, 0), (3, 2, 0))  # kernel size, dilation, lookahead
 # Envelopes are smoothed in the cepstrum; what rings for longer than two hops is cut.
