@@ -222,14 +222,10 @@ class _Reader:
             found[own + "out.x.bias"] = np.concatenate(
                 [self.bias(path + "conv1x1_out") / ROOT**i, self.bias(path + "conv1x1_skip") * skip]
             )
-            told = (
-                voice if voice is None else self.take(path + "conv1x1g.weight", 3)[:, :, 0] @ voice
-            )
-            b.append(
-                self.bias(path + "conv")
-                + self.bias(path + "conv1x1c")
-                + (0.0 if told is None else told + self.bias(path + "conv1x1g"))
-            )
+            b.append(self.bias(path + "conv") + self.bias(path + "conv1x1c"))
+            if voice is not None:
+                told = self.take(path + "conv1x1g.weight", 3)[:, :, 0] @ voice
+                b[-1] = b[-1] + (told + self.bias(path + "conv1x1g"))
             key = path + "conv1x1c.weight"
             zero = np.zeros((2 * array.hidden, bands, 1))
             v.append((self.take(key, 3) if key in self.weights else zero)[:, :, 0])
