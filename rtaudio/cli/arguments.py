@@ -42,7 +42,8 @@ def threads(text: str) -> int:
     return _whole(text, 1, MAX_THREADS)
 
 
-def seed(text: str) -> int:
+def from_zero(text: str) -> int:
+    """A seed, or one of several that are counted from 0."""
     return _whole(text, 0, (1 << 32) - 1)
 
 

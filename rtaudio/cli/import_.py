@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtaudio.cli.arguments import seed as number
+from rtaudio.cli.arguments import from_zero
 from rtaudio.cli.main import UsageError
 
 if TYPE_CHECKING:
@@ -45,9 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", metavar="OUT", help="model file (default: NAME.safetensors)")
     add("-p", "--mel-preset", metavar="NAME", help="of a diffusion vocoder's mels, if not as its "
         "checkpoint says")  # fmt: skip
-    add(
-        "--speaker", type=number, metavar="N", help="whose voice, of a WaveNet of several: 0, 1 ..."
-    )
+    add("--speaker", type=from_zero, metavar="N", help="whose voice, of a WaveNet of several: "
+        "0, 1 ...")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,6 +63,9 @@ def run(args: argparse.Namespace) -> int:
 
     paths = [Path(each) for each in args.inputs]
     if len(paths) == 1 and args.inputs[0] in IMPORTERS and not paths[0].is_file():
+        for option, value in (("-p", args.mel_preset), ("--speaker", args.speaker)):
+            if value is not None:
+                raise UsageError(f"{option} is for checkpoints; {args.inputs[0]} has no choice")
         imported = import_installed(IMPORTERS[args.inputs[0]])
     else:
         imported = import_any(paths, args.mel_preset, args.speaker)

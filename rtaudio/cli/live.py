@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 
-from rtaudio.cli.arguments import add_precision, positive, seed
+from rtaudio.cli.arguments import add_precision, from_zero, positive
 from rtaudio.cli.limit import attenuation_limit
 from rtaudio.cli.terminal import own_stderr
 
@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "vocode (microphone to mel to speech), or a model by name or file")  # fmt: skip
     add_precision(parser)
     add("--steps", type=positive, metavar="N", help="of a vocoder made by diffusion")
-    add("--seed", type=seed, metavar="N", help="of a vocoder's noise (default: 0)")
+    add("--seed", type=from_zero, metavar="N", help="of a vocoder's noise (default: 0)")
     add("-i", "--input-device", metavar="DEV", help="number or part of a name (rtaudio devices)")
     add("-o", "--output-device", metavar="DEV", help="likewise")
     add("-l", "--list-devices", action="store_true", help="list the devices and end")

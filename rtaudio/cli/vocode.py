@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtaudio.cli.arguments import add_device, add_precision, add_threads, positive, seed
+from rtaudio.cli.arguments import add_device, add_precision, add_threads, from_zero, positive
 from rtaudio.cli.interrupt import Interrupt, catch_interrupts
 from rtaudio.cli.main import DONE, INTERRUPTED, UsageError, fail
 from rtaudio.cli.progress import Reporter
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_device(parser)
     add("-p", "--mel-preset", metavar="NAME", help="what a .npy file holds (default: the model's)")
     add("--steps", type=positive, metavar="N", help="of a diffusion model (default: its own)")
-    add("--seed", type=seed, default=0, help="of the noise; the same seed, the same speech")
+    add("--seed", type=from_zero, default=0, help="of the noise; the same seed, the same speech")
     add(
         "--block-frames",
         type=positive,

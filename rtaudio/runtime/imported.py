@@ -100,11 +100,17 @@ def import_any(
             raise ModelFileError(f"{checkpoint} needs one file beside it, not {len(others)}.")
         from rtaudio.runtime.checkpoint import read_diffusion, read_r9y9
 
-        if others and others[0].suffix.lower() != ".npy":
+        is_wavenet = bool(others) and others[0].suffix.lower() != ".npy"
+        if is_wavenet and mel_preset is None:
             return read_r9y9(checkpoint, others[0], speaker)
-        if speaker is None:
+        if not is_wavenet and speaker is None:
             numbers = others[0] if others else None
             return read_diffusion(checkpoint, numbers, mel_preset)
+    if mel_preset is not None:
+        raise ModelFileError(
+            f"{paths[0]}: mels are chosen for a diffusion vocoder's checkpoint alone; leave out "
+            f"{mel_preset}."
+        )
     if speaker is not None:
         raise ModelFileError(
             f"{paths[0]}: a speaker is chosen in a WaveNet and its hparams alone; leave it out."

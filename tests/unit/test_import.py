@@ -334,6 +334,9 @@ def test_models_lists_what_there_is(capsys, monkeypatch):
 def test_wrong_calls(tmp_path, capsys):
     fails(capsys, ["import"], 2, "ONNX")
     fails(capsys, ["import", "dtln", "-o", tmp_path / "x.onnx"], 2, ".safetensors")
+    fails(capsys, ["import", "dtln", "--speaker", "3"], 2, "--speaker is for checkpoints")
+    fails(capsys, ["import", "dtln", "-p", "hifigan22"], 2, "-p is for checkpoints")
+    fails(capsys, ["import", tmp_path / "amp.nam", "-p", "hifigan22"], 1, "leave out hifigan22")
 
 
 def test_a_missing_package_is_named(monkeypatch, capsys):
