@@ -10,8 +10,7 @@ from pathlib import Path
 from rtaudio.cli.main import UsageError
 from rtaudio.errors import AudioFileError
 from rtaudio.io.formats import is_audio_name
-from rtaudio.io.pipes import is_special
-from rtaudio.io.source import os_reason
+from rtaudio.io.source import is_special, os_reason
 
 PIPE = "-"
 DENOISED = "denoised"
@@ -105,13 +104,13 @@ def _audio_files(top: Path, recursive: bool, skip: Path | None, label: str) -> I
     def refuse(error: OSError) -> None:
         raise AudioFileError(f"{error.filename} cannot be read: {os_reason(error)}")
 
-    skipped = _real(skip) if skip is not None else None
+    skipped = real_path(skip) if skip is not None else None
     for folder, below, files in os.walk(top, onerror=refuse):
         here = Path(folder)
         below[:] = sorted(
             each
             for each in below
-            if recursive and not each.startswith(".") and _real(here / each) != skipped
+            if recursive and not each.startswith(".") and real_path(here / each) != skipped
         )
         originals = {Path(name).stem for name in files if is_audio_name(Path(name))}
         for name in sorted(files):
@@ -123,18 +122,18 @@ def _audio_files(top: Path, recursive: bool, skip: Path | None, label: str) -> I
                 yield path
 
 
-def _real(path: Path) -> Path:
+def real_path(path: Path) -> Path:
     """As Path.resolve; a link that leads to itself raises nothing, it is told when it is opened."""
     return Path(os.path.realpath(path))
 
 
 def _check_clashes(jobs: list[Job]) -> None:
-    sources = {_real(each.input) for each in jobs if each.input is not None}
+    sources = {real_path(each.input) for each in jobs if each.input is not None}
     made: dict[Path, Path | None] = {}
     for job in jobs:
         if job.output is None:
             continue
-        target = _real(job.output)
+        target = real_path(job.output)
         if target in sources or _is_hard_link(job):
             raise UsageError(
                 f"the output {job.output} is also an input, and inputs are never overwritten; "

@@ -76,7 +76,8 @@ def denoise(job: Job, task: Task) -> Result | None:
 
 def _open_source(job: Job, args: argparse.Namespace, interrupt: Interrupt) -> Source:
     from rtaudio.io import SAMPLE_FORMATS, FileSource, PipeSource
-    from rtaudio.io.pipes import is_special, open_special, set_binary_standard_streams
+    from rtaudio.io.pipes import open_special, set_binary_standard_streams
+    from rtaudio.io.source import is_special
 
     raw = None
     if args.raw_rate is not None:
@@ -93,8 +94,9 @@ def _open_source(job: Job, args: argparse.Namespace, interrupt: Interrupt) -> So
 def _open_sink(job: Job, args: argparse.Namespace, source: Source) -> Sink:
     from rtaudio.io import FileSink, PipeSink
     from rtaudio.io.pcm import pipe_format
-    from rtaudio.io.pipes import is_special, open_special
+    from rtaudio.io.pipes import open_special
     from rtaudio.io.sink import make_folder
+    from rtaudio.io.source import is_special
 
     if job.output is not None and not is_special(job.output):
         if args.directory is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rtaudio.cli.arguments import add_device, add_precision, add_threads, from_zero, positive
 from rtaudio.cli.interrupt import Interrupt, catch_interrupts
+from rtaudio.cli.jobs import real_path
 from rtaudio.cli.main import DONE, INTERRUPTED, UsageError, fail
 from rtaudio.cli.progress import Reporter
 
@@ -101,7 +102,7 @@ def _check_call(args: argparse.Namespace) -> None:
     is_mel = args.input.suffix.lower() == ".npy"
     if args.mel_preset is not None and not is_mel:
         raise UsageError("--mel-preset says what a .npy file holds; a recording is analysed anew")
-    if args.output is not None and args.output.resolve() == args.input.resolve():
+    if args.output is not None and real_path(args.output) == real_path(args.input):
         raise UsageError(f"-o {args.output} is the input; an input is never overwritten")
     if args.plot is not None:
         if not args.plot.lower().endswith(".png"):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rtaudio.dsp.mel import convert_mel
 from rtaudio.errors import AudioFileError, MelError
+from rtaudio.io.source import is_special
 
 if TYPE_CHECKING:
     from rtaudio.cli.progress import Reporter
@@ -66,6 +67,8 @@ class MelFile:
 
 def _open(path: Path) -> np.memmap[Any, Any]:
     """The array, not yet read. Raises MelError for what is none."""
+    if is_special(path):
+        raise MelError(f"{path} is a pipe or a device; write it to a file, and name that.")
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError):

@@ -162,11 +162,6 @@ class PipeSink:
             self._descriptor = -1
 
 
-def is_special(path: Path) -> bool:
-    """A named pipe or a device, which is written in place and never replaced."""
-    return path.exists() and not path.is_file() and not path.is_dir()
-
-
 def open_special(path: Path, *, write: bool) -> int:
     try:
         return os.open(path, os.O_WRONLY if write else os.O_RDONLY)

@@ -47,6 +47,11 @@ def file_name(path: Path) -> str | bytes:
     return os.fsencode(path) if os.name == "posix" else os.fspath(path)
 
 
+def is_special(path: Path) -> bool:
+    """A named pipe or a device: it is read once, and written in place rather than replaced."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
 def os_reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
@@ -157,6 +162,8 @@ def _reason(error: Exception) -> str:
 def _open(path: Path) -> soundfile.SoundFile:
     import soundfile
 
+    if is_special(path):
+        raise AudioFileError(f"{path} is a pipe or a device; write it to a file, and name that")
     try:
         with path.open("rb") as file:
             start = file.read(16)

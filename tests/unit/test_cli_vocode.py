@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,20 @@ def test_what_cannot_be_is_told_in_a_sentence(
     assert sentence in err
     assert err.count("\n") == 1
     assert not list(tmp_path.glob("*out.wav*"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("name", ["a.npy", "a.wav"])
+def test_what_is_no_file_is_not_waited_for(model, tmp_path, capsys, name):
+    path, loop, out = tmp_path / name, tmp_path / f"loop-{name}", tmp_path / "out.wav"
+    os.mkfifo(path)
+    loop.symlink_to(loop)
+    assert vocode(model, path, "-o", out) == 1
+    assert "is a pipe or a device" in capsys.readouterr().err
+    assert vocode(model, loop, "-o", out) == 1
+    err = capsys.readouterr().err
+    assert str(loop) in err and "unexpected" not in err
+    assert err.count("\n") == 1
 
 
 def test_calls_without_an_output_or_a_vocoder(model, tmp_path, capsys):
