@@ -168,8 +168,8 @@ void find_rows(const LaneTile& tile, int layer, const LaneRows& oldest, std::ptr
 // One frame of a layer whose signals are whole panels: sums become gates, residuals and skips in
 // registers. x: of the newest tap; start: the sums over the older ones.
 RTA_HD bool is_in_panels(const GatedStack& stack, const GatedWeights& m) {
-  return stack.gate_channels % 64 == 0 && stack.channels % 64 == 0 &&
-         stack.skip_channels % 64 == 0 && m.older.outputs > 0 && m.conv.format == m.out.format &&
+  return has_whole_panels(stack.channels, stack.gate_channels, stack.skip_channels) &&
+         m.older.outputs > 0 && m.conv.format == m.out.format &&
          (m.conv.format == WeightFormat::fp32 || (m.conv.in_pairs && m.out.in_pairs)) &&
          m.conv.largest_inputs == nullptr && m.out.largest_inputs == nullptr;
 }

@@ -15,6 +15,7 @@
 #include <cstdint>
 
 #include "core/fft_plan.h"
+#include "core/platform.h"
 
 namespace rtaudio {
 
@@ -169,6 +170,10 @@ struct GatedLane {
   std::ptrdiff_t condition_step = 0;
 };
 constexpr int kGatedRows = 16;  // of all lanes that go through a layer together
+// Whether panels of 64 outputs are whole, so that a frame goes through a layer in registers.
+RTA_HD constexpr bool has_whole_panels(int channels, int gate_channels, int skip_channels) {
+  return channels % 64 == 0 && gate_channels % 64 == 0 && skip_channels % 64 == 0;
+}
 
 // One layer of a conditioned stack: z = conv(x) + condition c, h = f(z), s += skip h, x += residual
 // h. The halves of a gated z are padded to 16 outputs each; all matrices are fp32.

@@ -37,7 +37,7 @@ class Stack final : public Layer {
     // frame needs as one stream.
     for (std::size_t i = 0; i < weights_.size(); ++i) {
       const int dilation = context.integer("dilation." + std::to_string(i), 1, (1 << 20) / kernel_);
-      const bool is_apart = (dilation > 1 || has_whole_panels()) &&
+      const bool is_apart = (dilation > 1 || has_whole_panels(channels_, gate_, skip_)) &&
                             can_be_apart(context.format(conv_slot(i), channels_).format);
       weights_[i].dilation = dilation;
       if (is_apart) weights_[i].older = keep(pack_conv(context, i, 0, kernel_ - 1));
@@ -152,9 +152,6 @@ class Stack final : public Layer {
   // Whether older taps may be a matrix of their own: the sums go on from theirs in the same bits.
   // Two products cost more than one where nothing is summed ahead (a dilation of 1), unless a frame
   // goes through the layer in registers.
-  bool has_whole_panels() const {
-    return gate_ % 64 == 0 && channels_ % 64 == 0 && skip_ % 64 == 0;
-  }
   bool can_be_apart(WeightFormat format) const {
     return kernel_ > 1 && num_splits(2 * padded(gate_), kernel_ * channels_) == 1 &&
            (format == WeightFormat::fp32 || (format == WeightFormat::bf16 && channels_ % 2 == 0));
