@@ -148,6 +148,20 @@ def test_hostile_graphs(name: str) -> None:
     assert message.isprintable() and len(message) < 400, message
 
 
+def test_strides_without_common_factors() -> None:
+    """Rates between the layers have no small common multiple; nothing grows with it."""
+    primes = [p for p in range(3, 5000, 2) if all(p % d for d in range(3, int(p**0.5) + 1, 2))]
+    layers = [
+        layer
+        for p in primes
+        for layer in ({**UP, "kernel_size": p, "stride": p}, {**CONV, "stride": p})
+    ]
+    plan = graph_from_json(json.dumps(graph_data(*layers))).plan
+    assert (plan.block, plan.lookahead_samples, plan.receptive_past) == (1, 0, 0)
+    wider = graph_data(*layers, {**UP, "kernel_size": 8, "stride": 4}, {**CONV, "stride": 4})
+    assert graph_from_json(json.dumps(wider)).plan.receptive_past == 1
+
+
 @pytest.mark.parametrize(
     "text",
     [
