@@ -121,7 +121,11 @@ class Filters:
 
 
 class Objective:
-    """The losses of a network that is given WORLD's pitch and the phase of the fundamental."""
+    """The losses of a network that is given WORLD's pitch and the phase of the fundamental.
+
+    A batch is what `Segments` draws: mel [lane, mels, frame]; f0 in Hz, its phase in turns and
+    voiced [lane, frame]; log envelopes of pulses and noise [lane, 2, mels, frame].
+    """
 
     def __init__(self, network: Net, config: RtPriorGrad, warm_frames: int) -> None:
         self.network, self.config, self.warm = network, config, warm_frames
@@ -140,11 +144,9 @@ class Objective:
     def run(self, path: str, x: Tensor) -> Tensor:
         return self.network.run(part(self.network.graph.body, path), x, path)
 
-    def frames(
-        self, mel: Tensor, f0: Tensor, phase: Tensor, voiced: Tensor, envelopes: Tensor
-    ) -> tuple[Tensor, ...]:
-        """Losses of the pitch, the voicing and both filters. mel [lane, mels, frames]; f0 in Hz,
-        phase in turns, voiced [lane, frame]; envelopes [lane, 2, mels, frames]."""
+    def frames(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Losses of the pitch, the voicing and both filters."""
+        mel, f0, _, voiced, envelopes = batch
         classes = self.run("frame.pitch.out", self.run("frame.pitch.trunk", mel)).float()
         gains = self.run("frame.filters.gains", mel).float().transpose(1, 2)
         inner = slice(self.warm, None)
@@ -165,17 +167,10 @@ class Objective:
             ),
         )
 
-    def white(
-        self,
-        mel: Tensor,
-        f0: Tensor,
-        phase: Tensor,
-        voiced: Tensor,
-        envelopes: Tensor,
-        noise: Tensor,
-    ) -> tuple[Tensor, Tensor]:
+    def white(self, batch: tuple[Tensor, ...], noise: Tensor) -> tuple[Tensor, Tensor]:
         """Columns of what the network is to make, and of the pulses: WORLD's pulses and noise less
         the prior's mean, whitened by its filter. noise [lane, sample]."""
+        mel, f0, phase, voiced, envelopes = batch
         filters, hop = self.filters, self.config.preset.hop
         with torch.no_grad(), torch.autocast(mel.device.type, enabled=False):
             pulses = source(f0 / self.config.preset.sample_rate, phase, hop)
@@ -253,11 +248,11 @@ class DiffusionTrainer(Loop):
         products = torch.autocast(kind, torch.bfloat16, enabled=self.settings.bfloat16)
         if self.frames:
             with products:
-                losses = self.objective.frames(*batch)
+                losses = self.objective.frames(batch)
             return sum_of_frames(losses)
         lanes, samples = len(mel), mel.shape[2] * self.model.preset.hop
         noise = torch.randn(2, lanes, samples, generator=self.random, device=mel.device)
-        wanted, pulses = self.objective.white(*batch, noise[0])  # type: ignore[call-arg]
+        wanted, pulses = self.objective.white(batch, noise[0])
         # Spread over the chain, for a loss that tells more of so few lanes.
         draw = torch.rand((), generator=self.random, device=mel.device)
         share = (torch.arange(lanes, device=mel.device) + draw) / lanes
@@ -273,7 +268,7 @@ def dev_batch(voices: Mapping[str, Voice], model: RtPriorGrad) -> tuple[Tensor, 
     """The same segments at each call, as they were recorded."""
     config = SegmentConfig(batch_size=25, frames=40, level_range_db=(0.0, 0.0))
     batch = Segments(voices, model, seed=7, config=config).batch()
-    return tuple(torch.from_numpy(each) for each in batch)
+    return tuple(map(torch.from_numpy, batch))
 
 
 def dev_losses(network: Net, model: RtPriorGrad, batch: tuple[Tensor, ...]) -> list[float]:
@@ -284,10 +279,10 @@ def dev_losses(network: Net, model: RtPriorGrad, batch: tuple[Tensor, ...]) -> l
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(7))
     steps = torch.arange(len(mel)) * len(TRAINED) // len(mel)
     with torch.no_grad():
-        white = objective.white(*batch, noise[0])  # type: ignore[call-arg]
+        white = objective.white(batch, noise[0])
         losses = (
             objective.speech(mel, *white, objective.columns(noise[1]), steps),
-            *objective.frames(*batch),
+            *objective.frames(batch),
         )
     return [float(each) for each in losses]
 

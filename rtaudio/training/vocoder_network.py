@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from rtaudio.dsp.bands import straight_lines
 from rtaudio.dsp.pqmf import TAPS, pqmf_filters
 from rtaudio.dsp.windows import analysis_window
+from rtaudio.graph import Cepstrum, MinimumPhase
 from rtaudio.models.rt_wavenet_source import (
     LARGEST,
     LARGEST_GAIN,
@@ -41,15 +42,13 @@ def band_centres(config: RtWaveNet) -> NDArray[np.float64]:
 
 def bin_matrices(config: RtWaveNet) -> tuple[Tensor, Tensor]:
     """Log gains of bands to log gains and to phases of bins, each [bins, bands]: straight lines
-    between the bands, and the minimum phase by the folded cepstrum (Oppenheim and Schafer)."""
+    between the bands, and the minimum phase of these."""
     size = config.window
     hertz = np.arange(config.bins) * config.preset.sample_rate / size
     lines = straight_lines(hertz, band_centres(config))
-    fold = np.zeros(size)
-    fold[0] = fold[size // 2] = 1.0
-    fold[1 : size // 2] = 2.0
-    phases = np.fft.rfft(np.fft.irfft(lines, size, axis=0) * fold[:, None], axis=0).imag
-    phases[[0, -1]] = 0.0
+    cepstrum = Cepstrum(fft_size=size, order=size // 2).matrix()
+    folded = MinimumPhase(fft_size=size, order=size // 2).matrix()
+    phases = folded[config.bins :].dot(cepstrum.dot(lines))
     return torch.from_numpy(lines).float(), torch.from_numpy(phases).float()
 
 

@@ -115,7 +115,7 @@ def test_what_the_prior_knows_need_not_be_made(louder: float, noisier: float) ->
     turns = HERTZ / RATE
     phase = (torch.arange(frames) * 240 * turns % 1)[None]
     noise = torch.randn(1, frames * 240, generator=torch.Generator().manual_seed(1))
-    found, pulses = objective.white(mel, flat * HERTZ, phase, flat, envelopes, noise)
+    found, pulses = objective.white((mel, flat * HERTZ, phase, flat, envelopes), noise)
     wanted = noisier * objective.columns(noise)
     filters = torch.exp(objective.filters.logs(mean) - objective.filters.logs(spread))
     told = pulses.transpose(1, 2).reshape(1, -1)
