@@ -24,65 +24,9 @@ RTA_HD void map(const float* x, float* y, std::size_t n, const F& f) {
 }
 
 void unary(Unary function, const float* x, float* y, std::size_t n, float a, float b) {
-  const Vec va(a), vb(b), one(1.0f);
-  switch (function) {
-    case Unary::identity:
-      map(x, y, n, [](Vec v) { return v; });
-      break;
-    case Unary::relu:
-      map(x, y, n, [](Vec v) { return max(zero(), v); });
-      break;
-    case Unary::leaky_relu:
-      map(x, y, n, [=](Vec v) { return select(v > zero(), v, va * v); });
-      break;
-    case Unary::tanh:
-      map(x, y, n, [](Vec v) { return math::tanh(v); });
-      break;
-    case Unary::sigmoid:
-      map(x, y, n, [](Vec v) { return math::sigmoid(v); });
-      break;
-    case Unary::silu:
-      map(x, y, n, [](Vec v) { return v * math::sigmoid(v); });
-      break;
-    case Unary::elu:
-      map(x, y, n, [=](Vec v) { return select(v > zero(), v, va * (math::exp(v) - one)); });
-      break;
-    case Unary::softplus:
-      map(x, y, n, [](Vec v) { return math::softplus(v); });
-      break;
-    case Unary::exp:
-      map(x, y, n, [](Vec v) { return math::exp(v); });
-      break;
-    case Unary::log:
-      map(x, y, n, [=](Vec v) { return math::log(max(va, v)); });
-      break;
-    case Unary::sqrt:
-      map(x, y, n, [](Vec v) { return sqrt(max(zero(), v)); });
-      break;
-    case Unary::power:
-      map(x, y, n, [=](Vec v) { return math::power(v, a); });
-      break;
-    case Unary::affine:
-      map(x, y, n, [=](Vec v) { return fma(va, v, vb); });
-      break;
-    case Unary::clamp:
-      map(x, y, n, [=](Vec v) { return min(vb, max(va, v)); });
-      break;
-    case Unary::abs:
-      map(x, y, n, [](Vec v) { return abs(v); });
-      break;
-    case Unary::square:
-      map(x, y, n, [](Vec v) { return v * v; });
-      break;
-    case Unary::gelu:
-      map(x, y, n, [](Vec v) { return math::gelu(v); });
-      break;
-    case Unary::sin:
-      map(x, y, n, [](Vec v) { return math::sin(v); });
-      break;
-    case Unary::count:
-      break;
-  }
+  with_unary(function, [&]<Unary F>() {
+    map(x, y, n, [=](Vec v) { return apply<F>(v, a, b); });
+  });
 }
 
 void add(const float* a, const float* b, float* y, std::size_t n) {

@@ -15,6 +15,7 @@
 #include <cstdint>
 
 #include "core/fft_plan.h"
+#include "core/functions.h"
 #include "core/platform.h"
 
 namespace rtaudio {
@@ -58,28 +59,6 @@ struct Rows {
   int inputs;
   // matmul: what each frame's sums start from in place of the bias, as wide as that; null: the bias
   const float* const* starts = nullptr;
-};
-
-enum class Unary : std::int32_t {
-  identity,
-  relu,
-  leaky_relu /* a = slope */,
-  tanh,
-  sigmoid,
-  silu,
-  elu /* a = alpha */,
-  softplus,
-  exp,
-  log /* log(max(x, a)) */,
-  sqrt /* sqrt(max(x, 0)) */,
-  power /* max(x, 0)^a */,
-  affine /* a * x + b */,
-  clamp /* a <= x <= b */,
-  abs,
-  square,
-  gelu /* tanh form */,
-  sin,
-  count
 };
 
 // Gates of one recurrent step, torch's order. The products W x and U h are separate sums.

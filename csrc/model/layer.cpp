@@ -97,6 +97,10 @@ void LayerContext::fail(std::string_view what) const {
                               std::string(what) + "; export the model again");
 }
 
+void Layer::record(Recorder&) const {
+  throw std::invalid_argument("this model has a layer that a GPU cannot run; use --device cpu");
+}
+
 std::unique_ptr<Layer> make_layer(const LayerContext& context) {
   for (auto* make : {make_conv, make_conv2d, make_gated_stack, make_conditioned_stack,
                      make_recurrent, make_bidirectional, make_band_recurrent, make_pointwise,

@@ -60,6 +60,8 @@ struct LaneSettings {
   std::vector<float> prompt;     // the first values of a loop, which it would else draw
 };
 
+class Recorder;
+
 class Layer {
  public:
   virtual ~Layer() = default;
@@ -87,7 +89,9 @@ class Layer {
   // True where a frame out follows from its frame in alone, in one lane as in another: frames of
   // several lanes, which lie one after the other, are then one call's.
   virtual bool stateless() const { return false; }
-  // Where it runs on a GPU: why that has failed, or nothing yet.
+  // Writes what process() does as works of a GPU. The state's layout is the same.
+  virtual void record(Recorder& to) const;
+  // Where it runs on a GPU by itself: why that has failed, or nothing yet.
   virtual bool on_gpu() const { return false; }
   virtual std::string fault() const { return {}; }
   // The output's channels that follow from these of the inputs alone, where not all or none do; a
@@ -109,8 +113,9 @@ class Layer {
                     std::span<const std::span<const float>> /*in*/) const {}
 };
 
-// Where loops run. cuda_strict: with the CPU's order of sums, and so its bits.
-enum class Device { cpu, cuda, cuda_strict };
+// Where a model runs. cuda_strict: with the CPU's order of sums, and so its bits; emulated: that,
+// by the host in a GPU's place, to test it.
+enum class Device { cpu, cuda, cuda_strict, emulated };
 
 // What the matrices of a model are stored in. int8 needs `input_ranges`: the largest |x| of
 // each input of a matrix, by its tensor's name. A model built to `calibrate` (in fp32) notes them

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/gpu_model.h"
 #include "model/layer.h"
 #include "model/program.h"
 
@@ -35,7 +36,10 @@ class Model {
   int num_controls() const { return num_controls_; }
   const Precision& precision() const { return precision_; }
 
-  // Why a GPU has failed under one of its layers, or nothing.
+  // Where sessions run on a GPU as a whole: what they share there.
+  bool on_gpu() const { return gpu_ != nullptr; }
+  GpuModel& gpu() const { return *gpu_; }
+  // Why a GPU has failed under it, or nothing.
   std::string fault() const;
 
   // Valid frames of each buffer for a source of that many frames.
@@ -52,6 +56,7 @@ class Model {
   int num_controls_;
   Precision precision_;
   std::vector<Operation> operations_;
+  std::unique_ptr<GpuModel> gpu_;
 };
 
 }  // namespace rtaudio

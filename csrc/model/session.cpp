@@ -54,6 +54,10 @@ Session::Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, d
     throw std::invalid_argument("max_ticks is " + std::to_string(max_ticks) +
                                 "; it must be 1 to 1048576");
   }
+  if (threads > 1 && model_->on_gpu()) {
+    throw std::invalid_argument(std::to_string(threads) +
+                                " threads are for the CPU; a model on a GPU runs with one");
+  }
   if (threads < 1 || threads > kMaxThreads || (threads > 1 && lanes > 1)) {
     throw std::invalid_argument(std::to_string(threads) + " threads for " + std::to_string(lanes) +
                                 " lanes are not possible; give one lane 1 to " +
@@ -92,7 +96,8 @@ Session::Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, d
   for (int i = 0; i < threads; ++i) {
     all = checked_sum(checked_sum(all, floats, max_floats), scratch, max_floats);
   }
-  for (int lane = 0; lane < lanes; ++lane) all = checked_sum(all, lane_floats_, max_floats);
+  const int here = model_->on_gpu() ? 1 : lanes;
+  for (int lane = 0; lane < here; ++lane) all = checked_sum(all, lane_floats_, max_floats);
   const auto batch = static_cast<std::size_t>(std::min(lanes, kBatchLanes));
   for (Desk& desk : desks_) {
     desk.buffers = make_aligned_floats(floats);
@@ -104,9 +109,12 @@ Session::Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, d
     desk.batch.resize(batch);
     desk.calls.reserve(batch);
   }
-  state_ = make_aligned_floats(lane_floats_ * static_cast<std::size_t>(lanes) + 16);
+  state_ = make_aligned_floats(lane_floats_ * static_cast<std::size_t>(here) + 32);
   memory_ = state_.get();
   lanes_state_.resize(static_cast<std::size_t>(lanes));
+  if (model_->on_gpu()) {
+    gpu_ = std::make_unique<GpuSession>(*model_, lanes, max_ticks, lane_floats_, state_offsets_);
+  }
   for (int lane = 0; lane < lanes; ++lane) reset(lane);
 }
 
@@ -115,15 +123,24 @@ int Session::max_frames(const Model::Operation& op) const {
 }
 
 void Session::reset(int lane) noexcept {
-  float* state = memory_ + static_cast<std::size_t>(lane) * lane_floats_;
   Lane& l = lanes_state_[static_cast<std::size_t>(lane)];
-  std::fill_n(state, lane_floats_, 0.0f);
+  std::fill_n(lane_memory(lane), lane_floats_, 0.0f);
   for (std::size_t i = 0; i < state_offsets_.size(); ++i) {
     model_->operations()[i].layer->reset(state_of(lane, i));
     model_->operations()[i].layer->configure(state_of(lane, i), l.settings);
   }
   l.ticks = 0;
   l.ended = false;
+  give_memory(lane);
+}
+
+void Session::give_memory(int lane) noexcept {
+  if (gpu_ == nullptr) return;
+  try {
+    gpu_->write(lane, memory_, ticks(lane));
+  } catch (const std::exception& error) {
+    model_->gpu().fail(error.what());
+  }
 }
 
 void Session::borrow(float* memory, std::span<const std::int64_t> ticks) noexcept {
@@ -138,6 +155,7 @@ void Session::end(int lane, std::int64_t source_length) {
   Lane& l = lanes_state_[static_cast<std::size_t>(lane)];
   model_->lengths(source_length, l.lengths);
   l.ended = true;
+  if (gpu_ != nullptr) gpu_->set_lengths(lane, l.lengths);
 }
 
 void Session::set_control(int index, float value) noexcept {
@@ -181,6 +199,12 @@ const float* Session::control_values(Desk& desk, int index, Ticks ticks,
 void Session::process(const float* input, std::ptrdiff_t input_step, float* output,
                       std::ptrdiff_t output_step, int num_ticks) noexcept {
   const FlushDenormals guard;
+  if (gpu_ != nullptr) {
+    // The driver's calls are what they are.
+    RTA_WAKE(process_on_gpu(input, input_step, output, output_step, num_ticks));
+    advance(num_ticks);
+    return;
+  }
   Desk& desk = desks_[0];
   const Ticks ticks{0, num_ticks};
   const int most =
@@ -192,6 +216,30 @@ void Session::process(const float* input, std::ptrdiff_t input_step, float* outp
     give(desk, output, output_step, ticks);
   }
   advance(num_ticks);
+}
+
+void Session::process_on_gpu(const float* input, std::ptrdiff_t input_step, float* output,
+                             std::ptrdiff_t output_step, int num_ticks) noexcept {
+  for (std::size_t i = 0; i < model_->operations().size(); ++i) {
+    float* const to = gpu_->control(i);
+    if (to == nullptr) continue;
+    const Model::Operation& op = model_->operations()[i];
+    const int frames = model_->buffers()[static_cast<std::size_t>(op.inputs[0])].frames;
+    std::copy_n(control_values(desks_[0], op.control, {0, num_ticks}, frames), num_ticks * frames,
+                to);
+  }
+  try {
+    gpu_->process(input, input_step, output, output_step, num_ticks, whole_);
+  } catch (const std::exception& error) {
+    model_->gpu().fail(error.what());
+    const std::ptrdiff_t floats =
+        std::ptrdiff_t{num_ticks} * model_->output().frames * model_->output().channels;
+    for (int lane = 0; lane < lanes_; ++lane) {
+      if (!lanes_state_[static_cast<std::size_t>(lane)].held) {
+        std::fill_n(output + lane * output_step, floats, 0.0f);
+      }
+    }
+  }
 }
 
 void Session::enter(int desk, const float* input, Ticks ticks) noexcept {
@@ -311,6 +359,7 @@ Call Session::make_call(Desk& desk, std::size_t slot, std::size_t index, Ticks t
 }
 
 bool Session::can_save(int lane) const {
+  if (gpu_ != nullptr) gpu_->read(lane, memory_);
   for (std::size_t i = 0; i < state_offsets_.size(); ++i) {
     if (!model_->operations()[i].layer->can_save(state_of(lane, i))) return false;
   }
@@ -318,6 +367,7 @@ bool Session::can_save(int lane) const {
 }
 
 std::vector<Session::StateTensor> Session::save(int lane) const {
+  if (gpu_ != nullptr) gpu_->read(lane, memory_);
   std::vector<StateTensor> all;
   const Lane& l = lanes_state_[static_cast<std::size_t>(lane)];
   for (std::size_t i = 0; i < state_offsets_.size(); ++i) {
@@ -369,6 +419,7 @@ void Session::load(int lane, std::int64_t ticks, std::span<const StateTensor> st
     op.layer->load(state_of(lane, i), position, max_frames(op), spans);
   }
   lanes_state_[static_cast<std::size_t>(lane)].ticks = ticks;
+  give_memory(lane);
 }
 
 }  // namespace rtaudio

@@ -9,6 +9,7 @@
 
 #include "core/platform.h"
 #include "cpu/pack.h"
+#include "model/gpu_session.h"
 #include "model/model.h"
 
 namespace rtaudio {
@@ -77,6 +78,7 @@ class Session {
   bool can_save(int lane) const;
   void hold(int lane, bool held) noexcept {
     lanes_state_[static_cast<std::size_t>(lane)].held = held;
+    if (gpu_ != nullptr) gpu_->hold(lane, held);
   }
   // From the next tick on; a value that is not finite is ignored.
   void set_control(int index, float value) noexcept;
@@ -137,12 +139,14 @@ class Session {
   float* rows_of(Desk& desk, int buffer, std::size_t slot, int num_ticks) noexcept;
   // Values for `num_frames` frames of a buffer that holds `frames_per_tick`.
   const float* control_values(Desk& desk, int index, Ticks ticks, int frames_per_tick) noexcept;
-  float* state_of(int lane, std::size_t op) {
-    return memory_ + static_cast<std::size_t>(lane) * lane_floats_ + state_offsets_[op];
+  float* lane_memory(int lane) const {
+    return memory_ + static_cast<std::size_t>(gpu_ == nullptr ? lane : 0) * lane_floats_;
   }
-  const float* state_of(int lane, std::size_t op) const {
-    return memory_ + static_cast<std::size_t>(lane) * lane_floats_ + state_offsets_[op];
-  }
+  float* state_of(int lane, std::size_t op) const { return lane_memory(lane) + state_offsets_[op]; }
+  void process_on_gpu(const float* input, std::ptrdiff_t input_step, float* output,
+                      std::ptrdiff_t output_step, int num_ticks) noexcept;
+  // What the GPU is to have of it.
+  void give_memory(int lane) noexcept;
   // Input frames of the pieces that are under way together.
   int max_frames(const Model::Operation& op) const;
 
@@ -161,7 +165,8 @@ class Session {
   std::vector<Part> parts_;
   std::vector<Desk> desks_;
   AlignedFloats state_;
-  float* memory_ = nullptr;  // state_, or the caller's
+  float* memory_ = nullptr;          // state_, or the caller's
+  std::unique_ptr<GpuSession> gpu_;  // has the lanes' memory; memory_ is one lane's copy then
 };
 
 }  // namespace rtaudio

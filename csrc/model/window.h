@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "model/layer.h"
+#include "model/recorder.h"
 #include "model/ring.h"
 
 namespace rtaudio {
@@ -45,6 +46,17 @@ class WindowRule {
     return ring_.append(call.state, call.max_frames, call.position, call.inputs[0], call.num_frames,
                         call.valid_begin, call.valid_end) +
            skipped_ * row();
+  }
+
+  // The same on a GPU: the rows of `taps` taps that are `dilation` frames apart.
+  gpu::Window record(Recorder& to, int taps, int dilation, int inputs) const {
+    const std::ptrdiff_t step = row();
+    if (pointwise_) {
+      return {{to.input().memory, row(), 0, 0}, 0, step, 0, 1, inputs};
+    }
+    const gpu::RingRows rows = to.ring(ring_);
+    to.add(gpu::Append{to.timing(), to.input(), rows, false});
+    return {rows, skipped_ * step, stride_ * step, dilation * step, taps, inputs};
   }
 
   std::int64_t out_length(std::int64_t length) const {

@@ -22,7 +22,7 @@ namespace rtaudio {
 namespace {
 
 constexpr const char* kPrecisionNames[] = {"fp32", "bf16", "bf16dot", "int8"};
-constexpr const char* kDeviceNames[] = {"cpu", "cuda", "cuda-strict"};
+constexpr const char* kDeviceNames[] = {"cpu", "cuda", "cuda-strict", "emulated"};
 using BufferTuple = std::tuple<int, int, int>;
 using OperationTuple =
     std::tuple<std::string, std::vector<int>, int, std::map<std::string, std::int64_t>,

@@ -97,6 +97,21 @@ class Conv final : public WindowLayer {
     }
   }
 
+  void record(Recorder& to) const override {
+    gpu::Window x = window_.record(to, kernel_, dilation_, channels_ / groups_);
+    const gpu::Signal& y = to.output();
+    if (!depthwise_.empty()) {
+      to.add(gpu::Depthwise{to.timing(), x, to.table(depthwise_), row_floats(channels_),
+                            to.table(depthwise_bias_), y.memory, y.row, y.frames, channels_});
+      return;
+    }
+    const int outputs = outputs_ / groups_;
+    for (int g = 0; g < groups_; ++g, x.offset += x.inputs) {
+      to.matmul(to.matrix(packed_[static_cast<std::size_t>(g)]), x,
+                y.memory.after(std::ptrdiff_t{g} * outputs), y.row, y.frames);
+    }
+  }
+
  private:
   const WindowRule& window() const override { return window_; }
 
@@ -209,6 +224,28 @@ class ConvTranspose final : public Layer {
           }
         }
       }
+    }
+  }
+
+  // All products of a call, then each output's sum, then the sums that are not complete yet.
+  void record(Recorder& to) const override {
+    const int outputs = outputs_ / groups_, step = row_floats(kernel_ * outputs_);
+    const gpu::Memory products =
+        to.scratch(static_cast<std::size_t>(to.max_frames()) * static_cast<std::size_t>(step));
+    const int row = row_floats(channels_);
+    for (int g = 0; g < groups_; ++g) {
+      const int inputs = channels_ / groups_;
+      const gpu::Window x{
+          {to.input().memory, row, 0, 0}, std::ptrdiff_t{g} * inputs, row, 0, 1, inputs};
+      to.matmul(to.matrix(packed_[static_cast<std::size_t>(g)]), x,
+                products.after(std::ptrdiff_t{g} * kernel_ * outputs), step, to.input().frames,
+                true);
+    }
+    const gpu::Memory next = to.scratch(state_floats(0));
+    to.add(gpu::Overlap{to.timing(), products, step, kernel_, stride_, groups_, outputs,
+                        to.table(bias_), to.state(), to.output(), next});
+    if (kernel_ > stride_) {
+      to.add(gpu::Move{to.timing(), next, to.state(), (kernel_ - stride_) * outputs_});
     }
   }
 

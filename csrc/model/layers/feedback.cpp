@@ -235,7 +235,7 @@ class Embedding final : public Layer {
 std::unique_ptr<Layer> make_feedback(const LayerContext& context) {
   if (context.spec().kind == "feedback") {
     auto loop = std::make_unique<Feedback>(context);  // checks the program, on a GPU as well
-    if (context.device() == Device::cpu) return loop;
+    if (context.device() == Device::cpu || context.device() == Device::emulated) return loop;
     return make_gpu_feedback(context, std::move(loop));
   }
   if (context.spec().kind == "with_constant") return std::make_unique<WithConstant>(context);

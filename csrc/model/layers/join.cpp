@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "model/layer.h"
+#include "model/recorder.h"
 #include "model/ring.h"
 
 namespace rtaudio {
@@ -32,6 +33,18 @@ class Join final : public Layer {
     join(call.inputs[0], call.inputs[1], call.output, floats);
     for (std::size_t i = 2; i < call.inputs.size(); ++i) {
       join(call.output, call.inputs[i], call.output, floats);
+    }
+  }
+
+  void record(Recorder& to) const override {
+    if (to.num_inputs() == 1) {
+      to.add(gpu::Copy{to.timing(), to.input(), to.output(), 0, 0, channels_, nullptr});
+      return;
+    }
+    const auto kind = multiply_ ? gpu::Pairwise::Kind::multiply : gpu::Pairwise::Kind::add;
+    for (std::size_t i = 1; i < to.num_inputs(); ++i) {
+      to.add(gpu::Pairwise{to.timing(), i == 1 ? to.input() : to.output(), to.input(i), to.output(),
+                           kind, 0, nullptr});
     }
   }
 
@@ -79,6 +92,13 @@ class Concatenate final : public Layer {
     }
   }
 
+  void record(Recorder& to) const override {
+    int offset = 0;
+    for (std::size_t i = 0; i < channels_.size(); offset += channels_[i++]) {
+      to.add(gpu::Copy{to.timing(), to.input(i), to.output(), 0, offset, channels_[i], nullptr});
+    }
+  }
+
  private:
   bool is_held(const ChannelRange& held, std::size_t i) const {
     return held.begin == 0 && held.end == channels_[i];
@@ -106,6 +126,11 @@ class Delay final : public Layer {
     const float* rows = ring_.append(call.state, call.max_frames, call.position, call.inputs[0],
                                      call.num_frames, 0, call.num_frames);
     std::copy_n(rows, call.num_frames * std::ptrdiff_t{ring_.row()}, call.output);
+  }
+  void record(Recorder& to) const override {
+    const gpu::RingRows rows = to.ring(ring_);
+    to.add(gpu::Append{to.timing(), to.input(), rows, true});
+    to.add(gpu::Recall{to.timing(), rows, to.output()});
   }
 
   std::vector<StateSpec> state_specs() const override {

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "model/layer.h"
+#include "model/recorder.h"
 
 namespace rtaudio {
 namespace {
@@ -27,6 +28,12 @@ class Pointwise : public Layer {
   bool stateless() const override { return true; }
 
  protected:
+  using Kind = gpu::Channelwise::Kind;
+  static void add(Recorder& to, Kind kind, const float* first = nullptr,
+                  const float* second = nullptr) {
+    to.add(gpu::Channelwise{to.timing(), to.input(), to.output(), kind, first, second, 0.0f, 0.0f});
+  }
+
   std::ptrdiff_t row() const { return row_floats(channels_); }
   std::ptrdiff_t out_row() const { return row_floats(out_channels_); }
 
@@ -47,6 +54,9 @@ class UnaryFunction final : public Pointwise {
     const auto floats = static_cast<std::size_t>(call.num_frames * row());
     call.kernels.unary(function_, call.inputs[0], call.output, floats, a_, b_);
   }
+  void record(Recorder& to) const override {
+    to.add(gpu::Function{to.timing(), to.input(), to.output(), function_, a_, b_});
+  }
 
  private:
   Unary function_;
@@ -65,6 +75,7 @@ class Gate final : public Pointwise {
     call.kernels.gate(tanh_, call.inputs[0], call.output, out_channels_, out_channels_, row(),
                       out_row(), call.num_frames);
   }
+  void record(Recorder& to) const override { add(to, tanh_ ? Kind::gated_tanh : Kind::glu); }
 
  private:
   bool tanh_;
@@ -81,6 +92,7 @@ class Modulate final : public Pointwise {
     call.kernels.modulate(call.inputs[0], call.output, out_channels_, row(), out_row(),
                           call.num_frames);
   }
+  void record(Recorder& to) const override { add(to, Kind::modulate); }
 };
 
 class Affine final : public Pointwise {
@@ -93,6 +105,9 @@ class Affine final : public Pointwise {
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
     call.kernels.affine(scale_.data(), bias_.data(), call.inputs[0], call.output, channels_, row(),
                         out_row(), call.num_frames);
+  }
+  void record(Recorder& to) const override {
+    add(to, Kind::affine, to.table(scale_), to.table(bias_));
   }
 
  private:
@@ -110,6 +125,7 @@ class PRelu final : public Pointwise {
     call.kernels.prelu(slope_.data(), call.inputs[0], call.output, channels_, row(), out_row(),
                        call.num_frames);
   }
+  void record(Recorder& to) const override { add(to, Kind::prelu, to.table(slope_)); }
 
  private:
   std::vector<float> slope_;
@@ -128,6 +144,10 @@ class LayerNorm final : public Pointwise {
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
     call.kernels.layer_norm(scale_.data(), bias_.data(), eps_, call.inputs[0], call.output,
                             channels_, row(), out_row(), call.num_frames);
+  }
+  void record(Recorder& to) const override {
+    to.add(gpu::Norm{to.timing(), to.input(), to.output(), 1, to.table(scale_), to.table(bias_),
+                     eps_});
   }
 
  private:
@@ -155,6 +175,10 @@ class BandNorm final : public Pointwise {
       call.kernels.layer_norm(scale_.data(), bias_.data(), eps_, call.inputs[0] + t * row(),
                               call.output + t * row(), inputs_, inputs_, inputs_, bands_);
     }
+  }
+  void record(Recorder& to) const override {
+    to.add(gpu::Norm{to.timing(), to.input(), to.output(), bands_, to.table(scale_),
+                     to.table(bias_), eps_});
   }
 
  private:
@@ -191,6 +215,11 @@ class Channels final : public Pointwise {
       std::fill(y + copied, y + out_channels_, 0.0f);
     }
   }
+  void record(Recorder& to) const override {
+    gpu::Signal x = to.input();
+    x.channels = std::min(x.channels, end_);
+    to.add(gpu::Copy{to.timing(), x, to.output(), begin_, 0, out_channels_, nullptr});
+  }
 
  private:
   int begin_;
@@ -214,6 +243,10 @@ class Blend final : public Pointwise {
       call.kernels.lerp(x, x + out_channels_, call.control[t], call.output + t * out_row(),
                         static_cast<std::size_t>(out_channels_));
     }
+  }
+  void record(Recorder& to) const override {
+    to.add(gpu::Pairwise{to.timing(), to.input(), to.input(), to.output(),
+                         gpu::Pairwise::Kind::blend, out_channels_, to.control()});
   }
 };
 

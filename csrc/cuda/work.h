@@ -1,0 +1,38 @@
+// Everything that a session on a GPU does: works, each a plain function object that one thread
+// calls with its number. They run on a GPU as kernels and, thread by thread in any order, on the
+// host, where tests compare them with the CPU's sessions bit for bit.
+//   std::int64_t items(int ticks) const;       threads of a call
+//   void operator()(int item, int ticks) const;
+// A team's threads go through phases together, with a barrier between them:
+//   static constexpr int kTeam; std::int64_t teams(int ticks) const; int phases(int ticks) const;
+//   void operator()(int team, int phase, int thread, int ticks) const;
+// What phases tell one another goes by memory.
+#pragma once
+
+#include <variant>
+#include <vector>
+
+#include "cuda/works/matmul.h"
+#include "cuda/works/pointwise.h"
+#include "cuda/works/rings.h"
+
+namespace rtaudio::gpu {
+
+template <class W>
+constexpr bool is_team = requires { W::kTeam; };
+
+// What kernels are made of; each header of works/ adds its own.
+using Work =
+    std::variant<Advance, Append, Channelwise, Copy, Depthwise, Enter, Function, Leave,
+                 Matmul<1, 1>, Matmul<4, 1>, Matmul<8, 4>, Move, Norm, Overlap, Pairwise, Recall>;
+
+// Works that run one after another, once a call or `rounds_per_tick` times.
+struct Section {
+  std::vector<Work> works;
+  int rounds_per_tick = 0;
+};
+struct Program {
+  std::vector<Section> sections;
+};
+
+}  // namespace rtaudio::gpu

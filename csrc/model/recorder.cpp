@@ -1,0 +1,62 @@
+#include "model/recorder.h"
+
+#include <climits>
+#include <stdexcept>
+#include <string>
+
+namespace rtaudio {
+
+gpu::Memory Recorder::scratch(std::size_t floats) {
+  const gpu::Memory mine = operation_.scratch.after(static_cast<std::int64_t>(scratch_floats_));
+  scratch_floats_ += (floats + 15) / 16 * 16;
+  return mine;
+}
+
+gpu::Matrix Recorder::matrix(const PackedWeights& weights) {
+  const PackedMatrix& m = weights.view();
+  // Everything of a matrix stands in one piece of memory, its weights first.
+  const void* host = m.format == WeightFormat::fp32 ? m.weights : m.narrow;
+  const char* device = table(static_cast<const char*>(host), weights.num_floats() * sizeof(float));
+  const auto moved = [&](const float* p) {
+    if (p == nullptr) return p;
+    return reinterpret_cast<const float*>(
+        device + (reinterpret_cast<const char*>(p) - static_cast<const char*>(host)));
+  };
+  return {m.outputs,      m.depth, m.splits,      static_cast<gpu::Format>(m.format),
+          m.in_pairs,     device,  moved(m.bias), moved(m.input_scales),
+          moved(m.scales)};
+}
+
+void Recorder::add(gpu::Work work) {
+  const int ticks = max_ticks();
+  const std::int64_t threads = std::visit(
+      [ticks](const auto& w) {
+        if constexpr (gpu::is_team<std::decay_t<decltype(w)>>) {
+          return w.teams(ticks);
+        } else {
+          return w.items(ticks);
+        }
+      },
+      work);
+  if (threads > INT_MAX) {
+    throw std::length_error("a call of " + std::to_string(threads) +
+                            " threads is too large for a GPU; ask for fewer lanes or ticks");
+  }
+  program_.sections.back().works.push_back(std::move(work));
+}
+
+void Recorder::matmul(const gpu::Matrix& m, const gpu::Window& x, gpu::Memory y, int y_step,
+                      int frames, bool zeros) {
+  const bool rounds = m.format == gpu::Format::bf16dot || m.format == gpu::Format::int8;
+  const std::int64_t rows = std::int64_t{timing().lanes} * frames * max_ticks();
+  constexpr std::int64_t kMany = 1 << 15;  // threads that keep a GPU busy
+  if (!rounds && m.splits == 1 && rows * m.outputs >= 32 * kMany) {
+    add(gpu::Matmul<8, 4>{timing(), m, x, y, y_step, frames, zeros});
+  } else if (!rounds && rows * m.outputs >= 4 * kMany) {
+    add(gpu::Matmul<4, 1>{timing(), m, x, y, y_step, frames, zeros});
+  } else {
+    add(gpu::Matmul<1, 1>{timing(), m, x, y, y_step, frames, zeros});
+  }
+}
+
+}  // namespace rtaudio

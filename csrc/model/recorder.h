@@ -1,0 +1,89 @@
+// What a layer writes its works for a GPU into, when a session is made.
+#pragma once
+
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "cpu/pack.h"
+#include "cuda/queue.h"
+#include "model/gpu_model.h"
+#include "model/ring.h"
+
+namespace rtaudio {
+
+// A layer's view of the session: its signals, its state, and what may be added to the program.
+class Recorder {
+ public:
+  struct Operation {
+    gpu::Timing timing;
+    std::vector<gpu::Signal> inputs;
+    gpu::Signal output;
+    gpu::Memory state;
+    gpu::Memory scratch;        // all there is
+    int max_frames;             // of the first input, in a call
+    const float* control;       // one value a frame, or null
+    const std::int32_t* whole;  // 1 where a call brings whole signals
+  };
+
+  Recorder(gpu::Program& program, DeviceTables& tables, Operation operation)
+      : program_(program), tables_(tables), operation_(std::move(operation)) {}
+
+  const gpu::Timing& timing() const { return operation_.timing; }
+  const gpu::Signal& input(std::size_t i = 0) const { return operation_.inputs[i]; }
+  std::size_t num_inputs() const { return operation_.inputs.size(); }
+  const gpu::Signal& output() const { return operation_.output; }
+  gpu::Memory state(std::size_t offset = 0) const {
+    return operation_.state.after(static_cast<std::int64_t>(offset));
+  }
+  const float* control() const { return operation_.control; }
+  const std::int32_t* whole() const { return operation_.whole; }
+  // Frames of the first input in the longest call.
+  int max_frames() const { return operation_.max_frames; }
+  int max_ticks() const { return operation_.max_frames / operation_.timing.frames; }
+
+  // So many floats of each lane, apart from what this operation has had; of use within a call only.
+  gpu::Memory scratch(std::size_t floats);
+  std::size_t scratch_floats() const { return scratch_floats_; }
+
+  // The device's copy of what stands in the layer, and stays there.
+  template <class T>
+  const T* table(const T* host, std::size_t count) {
+    return reinterpret_cast<const T*>(tables_.take(host, count * sizeof(T)));
+  }
+  template <class T>
+  const T* table(const std::vector<T>& host) {
+    return table(host.data(), host.size());
+  }
+  gpu::Matrix matrix(const PackedWeights& weights);
+
+  gpu::RingRows ring(const Ring& ring, std::size_t offset = 0) const {
+    return ring_of(ring, state(offset), max_frames());
+  }
+  static gpu::RingRows ring_of(const Ring& ring, gpu::Memory memory, int max_frames) {
+    return {memory, ring.row(), ring.history(), ring.frames(max_frames)};
+  }
+  // Throws std::length_error where it has too many threads.
+  void add(gpu::Work work);
+  // y = m x for `frames` rows a tick; see gpu::Matmul.
+  void matmul(const gpu::Matrix& m, const gpu::Window& x, gpu::Memory y, int y_step, int frames,
+              bool zeros = false);
+  // What is added by `body` runs so many times a tick.
+  template <class Body>
+  void repeat(int rounds_per_tick, const Body& body) {
+    program_.sections.push_back({{}, rounds_per_tick});
+    body();
+    program_.sections.push_back({});
+  }
+  // The same for an operation inside of this one.
+  Recorder inner(Operation operation) { return {program_, tables_, std::move(operation)}; }
+
+ private:
+  gpu::Program& program_;
+  DeviceTables& tables_;
+  Operation operation_;
+  std::size_t scratch_floats_ = 0;
+};
+
+}  // namespace rtaudio

@@ -1,0 +1,89 @@
+"""What sessions do on a GPU, by the host, thread by thread in any order: the CPU's bits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rtaudio import Session
+from rtaudio.errors import RtaudioError
+from rtaudio.graph.layer import FloatArray
+from rtaudio.runtime.laws import graph_of
+from rtaudio.runtime.model import Model
+from rtaudio.runtime.native import PRECISIONS
+
+from .catalogue import EXAMPLES
+
+LANES = 3
+
+
+def models(name: str, precision: str) -> tuple[Model, Model]:
+    layer, channels = EXAMPLES[name]
+    graph = graph_of(layer, channels)
+    tensors = graph.initial_tensors(2)
+    cpu = Model.from_graph(graph, tensors, precision=precision)
+    gpu = Model.from_graph(graph, tensors, precision=precision, device="emulated")
+    try:
+        gpu.stream(channels=channels)
+    except RtaudioError as error:
+        if "cannot run" in str(error):
+            pytest.skip(f"not yet on a GPU: {error}")
+        raise
+    return cpu, gpu
+
+
+def signal(model: Model, ticks: int, extra: int = 0) -> FloatArray:
+    frames = ticks * model.graph.plan.block + extra
+    x = 0.3 * np.random.default_rng(0).standard_normal((frames, model.graph.input.channels))
+    return x.astype(np.float32)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_stream_has_the_cpus_bits(name: str, precision: str) -> None:
+    cpu, gpu = models(name, precision)
+    x = signal(cpu, 7, extra=5)
+    answers = []
+    for model in (cpu, gpu):
+        stream = model.stream(channels=model.graph.input.channels)
+        parts = [stream.push(x[:3]), stream.push(x[3:])]
+        answers.append(np.concatenate([*parts, stream.flush()]))
+    assert answers[0].shape == answers[1].shape
+    np.testing.assert_array_equal(*answers)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_lanes_come_and_go(name: str) -> None:
+    """Held, reset, ended and begun anew at their own times, with a state that moves over."""
+    cpu, gpu = models(name, "fp32")
+    block = cpu.graph.plan.block
+    x = np.stack([signal(cpu, 8) * np.float32(lane + 1) for lane in range(LANES)])
+    answers = []
+    for model in (cpu, gpu):
+        session = Session(model, lanes=LANES, max_ticks=2)
+        parts = [session.process(x[:, :block])]
+        session.hold(np.array([False, True, False]))
+        parts.append(session.process(x[:, block : 3 * block]))
+        session.hold(np.zeros(LANES, bool))
+        session.reset(np.array([True, False, False]))
+        parts.append(session.process(x[:, 3 * block : 5 * block]))
+        session.end(1, 4 * block - 1)
+        parts.append(session.process(x[:, 5 * block : 6 * block]))
+        parts.append(session.process(x[:, 6 * block : 8 * block]))
+        answers.append(np.concatenate(parts, axis=1))
+    np.testing.assert_array_equal(*answers)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_saved_stream_goes_on_on_the_other_device(name: str) -> None:
+    cpu, gpu = models(name, "fp32")
+    x = signal(cpu, 9)
+    half = x.shape[0] // 2
+    whole = cpu.stream(channels=cpu.graph.input.channels)
+    expected = np.concatenate([whole.push(x), whole.flush()])
+    for first, second in ((cpu, gpu), (gpu, cpu)):
+        begin, end = first.stream(channels=x.shape[1]), second.stream(channels=x.shape[1])
+        head = begin.push(x[:half])
+        end.load_state(begin.save_state())
+        y = np.concatenate([head, end.push(x[half:]), end.flush()])
+        np.testing.assert_array_equal(y, expected)
