@@ -52,18 +52,23 @@ class FftTables {
   }
 
   FftPlan view() const {
+    return view([](const auto& table) { return table.data(); });
+  }
+  // The same where the tables are elsewhere: where(table) says where.
+  template <class Where>
+  FftPlan view(const Where& where) const {
     return {n_,
             rows_ * columns_,
             rows_,
             columns_,
             static_cast<int>(row_factors_.size()),
             static_cast<int>(column_factors_.size()),
-            row_factors_.data(),
-            column_factors_.data(),
-            row_twiddles_.data(),
-            column_twiddles_.data(),
-            cross_.data(),
-            split_.empty() ? nullptr : split_.data()};
+            where(row_factors_),
+            where(column_factors_),
+            where(row_twiddles_),
+            where(column_twiddles_),
+            where(cross_),
+            split_.empty() ? nullptr : where(split_)};
   }
 
  private:

@@ -53,6 +53,12 @@ RTA_HD V apply(V x, float a, float b) {
   return x;
 }
 
+// The nearest of `levels` codes: NaN compares false and is code 0, like whatever lies outside.
+RTA_HD int nearest_code(float x, int levels) {
+  const float value = x + 0.5f;
+  return value >= 0.0f && value < static_cast<float>(levels) ? static_cast<int>(value) : 0;
+}
+
 // f.operator()<F>() for the function of that number; one place that lists them all.
 template <class Visit>
 RTA_HD void with_unary(Unary function, const Visit& f) {

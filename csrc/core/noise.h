@@ -35,6 +35,12 @@ struct Source {
   std::uint32_t site;
 };
 
+// Where they are kept as floats: halves of 16 bits of the seed and of the stream.
+RTA_HD Source source_of(const float* halves, std::uint32_t site) {
+  const auto half = [&](int i) { return static_cast<std::uint32_t>(halves[i]); };
+  return {half(0) | half(1) << 16, half(2) | half(3) << 16, site};
+}
+
 // Four words for one position (signal time without delays) and one step of a refinement.
 RTA_HD Words draw(const Source& source, std::int64_t position, std::uint32_t step,
                   std::uint32_t index) {

@@ -1,13 +1,6 @@
 // Real FFT by the plan of core/fft.h. Split complex numbers, transforms stand in lanes.
 
-struct Complex {
-  Vec re, im;
-};
-RTA_HD Complex operator+(Complex a, Complex b) { return {a.re + b.re, a.im + b.im}; }
-RTA_HD Complex operator-(Complex a, Complex b) { return {a.re - b.re, a.im - b.im}; }
-RTA_HD Complex times(Complex a, Vec re, Vec im) {
-  return {fnma(a.im, im, a.re * re), fma(a.re, im, a.im * re)};
-}
+using Complex = fft::Complex<Vec>;
 
 struct Span {  // two arrays, real and imaginary
   float* re;
@@ -17,64 +10,6 @@ RTA_HD Complex load(Span s, std::ptrdiff_t i) { return {load(s.re + i), load(s.i
 RTA_HD void store(Span s, std::ptrdiff_t i, Complex a) {
   store(s.re + i, a.re);
   store(s.im + i, a.im);
-}
-
-// cos and sin of 2 pi j / R for j = 1 .. (R - 1) / 2.
-template <int R>
-struct Roots;
-template <>
-struct Roots<3> {
-  static constexpr float cosine[] = {1.0f, -0.5f};
-  static constexpr float sine[] = {0.0f, 0.866025403784438647f};
-};
-template <>
-struct Roots<5> {
-  static constexpr float cosine[] = {1.0f, 0.309016994374947424f, -0.809016994374947424f};
-  static constexpr float sine[] = {0.0f, 0.951056516295153572f, 0.587785252292473129f};
-};
-template <>
-struct Roots<7> {
-  static constexpr float cosine[] = {1.0f, 0.623489801858733531f, -0.222520933956314404f,
-                                     -0.900968867902419126f};
-  static constexpr float sine[] = {0.0f, 0.781831482468029809f, 0.974927912181823607f,
-                                   0.433883739117558120f};
-};
-
-template <int R>
-RTA_HD void butterfly(Complex (&x)[R]) {
-  if constexpr (R == 2) {
-    const Complex a = x[0];
-    x[0] = a + x[1];
-    x[1] = a - x[1];
-  } else if constexpr (R == 4) {
-    const Complex a = x[0] + x[2], b = x[0] - x[2], c = x[1] + x[3], d = x[1] - x[3];
-    x[0] = a + c;
-    x[2] = a - c;
-    x[1] = {b.re + d.im, b.im - d.re};
-    x[3] = {b.re - d.im, b.im + d.re};
-  } else {
-    constexpr int kHalf = R / 2;
-    Complex sum[kHalf + 1], difference[kHalf + 1];
-    const Complex first = x[0];
-    for (int j = 1; j <= kHalf; ++j) {
-      sum[j] = x[j] + x[R - j];
-      difference[j] = x[j] - x[R - j];
-      x[0] = x[0] + sum[j];
-    }
-    for (int k = 1; k <= kHalf; ++k) {
-      Complex even = first, odd{zero(), zero()};
-      for (int j = 1; j <= kHalf; ++j) {
-        const int turn = j * k % R;
-        const int index = turn <= kHalf ? turn : R - turn;
-        const Vec c(Roots<R>::cosine[index]);
-        const Vec s(turn <= kHalf ? Roots<R>::sine[index] : -Roots<R>::sine[index]);
-        even = {fma(c, sum[j].re, even.re), fma(c, sum[j].im, even.im)};
-        odd = {fma(s, difference[j].re, odd.re), fma(s, difference[j].im, odd.im)};
-      }
-      x[k] = {even.re + odd.im, even.im - odd.re};
-      x[R - k] = {even.re - odd.im, even.im + odd.re};
-    }
-  }
 }
 
 // One stage over rows of `width` floats: sub-length m, s interleaved transforms.
@@ -94,10 +29,10 @@ void stage(Span x, Span y, int m, int s, std::ptrdiff_t width, const float* twid
     for (std::ptrdiff_t q = 0; q < s * width; q += kLanes) {
       Complex a[R];
       for (int j = 0; j < R; ++j) a[j] = load(x, from + j * apart + q);
-      butterfly(a);
+      fft::butterfly(a);
       store(y, to + q, a[0]);
       for (int j = 1; j < R; ++j) {
-        store(y, to + j * out_apart + q, p == 0 ? a[j] : times(a[j], re[j], im[j]));
+        store(y, to + j * out_apart + q, p == 0 ? a[j] : fft::times(a[j], re[j], im[j]));
       }
     }
   }
@@ -141,7 +76,7 @@ void twist(const FftPlan& plan, Span x, Span y) {
   const float* re = plan.cross;
   const float* im = plan.cross + plan.rows * width;
   for (std::ptrdiff_t i = width; i < plan.rows * width; i += kLanes) {
-    store(x, i, times(load(x, i), load(re + i), load(im + i)));
+    store(x, i, fft::times(load(x, i), load(re + i), load(im + i)));
   }
   for (int r = 0; r < plan.rows; r += 4) {
     for (int c = 0; c < plan.columns; c += 4) {
@@ -187,7 +122,6 @@ Span complex_fft(const FftPlan& plan, Span x, Span y) {
   return z;
 }
 
-// X[k] = (Z[k] + Z*[N - k]) / 2 - i w^k (Z[k] - Z*[N - k]) / 2, w = exp(-2 pi i / n).
 void split_spectrum(const FftPlan& plan, Span z, float* re, float* im) {
   const int length = plan.complex_length;
   const int bins = length + 1;
@@ -195,16 +129,13 @@ void split_spectrum(const FftPlan& plan, Span z, float* re, float* im) {
   z.im[length] = z.im[0];
   const float* cosines = plan.split;
   const float* sines = plan.split + padded(bins);
-  const Vec half(0.5f);
   for_each(static_cast<std::size_t>(bins), [&](std::size_t k, int count) {
     const Complex a = load(z, static_cast<std::ptrdiff_t>(k));
     const std::ptrdiff_t back = length - static_cast<std::ptrdiff_t>(k) - (kLanes - 1);
     const Complex b{reverse(load(z.re + back)), reverse(load(z.im + back))};
-    const Vec er = half * (a.re + b.re), ei = half * (a.im - b.im);
-    const Vec dr = half * (a.re - b.re), di = half * (a.im + b.im);
-    const Vec c = load(cosines + k), s = load(sines + k);
-    store_part(re + k, count, fma(c, di, fma(s, dr, er)));
-    store_part(im + k, count, fnma(c, dr, fma(s, di, ei)));
+    const Complex x = fft::split(a, b, load(cosines + k), load(sines + k));
+    store_part(re + k, count, x.re);
+    store_part(im + k, count, x.im);
   });
 }
 
@@ -256,7 +187,6 @@ void irfft(const FftPlan& plan, const float* re, const float* im, float* out, fl
 
   const Span z = work.a;
   if (even) {
-    // Z[k] = (X[k] + X*[N - k]) + i w^-k (X[k] - X*[N - k])
     const float* cosines = plan.split;
     const float* sines = plan.split + padded(bins);
     for (int r = 0; r < plan.rows; ++r) {
@@ -265,9 +195,7 @@ void irfft(const FftPlan& plan, const float* re, const float* im, float* out, fl
         const Complex a = load(x, k);
         const std::ptrdiff_t back = length - k - (kLanes - 1);
         const Complex b{reverse(load(x.re + back)), reverse(load(x.im + back))};
-        const Vec er = a.re + b.re, ei = a.im - b.im, dr = a.re - b.re, di = a.im + b.im;
-        const Vec co = load(cosines + k), si = load(sines + k);
-        store(z, r * width + c, {fma(si, dr, fnma(co, di, er)), fma(co, dr, fma(si, di, ei))});
+        store(z, r * width + c, fft::merge(a, b, load(cosines + k), load(sines + k)));
       }
     }
   } else {

@@ -4,6 +4,7 @@
 // lacks.
 #include "cpu/kernels.h"
 
+#include "core/fft_butterfly.h"
 #include "cpu/simd.h"
 
 namespace rtaudio {

@@ -12,9 +12,13 @@
 #include <variant>
 #include <vector>
 
+#include "cuda/works/maps.h"
 #include "cuda/works/matmul.h"
 #include "cuda/works/pointwise.h"
+#include "cuda/works/rates.h"
 #include "cuda/works/rings.h"
+#include "cuda/works/sources.h"
+#include "cuda/works/spectra.h"
 
 namespace rtaudio::gpu {
 
@@ -23,8 +27,10 @@ constexpr bool is_team = requires { W::kTeam; };
 
 // What kernels are made of; each header of works/ adds its own.
 using Work =
-    std::variant<Advance, Append, Channelwise, Copy, Depthwise, Enter, Function, Leave,
-                 Matmul<1, 1>, Matmul<4, 1>, Matmul<8, 4>, Move, Norm, Overlap, Pairwise, Recall>;
+    std::variant<Advance, Append, Channelwise, Copy, DeepFilter, Depthwise, Draw, Embedding, Enter,
+                 Function, Istft, Leave, MapDepthwise, MapMatmul<1, 1>, MapMatmul<4, 1>,
+                 MapMatmul<8, 4>, Matmul<1, 1>, Matmul<4, 1>, Matmul<8, 4>, Move, Norm, Overlap,
+                 Pairwise, Pool, PulseTrain, Recall, Remember, Stft, Unpool, Upsample>;
 
 // Works that run one after another, once a call or `rounds_per_tick` times.
 struct Section {

@@ -43,7 +43,7 @@ class LoopState {
     std::memcpy(state + width_ + kNoiseFloats, &prompt, sizeof prompt);
   }
   noise::Source source(const float* state, std::uint32_t site) const noexcept {
-    return noise_of(state + width_, site);
+    return noise::source_of(state + width_, site);
   }
 
   std::vector<StateSpec> specs() const {

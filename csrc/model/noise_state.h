@@ -1,5 +1,5 @@
 // Which noise a lane draws, kept as four floats of a layer's state: halves of 16 bits of its seed
-// and of its stream's number.
+// and of its stream's number, which noise::source_of reads.
 #pragma once
 
 #include <algorithm>
@@ -26,13 +26,6 @@ inline void load_noise(float* state, std::span<const float> saved) noexcept {
   for (std::size_t i = 0; i < kNoiseFloats; ++i) {
     state[i] = std::floor(std::min(65535.0f, std::max(0.0f, saved[i])));
   }
-}
-
-inline noise::Source noise_of(const float* state, std::uint32_t site) noexcept {
-  const auto word = [&](int i) {
-    return static_cast<std::uint32_t>(state[i]) | static_cast<std::uint32_t>(state[i + 1]) << 16;
-  };
-  return {word(0), word(2), site};
 }
 
 }  // namespace rtaudio

@@ -27,6 +27,12 @@ gpu::Matrix Recorder::matrix(const PackedWeights& weights) {
           moved(m.scales)};
 }
 
+gpu::Transform Recorder::transform(const FftTables& tables, int frames) {
+  const FftPlan plan = tables.view([&](const auto& values) { return table(values); });
+  return {plan, scratch(static_cast<std::size_t>(frames) *
+                        static_cast<std::size_t>(4 * plan.complex_length))};
+}
+
 void Recorder::add(gpu::Work work) {
   const int ticks = max_ticks();
   const std::int64_t threads = std::visit(
@@ -47,16 +53,8 @@ void Recorder::add(gpu::Work work) {
 
 void Recorder::matmul(const gpu::Matrix& m, const gpu::Window& x, gpu::Memory y, int y_step,
                       int frames, bool zeros) {
-  const bool rounds = m.format == gpu::Format::bf16dot || m.format == gpu::Format::int8;
-  const std::int64_t rows = std::int64_t{timing().lanes} * frames * max_ticks();
-  constexpr std::int64_t kMany = 1 << 15;  // threads that keep a GPU busy
-  if (!rounds && m.splits == 1 && rows * m.outputs >= 32 * kMany) {
-    add(gpu::Matmul<8, 4>{timing(), m, x, y, y_step, frames, zeros});
-  } else if (!rounds && rows * m.outputs >= 4 * kMany) {
-    add(gpu::Matmul<4, 1>{timing(), m, x, y, y_step, frames, zeros});
-  } else {
-    add(gpu::Matmul<1, 1>{timing(), m, x, y, y_step, frames, zeros});
-  }
+  multiply<gpu::Matmul>(m, std::int64_t{timing().lanes} * frames * max_ticks(), x, y, y_step,
+                        frames, zeros);
 }
 
 }  // namespace rtaudio

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "core/fft.h"
 #include "cpu/pack.h"
 #include "cuda/queue.h"
 #include "model/gpu_model.h"
@@ -57,6 +58,8 @@ class Recorder {
     return table(host.data(), host.size());
   }
   gpu::Matrix matrix(const PackedWeights& weights);
+  // With scratch for so many frames of each lane.
+  gpu::Transform transform(const FftTables& tables, int frames);
 
   gpu::RingRows ring(const Ring& ring, std::size_t offset = 0) const {
     return ring_of(ring, state(offset), max_frames());
@@ -69,6 +72,20 @@ class Recorder {
   // y = m x for `frames` rows a tick; see gpu::Matmul.
   void matmul(const gpu::Matrix& m, const gpu::Window& x, gpu::Memory y, int y_step, int frames,
               bool zeros = false);
+  // Product<F, V>{timing, m, rest...}: `rows` rows in the longest call, F of them and V outputs a
+  // thread.
+  template <template <int, int> class Product, class... Rest>
+  void multiply(const gpu::Matrix& m, std::int64_t rows, const Rest&... rest) {
+    const bool rounds = m.format == gpu::Format::bf16dot || m.format == gpu::Format::int8;
+    constexpr std::int64_t kMany = 1 << 15;  // threads that keep a GPU busy
+    if (!rounds && m.splits == 1 && rows * m.outputs >= 32 * kMany) {
+      add(Product<8, 4>{timing(), m, rest...});
+    } else if (!rounds && rows * m.outputs >= 4 * kMany) {
+      add(Product<4, 1>{timing(), m, rest...});
+    } else {
+      add(Product<1, 1>{timing(), m, rest...});
+    }
+  }
   // What is added by `body` runs so many times a tick.
   template <class Body>
   void repeat(int rounds_per_tick, const Body& body) {

@@ -7,6 +7,7 @@ import pytest
 
 from rtaudio import Session
 from rtaudio.errors import RtaudioError
+from rtaudio.graph import ISTFT, STFT, Embedding, Serial, WithConstant
 from rtaudio.graph.layer import FloatArray
 from rtaudio.runtime.laws import graph_of
 from rtaudio.runtime.model import Model
@@ -87,3 +88,34 @@ def test_a_saved_stream_goes_on_on_the_other_device(name: str) -> None:
         end.load_state(begin.save_state())
         y = np.concatenate([head, end.push(x[half:]), end.flush()])
         np.testing.assert_array_equal(y, expected)
+
+
+@pytest.mark.parametrize("window", [4, 105, 210, 441, 512])
+def test_transforms_of_all_factors_have_the_cpus_bits(window: int) -> None:
+    bins = window // 2 + 1
+    spectra = Serial(
+        layers=(STFT(window=window, hop=window // 2), ISTFT(window=window, hop=window // 2))
+    )
+    of_anything = ISTFT(window=window, hop=window // 2)  # end bins that are not real
+    for layer, channels in ((spectra, 1), (of_anything, 2 * bins)):
+        graph = graph_of(layer, channels)
+        cpu, gpu = (
+            Model.from_graph(graph, {}, device=device).stream(channels=channels)
+            for device in ("cpu", "emulated")
+        )
+        x = np.random.default_rng(1).standard_normal((5 * graph.plan.block, channels))
+        x = x.astype(np.float32)
+        np.testing.assert_array_equal(cpu.push(x), gpu.push(x))
+
+
+def test_codes_and_constants_have_the_cpus_bits() -> None:
+    layer = Serial(layers=(Embedding(levels=7, outputs=20), WithConstant(constant="who", count=3)))
+    graph = graph_of(layer, 1)
+    tensors = graph.initial_tensors(0)
+    x = np.float32([[0], [6.4], [2.5], [-1], [9], [np.nan], [3]])
+    answers = []
+    for device in ("cpu", "emulated"):
+        model = Model.from_graph(graph, tensors, device=device)
+        stream = model.stream(channels=1, constants={"who": np.float32([1, -2, 3])})
+        answers.append([stream.push(x), stream.push(x[::-1])])
+    np.testing.assert_array_equal(*answers)

@@ -47,7 +47,8 @@ struct Row {
   std::ptrdiff_t tap_step;
   int inputs;
 
-  RTA_HD float operator[](int k) const { return data[k / inputs * tap_step + k % inputs]; }
+  RTA_HD const float* at(int k) const { return data + k / inputs * tap_step + k % inputs; }
+  RTA_HD float operator[](int k) const { return *at(k); }
 };
 
 // Weight (k, output) of panels of `group` k side by side.
@@ -96,9 +97,10 @@ struct Column {
   }
 };
 
-// One segment of the sums of F rows times V outputs: k in [begin, end), in rising order.
-template <int F, int V>
-RTA_HD void accumulate(const Matrix& m, const Row (&rows)[F], int output, int begin, int end,
+// One segment of the sums of F rows times V outputs: k in [begin, end), in rising order. R: Row, or
+// what else says where inputs stand, runs of `inputs` side by side.
+template <int F, int V, class R>
+RTA_HD void accumulate(const Matrix& m, const R (&rows)[F], int output, int begin, int end,
                        float (&sum)[F][V]) {
   const Column<V> column(m, begin, output);
   const int inputs = rows[0].inputs;
@@ -106,7 +108,7 @@ RTA_HD void accumulate(const Matrix& m, const Row (&rows)[F], int output, int be
     const int c = k % inputs;
     const int run = inputs - c < end - k ? inputs - c : end - k;
     const float* x[F];
-    for (int f = 0; f < F; ++f) x[f] = rows[f].data + k / inputs * rows[f].tap_step + c;
+    for (int f = 0; f < F; ++f) x[f] = rows[f].at(k);
     for (int i = 0; i < run; ++i, ++k) {
       float w[V];
       column.load(k - begin, w);
@@ -118,8 +120,8 @@ RTA_HD void accumulate(const Matrix& m, const Row (&rows)[F], int output, int be
 }
 
 // The sums of fp32 and bf16 by the matrix's tree, from `start` on, one float an output.
-template <int F, int V>
-RTA_HD void multiply(const Matrix& m, const Row (&rows)[F], const float* start, int output,
+template <int F, int V, class R>
+RTA_HD void multiply(const Matrix& m, const R (&rows)[F], const float* start, int output,
                      float (&sum)[F][V]) {
   const int segment = (m.depth + m.splits - 1) / m.splits;
   float part[F][V], third[F][V] = {};

@@ -125,6 +125,24 @@ struct Copy {
   }
 };
 
+// The column of a frame's code.
+struct Embedding {
+  Timing timing;
+  Signal x, y;
+  const float* columns;  // rows like y's
+  int levels;
+
+  RTA_HD std::int64_t items(int ticks) const {
+    return places(timing.lanes, y.frames * ticks, y.channels);
+  }
+  RTA_HD void operator()(int item, int ticks) const {
+    const Place p(item, y.frames * ticks, y.channels);
+    if (timing.held[p.lane] != 0) return;
+    const int code = nearest_code(x.at(p.lane, p.t)[0], levels);
+    y.at(p.lane, p.t)[p.c] = columns[std::ptrdiff_t{code} * y.row + p.c];
+  }
+};
+
 // A norm over each of `bands` groups of a frame's channels; one thread a group.
 struct Norm {
   Timing timing;

@@ -45,7 +45,8 @@ struct Recall {
 };
 
 // Transposed convolution: the products [frame][group][kernel][outputs] of a call, added up where
-// they overlap, oldest first, on top of the sums that the call before left.
+// they overlap, oldest first, on top of the sums that the call before left. Without a bias the
+// first product of a sum is left as it is: -0 adds nothing to it.
 struct Overlap {
   Timing timing;
   Memory products;
@@ -67,13 +68,14 @@ struct Overlap {
     const int last = p.t / stride < frames - 1 ? p.t / stride : frames - 1;
     const int reach = p.t - (kernel - 1);
     const int first = reach > 0 ? (reach + stride - 1) / stride : 0;
-    float sum = p.t < kernel - stride ? sums.of(p.lane)[p.t * channels() + p.c] : 0.0f;
+    const float none = bias != nullptr ? 0.0f : -0.0f;
+    float sum = p.t < kernel - stride ? sums.of(p.lane)[p.t * channels() + p.c] : none;
     for (int t = first; t <= last; ++t) {
       const int at = (p.c / outputs * kernel + p.t - t * stride) * outputs + p.c % outputs;
       sum = sum + products.of(p.lane)[std::ptrdiff_t{t} * step + at];
     }
     if (p.t < frames * stride) {
-      y.at(p.lane, p.t)[p.c] = sum + bias[p.c];
+      y.at(p.lane, p.t)[p.c] = bias != nullptr ? sum + bias[p.c] : sum;
     } else {
       next.of(p.lane)[(p.t - frames * stride) * channels() + p.c] = sum;
     }

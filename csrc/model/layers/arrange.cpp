@@ -1,8 +1,10 @@
 // Channels in another order, repeated, or zero: what permutations, unfolding and broadcasting are.
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "model/layer.h"
+#include "model/recorder.h"
 
 namespace rtaudio {
 namespace {
@@ -20,7 +22,8 @@ class Gather final : public Layer {
       const bool in_range = index[c] >= -1.0f && index[c] < static_cast<float>(channels_);
       context.require(in_range && static_cast<float>(static_cast<int>(index[c])) == index[c],
                       "takes a channel that does not exist");
-      add(c, static_cast<int>(index[c]));
+      index_.push_back(static_cast<std::int32_t>(index[c]));
+      add(c, index_.back());
     }
   }
 
@@ -33,6 +36,9 @@ class Gather final : public Layer {
       float* y = call.output + t * out_row;
       for (const Run& run : runs_) copy(x, y + run.to, run);
     }
+  }
+  void record(Recorder& to) const override {
+    to.add(gpu::Copy{to.timing(), to.input(), to.output(), 0, 0, out_channels_, to.table(index_)});
   }
 
  private:
@@ -75,6 +81,7 @@ class Gather final : public Layer {
 
   int channels_;
   int out_channels_;
+  std::vector<std::int32_t> index_;
   std::vector<Run> runs_;
 };
 

@@ -106,6 +106,7 @@ class Conv2d final : public WindowLayer {
     context.require(
         patch <= kMaxScratch && std::int64_t{most_outputs_} * staged_row() + 16 <= kMaxScratch,
         "is too large");
+    zeros_.resize(static_cast<std::size_t>(bundle_inputs()));
     padded_bands_ = static_cast<int>(last - first_band_ + 1);
     patch_floats_ = (static_cast<std::size_t>(patch) + 15) / 16 * 16;
     for (const Phase& phase : phases_) {
@@ -130,6 +131,32 @@ class Conv2d final : public WindowLayer {
           run(call, phases_[p], p * num_bundles() + static_cast<std::size_t>(b), patch,
               y + b * bundle_outputs());
         }
+      }
+    }
+  }
+
+  void record(Recorder& to) const override {
+    const Shape& s = shape_;
+    gpu::Window x = window_.record(to, s.kernel_frames, s.dilation_frames, bundle_inputs());
+    for (int b = 0; b * bundle_ < s.groups; ++b, x.offset += bundle_inputs()) {
+      for (std::size_t i = 0; i < phases_.size(); ++i) {
+        const Phase& p = phases_[i];
+        const gpu::MapWindow from{
+            x,         to.table(zeros_), s.bands, s.inputs, static_cast<int>(p.in_first),
+            p.in_step, p.tap_step,       p.count};
+        const gpu::MapBands y{to.output(), p.out_first, p.out_step, s.outputs,
+                              b * bundle_outputs()};
+        if (depthwise_) {
+          to.add(gpu::MapDepthwise{to.timing(), from, static_cast<int>(p.taps.size()),
+                                   to.table(tables_[i]), row_floats(s.outputs), to.table(bias_),
+                                   y});
+          continue;
+        }
+        const auto& packed = packed_[i * num_bundles() + static_cast<std::size_t>(b)];
+        to.multiply<gpu::MapMatmul>(
+            to.matrix(packed),
+            std::int64_t{to.timing().lanes} * to.output().frames * to.max_ticks() * p.count, from,
+            y);
       }
     }
   }
@@ -261,6 +288,7 @@ class Conv2d final : public WindowLayer {
   std::vector<PackedWeights> packed_;       // [phase][bundle]
   std::vector<std::vector<float>> tables_;  // likewise where depthwise
   std::vector<float> bias_;
+  std::vector<float> zeros_;  // of a band beyond the map
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "model/head.h"
 #include "model/layer.h"
 #include "model/loop_state.h"
+#include "model/recorder.h"
 
 namespace rtaudio {
 namespace {
@@ -176,6 +177,11 @@ class WithConstant final : public Layer {
       std::copy_n(call.state, count_, std::copy_n(call.inputs[0] + t * in_row, channels_, to));
     }
   }
+  void record(Recorder& to) const override {
+    const gpu::Signal constants{to.state(), 0, count_, to.input().frames};
+    to.add(gpu::Copy{to.timing(), to.input(), to.output(), 0, 0, channels_, nullptr});
+    to.add(gpu::Copy{to.timing(), constants, to.output(), 0, channels_, count_, nullptr});
+  }
 
   std::vector<StateSpec> state_specs() const override { return {{"constant", count_, 1}}; }
   void save(const float* state, std::int64_t, int,
@@ -216,12 +222,12 @@ class Embedding final : public Layer {
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
     const std::ptrdiff_t row = row_floats(outputs_);
     for (int t = 0; t < call.num_frames; ++t) {
-      // NaN compares false and is code 0, like whatever lies outside.
-      const float value = call.inputs[0][t] + 0.5f;
-      const int code =
-          value >= 0.0f && value < static_cast<float>(levels_) ? static_cast<int>(value) : 0;
+      const int code = nearest_code(call.inputs[0][t], levels_);
       std::copy_n(columns_.data() + code * row, row, call.output + t * row);
     }
+  }
+  void record(Recorder& to) const override {
+    to.add(gpu::Embedding{to.timing(), to.input(), to.output(), to.table(columns_), levels_});
   }
 
  private:

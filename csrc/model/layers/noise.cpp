@@ -6,6 +6,7 @@
 #include "core/refine.h"
 #include "model/layer.h"
 #include "model/noise_state.h"
+#include "model/recorder.h"
 
 namespace rtaudio {
 namespace {
@@ -55,7 +56,7 @@ class Noise final : public Source {
   }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
-    const noise::Source source = noise_of(call.state, site_);
+    const noise::Source source = noise::source_of(call.state, site_);
     const std::ptrdiff_t row = row_floats(values_ * steps_);
     for (int t = 0; t < call.num_frames; ++t) {
       float* to = call.output + t * row;
@@ -66,6 +67,10 @@ class Noise final : public Source {
                         values_, to);
       }
     }
+  }
+  void record(Recorder& to) const override {
+    to.add(gpu::Draw{to.timing(), to.state(), site_, to.output(), steps_, values_, 1, 0, 0, steps_,
+                     -1});
   }
 
  private:
@@ -93,7 +98,7 @@ class NoiseSpectrum final : public Source {
   }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
-    const noise::Source source = noise_of(call.state, site_);
+    const noise::Source source = noise::source_of(call.state, site_);
     const std::ptrdiff_t row = row_floats(2 * bins());
     const FftPlan plan = tables_.view();
     float* frame = call.scratch;
@@ -109,6 +114,20 @@ class NoiseSpectrum final : public Source {
       call.kernels.multiply(frame, values_.data(), frame, static_cast<std::size_t>(window_));
       call.kernels.rfft(plan, frame, to, to + bins(), frame + frame_floats());
     }
+  }
+  void record(Recorder& to) const override {
+    const auto frames = static_cast<std::size_t>(to.max_frames());
+    const gpu::Signal drawn{to.scratch(frames * static_cast<std::size_t>(window_)), window_,
+                            window_, to.input().frames};
+    to.add(gpu::Draw{to.timing(), to.state(), site_, drawn, window_, 1, hop_, -(window_ / 2), 1,
+                     step_, 0});
+    to.add(gpu::Stft{to.timing(),
+                     {{drawn.memory, window_, 0, 0}, 0, window_, 0, 1, window_},
+                     to.table(values_),
+                     window_,
+                     to.transform(tables_, to.max_frames()),
+                     to.output(),
+                     true});
   }
 
  private:

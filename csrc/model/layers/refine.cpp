@@ -157,7 +157,7 @@ class Refine final : public Layer {
   void run(const Call& call, const Layout& at, std::size_t step, int begin,
            int count) const noexcept RTA_NONBLOCKING {
     std::int64_t index = call.position + begin - static_cast<std::int64_t>(step) * ahead_;
-    const noise::Source source = noise_of(call.state, site_);
+    const noise::Source source = noise::source_of(call.state, site_);
     float* x = call.output + std::ptrdiff_t{begin} * values_;
     if (step == 0) {
       take_condition(call, at, begin, count, index);

@@ -46,6 +46,10 @@ class Upsample final : public Layer {
       }
     }
   }
+  void record(Recorder& to) const override {
+    to.add(gpu::Upsample{to.timing(), to.input(), to.output(), factor_, linear_, to.state()});
+    if (linear_) to.add(gpu::Remember{to.timing(), to.output(), to.state()});
+  }
 
   std::int64_t out_length(std::int64_t length) const override {
     return std::max<std::int64_t>(0, length * factor_);
@@ -108,9 +112,13 @@ class Pool final : public WindowLayer {
       }
     }
   }
+  void record(Recorder& to) const override {
+    to.add(gpu::Pool{to.timing(), window_.record(to, size_, 1, channels_), to.output(), mode_,
+                     channels_});
+  }
 
  private:
-  enum class Mode { mean, max, max_with_index };
+  using Mode = gpu::Pool::Mode;
 
   const WindowRule& window() const override { return window_; }
 
@@ -161,6 +169,9 @@ class Unpool final : public Layer {
         }
       }
     }
+  }
+  void record(Recorder& to) const override {
+    to.add(gpu::Unpool{to.timing(), to.input(), to.output(), size_});
   }
 
   std::int64_t out_length(std::int64_t length) const override {

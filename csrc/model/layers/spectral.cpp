@@ -48,6 +48,10 @@ class Stft final : public WindowLayer {
       call.kernels.rfft(plan, frame, y, y + bins(), rest);
     }
   }
+  void record(Recorder& to) const override {
+    to.add(gpu::Stft{to.timing(), rule_.record(to, 1, 0, window_), to.table(values_), window_,
+                     to.transform(tables_, to.max_frames() / hop_), to.output(), false});
+  }
 
  private:
   const WindowRule& window() const override { return rule_; }
@@ -99,6 +103,16 @@ class Istft final : public Layer {
       std::copy_n(frame, hop_, call.output + t * hop_);
       std::copy_n(frame + hop_, kept(), call.state);
     }
+  }
+  void record(Recorder& to) const override {
+    const auto window = static_cast<std::size_t>(window_);
+    const gpu::Memory frames = to.scratch(static_cast<std::size_t>(to.max_frames()) * window);
+    to.add(gpu::Istft{to.timing(), to.input(), to.table(values_),
+                      to.transform(tables_, to.max_frames()), frames});
+    const gpu::Memory next = to.scratch(window);
+    to.add(gpu::Overlap{to.timing(), frames, window_, window_, hop_, 1, 1, nullptr, to.state(),
+                        to.output(), next});
+    if (kept() > 0) to.add(gpu::Move{to.timing(), next, to.state(), kept()});
   }
 
   std::int64_t out_length(std::int64_t length) const override {
@@ -170,6 +184,14 @@ class ComplexFrame final : public Layer {
       }
     }
   }
+  void record(Recorder& to) const override {
+    using Work = gpu::Channelwise::Kind;
+    const Work kind = kind_ == Kind::power      ? Work::power
+                      : kind_ == Kind::compress ? Work::compress
+                                                : Work::gain;
+    to.add(gpu::Channelwise{to.timing(), to.input(), to.output(), kind, nullptr, nullptr,
+                            (exponent_ - 1.0f) * 0.5f, eps_});
+  }
 
  private:
   Kind kind_;
@@ -201,6 +223,10 @@ class DeepFilter final : public WindowLayer {
       call.kernels.deep_filter(newest, oldest + spectrum, rule_.row(), bins_, taps_, bins_, y,
                                y + bins_);
     }
+  }
+  void record(Recorder& to) const override {
+    to.add(gpu::DeepFilter{to.timing(), rule_.record(to, taps_, 1, 2 * bins_ * (taps_ + 1)), taps_,
+                           bins_, to.output()});
   }
 
  private:
