@@ -35,7 +35,7 @@ PYTHON_USES = {
     "runtime": ("models", "_native"),
     "torch": ("runtime",),
     "training": ("nn", "runtime", "io"),
-    "bench": ("runtime", "io"),
+    "bench": ("runtime", "io", "nn"),  # nn: the peers in torch, imported when they are made
     "demo": ("bench", "runtime", "io"),
     "live": ("runtime",),
     "cli": ("live", "bench", "demo", "runtime", "io"),
