@@ -4,19 +4,16 @@ are of, on the same ones, in turns."""
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rtaudio import _native
 from rtaudio.bench.denoise import SCHEMA
 from rtaudio.bench.diffusion_nets import (
-    CYCLE,
     OWN,
     SIZES,
     WAVEGRAD,
@@ -24,39 +21,26 @@ from rtaudio.bench.diffusion_nets import (
     random_priorgrad,
     random_wavegrad,
 )
-from rtaudio.bench.hardware import describe_machine, measure_peak
-from rtaudio.bench.wavenet import Engine
+from rtaudio.bench.diffusion_peers import Peer, State, make_peers
+from rtaudio.bench.hardware import describe_machine, device_name, device_peak, floors
+from rtaudio.bench.wavenet import Engine, per_lane
 from rtaudio.errors import RtaudioError
 from rtaudio.graph.chain import Chain, walk
 from rtaudio.graph.graph import Graph, StreamPort
+from rtaudio.graph.layer import FloatArray
 from rtaudio.graph.refine import Refine
 from rtaudio.models.steps import num_steps
 from rtaudio.runtime.model import Model, load
 from rtaudio.runtime.native import WEIGHT_BYTES
+from rtaudio.runtime.session import Session
 from rtaudio.runtime.vocoder import DEFAULT_BLOCK_FRAMES, Vocoder
 
 _ROUNDS = 4
-_PEER_FRAMES = 43  # of mel a pass: half a second
 _REST = 0.1
-State = dict[str, NDArray[np.float32]]
-
-
-@dataclasses.dataclass(kw_only=True)
-class _Peer:
-    """One pass of a network over some samples; a chain takes as many as it has steps."""
-
-    name: str
-    samples: int
-    run: Callable[[], Any]
-    times: list[float] = dataclasses.field(default_factory=list)
-
-    def figures(self, steps: int, sample_rate: int) -> dict[str, float]:
-        each = steps * 1e6 * float(np.median(self.times)) / self.samples
-        return {"us_per_sample": round(each, 3), "rtf": round(each * sample_rate / 1e6, 4)}
 
 
 def load_diffusion(
-    name: str, precision: str, steps: int | None, threads: int = 1
+    name: str, precision: str, steps: int | None, threads: int = 1, device: str = "cpu"
 ) -> tuple[Vocoder, State | None]:
     """A network to time; a published size comes with its weights for peers. Raises RtaudioError."""
     state = None
@@ -67,10 +51,10 @@ def load_diffusion(
             made, state = random_wavegrad()
         else:
             made, state = random_diffwave(name)
-        model = Model.from_graph(made.graph, made.tensors, name, precision)
+        model = Model.from_graph(made.graph, made.tensors, name, precision, device)
         preset = made.metadata["mel_preset"]
     else:
-        model, preset = load(Path(name), precision=precision), None
+        model, preset = load(Path(name), precision=precision, device=device), None
     vocoder = Vocoder(model, preset=preset, steps=steps, threads=threads)
     if not num_steps(vocoder.model.graph):
         raise RtaudioError(f"{name} has no diffusion steps; `rtaudio bench wavenet` may fit it.")
@@ -85,67 +69,76 @@ def run_diffusion(
     seconds: float,
     level: str,
     peers: list[str],
+    lanes: int = 1,
     on_progress: Callable[[float], None] = lambda _part: None,
 ) -> tuple[dict[str, Any], list[str]]:
     """The figures with the design's keys, and why peers are left out. seconds: of this machine's
     time for each engine, but a whole pass at least."""
-    model, steps, rate = vocoder.model, num_steps(vocoder.model.graph), vocoder.sample_rate
+    model = vocoder.model
     # A causal network answers each frame at once; others wait for so many that four are no matter.
     usual = (4 if vocoder.latency_samples else 1) * vocoder.hop
     if vocoder.threads > 1:
         usual = vocoder.block_frames * vocoder.hop
     frames = max(1, (block_samples or usual) // vocoder.hop)
     mel = np.random.default_rng(0).random((vocoder.num_mels, frames), np.float32)
-    # What a thread takes at a time is the vocoder's to say where they are several.
-    ticks = frames if vocoder.threads == 1 else None
-    stream = model.stream(channels=vocoder.num_mels, max_ticks=ticks, threads=vocoder.threads)
-    x = np.ascontiguousarray(mel.T)
-    ours = Engine(name=model.name, size=frames * vocoder.hop, call=lambda: stream.push(x))
-    others, notes = _peers(peers, vocoder, state)
+    ours = Engine(name=model.name, size=frames * vocoder.hop, call=_ours(vocoder, mel, lanes))
+    others, notes = make_peers(peers, vocoder, state, mel, lanes)
     ours.call()
     for peer in others:
         peer.run()
     for turn in range(_ROUNDS):
         ours.run(seconds / _ROUNDS)
         for peer in others:
-            _run_peer(peer, seconds / _ROUNDS)
+            peer.run_for(seconds / _ROUNDS)
         time.sleep(_REST * seconds / _ROUNDS)  # a real-time thread must sleep now and then
         on_progress((turn + 1) / _ROUNDS)
-    return _result(vocoder, ours, others, steps, rate, level), notes
+    return _result(vocoder, ours, others, lanes, level), notes
+
+
+def _ours(vocoder: Vocoder, mel: FloatArray, lanes: int) -> Callable[[], Any]:
+    """A call with the next frames [mels, frames] of every lane."""
+    model, frames = vocoder.model, mel.shape[1]
+    if lanes > 1:
+        session = Session(model, lanes, max_ticks=frames)
+        block = np.ascontiguousarray(np.broadcast_to(mel.T, (lanes, frames, vocoder.num_mels)))
+        return lambda: session.process(block)
+    # What a thread takes at a time is the vocoder's to say where they are several.
+    ticks = frames if vocoder.threads == 1 else None
+    stream = model.stream(channels=vocoder.num_mels, max_ticks=ticks, threads=vocoder.threads)
+    x = np.ascontiguousarray(mel.T)
+    return lambda: stream.push(x)
 
 
 def _result(
-    vocoder: Vocoder, ours: Engine, others: list[_Peer], steps: int, rate: int, level: str
+    vocoder: Vocoder, ours: Engine, others: list[Peer], lanes: int, level: str
 ) -> dict[str, Any]:
-    model = vocoder.model
+    model, rate = vocoder.model, vocoder.sample_rate
+    steps = num_steps(model.graph)
     macs = model.graph.plan.macs_per_frame / vocoder.hop
     weight_bytes = model.num_parameters * WEIGHT_BYTES[model.precision]
-    peak = measure_peak(model.precision, weight_bytes)
-    reads = weight_bytes * steps / ours.size  # a block reads all weights once a step
-    floor = peak.floor_seconds(macs, reads) / vocoder.threads
-    figures = ours.figures(rate)
+    peak = device_peak(model.device, model.precision, weight_bytes)
+    reads = weight_bytes * steps / ours.size / lanes  # a block reads all weights once a step
+    figures = per_lane(ours.figures(rate), lanes)
+    frames = min(ours.size // vocoder.hop, DEFAULT_BLOCK_FRAMES)
     return {
         "schema": SCHEMA,
         "kind": "diffusion",
         "model": model.name,
         "precision": model.precision,
         "isa": level,
-        "device": "cpu",
-        "lanes": 1,
+        "device": device_name(model.device),
+        "lanes": lanes,
         "threads": vocoder.threads,
         "steps": steps,
         "sample_rate": rate,
         **figures,
         "latency_samples": vocoder.latency_samples,
         "gmacs": round(macs / figures["us_per_sample"] / 1e3, 3),
-        "floor_us": round(floor * 1e6, 4),
-        "peak": {
-            "gmacs": round(peak.macs_per_second / 1e9, 1),
-            "weight_gbytes_per_second": round(peak.bytes_per_second / 1e9, 1),
-        },
-        "shares": _shares(vocoder, min(ours.size // vocoder.hop, DEFAULT_BLOCK_FRAMES)),
+        **floors(peak, macs, reads, vocoder.threads),
+        # A part by itself is timed on a CPU alone.
+        **({"shares": _shares(vocoder, frames)} if model.device == "cpu" else {}),
         "error": None,
-        "peers": {p.name: p.figures(steps, rate) for p in others},
+        "peers": {p.name: p.figures(lanes, rate) for p in others},
         "machine": describe_machine(),
     }
 
@@ -201,65 +194,3 @@ def _shares_of_chain(vocoder: Vocoder, frames: int) -> dict[str, float]:
 def _operation_seconds(model: Model, index: int, ticks: int, seconds: float = 0.2) -> float:
     timer = _native.OperationTimer(model.native(model.sample_rate), index, 1, ticks)
     return float(np.median(timer.hot(seconds))) * 1e-9
-
-
-def _run_peer(peer: _Peer, seconds: float) -> None:
-    end = time.perf_counter() + seconds
-    while True:
-        before = time.perf_counter()
-        peer.run()
-        after = time.perf_counter()
-        peer.times.append(after - before)
-        if after >= end:
-            return
-
-
-def _peers(
-    names: list[str], vocoder: Vocoder, state: State | None
-) -> tuple[list[_Peer], list[str]]:
-    """The package of the weights, if it is among the names."""
-    if state is None or not names:
-        sizes = ", ".join((*SIZES, WAVEGRAD))
-        return [], [f"the peers run the published sizes alone: {sizes}"] if names else []
-    name = "wavegrad" if vocoder.model.name == WAVEGRAD else "diffwave"
-    if name not in names:
-        return [], [f"the weights of {vocoder.model.name} are for the peer {name} alone"]
-    if importlib.util.find_spec(name) is None:
-        return [], [f"the package {name} is not installed: pip install --no-deps {name}"]
-    return [_package(name, vocoder, state)], []
-
-
-def _package(name: str, vocoder: Vocoder, state: State) -> _Peer:
-    """The network of the package, one step of one pass, with the update of its predict()."""
-    import torch
-
-    torch.set_num_threads(vocoder.threads)
-    network = _wavegrad_network() if name == WAVEGRAD else _diffwave_network(state)
-    network.eval().load_state_dict({n: torch.from_numpy(v) for n, v in state.items()})
-    mel = torch.rand(1, vocoder.num_mels, _PEER_FRAMES)
-    samples = _PEER_FRAMES * vocoder.hop
-    audio, step = torch.randn(1, samples), torch.tensor([0.5 if name == WAVEGRAD else 10.45])
-
-    def run() -> None:
-        with torch.inference_mode():
-            x = 1.03 * (audio - 0.2 * network(audio, mel, step).squeeze(1))
-            x += 0.1 * torch.randn_like(x)
-            torch.clamp(x, -1.0, 1.0)
-
-    return _Peer(name=name, samples=samples, run=run)
-
-
-def _diffwave_network(state: State) -> Any:
-    from diffwave.model import DiffWave
-    from diffwave.params import AttrDict, params
-
-    channels = len(state["input_projection.bias"])
-    sizes = {"residual_channels": channels, "dilation_cycle_length": CYCLE}
-    return DiffWave(AttrDict({**params, **sizes}))
-
-
-def _wavegrad_network() -> Any:
-    from wavegrad.model import WaveGrad
-    from wavegrad.params import params
-
-    return WaveGrad(params)

@@ -7,12 +7,14 @@ the slower of the two: its floor.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rtaudio import _native
 
@@ -42,7 +44,32 @@ def measure_peak(precision: str, weight_bytes: int) -> Peak:
 
 def device_name(device: str) -> str:
     """What a device is called in results."""
-    return device if device == "cpu" else str(_native.query_cuda().devices[0].name)
+    return str(_native.query_cuda().devices[0].name) if device.startswith("cuda") else device
+
+
+def device_peak(device: str, precision: str, weight_bytes: int) -> Peak | None:
+    """Of one thread, or of a whole GPU, where torch is there to measure it."""
+    if device == "cpu":
+        return measure_peak(precision, weight_bytes)
+    if not device.startswith("cuda") or importlib.util.find_spec("torch") is None:
+        return None
+    from rtaudio.bench.torch_peers import measure_torch_peak
+
+    return measure_torch_peak(precision, "cuda")
+
+
+def floors(peak: Peak | None, macs: float, num_bytes: float, per: float = 1.0) -> dict[str, Any]:
+    """The keys of a result that say what these multiply-adds and bytes take at best, a `per`-th of
+    it; none where the peak is not known."""
+    if peak is None:
+        return {}
+    return {
+        "floor_us": round(peak.floor_seconds(macs, num_bytes) * 1e6 / per, 4),
+        "peak": {
+            "gmacs": round(peak.macs_per_second / 1e9, 1),
+            "weight_gbytes_per_second": round(peak.bytes_per_second / 1e9, 1),
+        },
+    }
 
 
 @contextmanager

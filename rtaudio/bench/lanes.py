@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rtaudio.bench.denoise import SCHEMA, quantiles_us, test_signal
-from rtaudio.bench.hardware import describe_machine, measure_peak
+from rtaudio.bench.hardware import describe_machine, device_name, device_peak, floors
+from rtaudio.errors import RtaudioError
+from rtaudio.graph.layer import FloatArray
 from rtaudio.runtime.native import WEIGHT_BYTES
 from rtaudio.runtime.session import Session
 
@@ -20,34 +22,33 @@ if TYPE_CHECKING:
 BATCH_LANES = 16  # lanes that share one read of the weights
 _KEPT_BLOCKS = 32  # different blocks of input
 _WARM_UP_BLOCKS = 50
+_ROUNDS = 4  # with peers, in turns
 # Linux stops a real-time thread that never sleeps for 50 ms a second.
 _REST_AFTER_SECONDS, _REST_SECONDS = 0.4, 0.05
 
 
-def _time_blocks(
-    session: Session, seconds: float, on_progress: Callable[[float], None]
-) -> NDArray[np.float64]:
-    """Seconds that each block of all lanes took."""
-    size, sample_rate = session.block_samples, session.sample_rate
-    signal = test_signal(sample_rate, 10.0)
-    starts = np.random.default_rng(0).integers(0, len(signal) - size, (_KEPT_BLOCKS, session.lanes))
-    blocks = signal[starts[:, :, None] + np.arange(size)]  # [block, lane, time]
-    num_blocks = max(1, round(seconds * sample_rate / size))
-    clock, times = time.perf_counter, np.zeros(num_blocks)
-    for index in range(min(_WARM_UP_BLOCKS, num_blocks)):
-        session.process(blocks[index % _KEPT_BLOCKS])
-    rested = clock()
-    for index in range(num_blocks):
-        block = blocks[index % _KEPT_BLOCKS]
-        if clock() - rested > _REST_AFTER_SECONDS:
-            time.sleep(_REST_SECONDS)
-            session.process(block)
-            rested = clock()
-        before = clock()
-        session.process(block)
-        times[index] = clock() - before
-        on_progress((index + 1) / num_blocks)
-    return times
+@dataclass(kw_only=True)
+class Batch:
+    """One thing to time: a call with the next block [lane, time] of all lanes."""
+
+    name: str
+    call: Callable[[FloatArray], Any]
+    times: list[float] = field(default_factory=list)
+
+    def run(self, blocks: FloatArray, num_blocks: int, warm_up: int) -> None:
+        clock = time.perf_counter
+        for index in range(warm_up):
+            self.call(blocks[index % _KEPT_BLOCKS])
+        rested = clock()
+        for index in range(num_blocks):
+            block = blocks[index % _KEPT_BLOCKS]
+            if clock() - rested > _REST_AFTER_SECONDS:
+                time.sleep(_REST_SECONDS)
+                self.call(block)
+                rested = clock()
+            before = clock()
+            self.call(block)
+            self.times.append(clock() - before)
 
 
 def run_lanes(
@@ -57,49 +58,91 @@ def run_lanes(
     sample_rate: int,
     seconds: float,
     level: str,
+    peers: Sequence[str] = (),
     on_progress: Callable[[float], None] = lambda _part: None,
-) -> dict[str, Any]:
-    """The figures of one run with the design's keys; us_per_block is for all lanes together.
+) -> tuple[dict[str, Any], list[str]]:
+    """The figures of one run with the design's keys, and why peers are left out; us_per_block is
+    for all lanes together.
 
     seconds: signal of every lane.
     """
     session = Session(model, lanes, sample_rate)
     size = session.block_samples
-    times = _time_blocks(session, seconds, on_progress)
-    mean = float(np.mean(times))
-    macs = model.macs_per_second(sample_rate) * size / sample_rate * lanes
+    ours = Batch(name=model.name, call=session.process)
+    made = [_peer(name, model, lanes, sample_rate) for name in peers]
+    others = [each for each in made if isinstance(each, Batch)]
+    signal = test_signal(sample_rate, 10.0)
+    starts = np.random.default_rng(0).integers(0, len(signal) - size, (_KEPT_BLOCKS, lanes))
+    blocks = signal[starts[:, :, None] + np.arange(size)]  # [block, lane, time]
+    rounds = _ROUNDS if others else 1
+    num_blocks = max(1, round(seconds * sample_rate / size / rounds))
+    for turn in range(rounds):
+        for batch in (ours, *others):
+            batch.run(blocks, num_blocks, min(_WARM_UP_BLOCKS, num_blocks) if turn == 0 else 1)
+        on_progress((turn + 1) / rounds)
+    return _result(session, ours, others, level), [e for e in made if isinstance(e, str)]
+
+
+def _peer(name: str, model: Model, lanes: int, sample_rate: int) -> Batch | str:
+    """In torch, on our device."""
+    from rtaudio.bench.torch_peers import torch_device, torch_peer
+
+    where = torch_device(model.device)
+    try:
+        call = torch_peer(name, model, lanes=lanes, ticks=1, sample_rate=sample_rate, device=where)
+    except RtaudioError as error:
+        return str(error)
+    return Batch(name=name, call=lambda block: call(block[:, None]))
+
+
+def _result(session: Session, ours: Batch, others: list[Batch], level: str) -> dict[str, Any]:
+    model, size, lanes, rate = (
+        session.model,
+        session.block_samples,
+        session.lanes,
+        session.sample_rate,
+    )
+    mean, on_cpu = float(np.mean(ours.times)), model.device == "cpu"
+    macs = model.macs_per_second(rate) * size / rate * lanes
     weights = WEIGHT_BYTES[model.precision] * model.num_parameters
-    read = weights * -(-lanes // BATCH_LANES)
-    peak = measure_peak(model.precision, weights)
-    latency = model.latency(sample_rate)
+    read = weights * (-(-lanes // BATCH_LANES) if on_cpu else 1)
+    signals = 8 * size * lanes
+    peak = device_peak(model.device, model.precision, weights)
+    latency = model.latency(rate)
     return {
         "schema": SCHEMA,
         "kind": "lanes",
         "model": model.name,
         "precision": model.precision,
         "isa": level,
-        "device": "cpu",
+        "device": device_name(model.device),
         "lanes": lanes,
         "threads": 1,
         "block_samples": size,
-        "sample_rate": sample_rate,
-        "blocks": len(times),
-        "us_per_block": quantiles_us(times),
+        "sample_rate": rate,
+        "blocks": len(ours.times),
+        "us_per_block": quantiles_us(ours.times),
         "us_per_sample": round(mean * 1e6 / (size * lanes), 5),
         "samples_per_second": round(size * lanes / mean),
-        "rtf": round(mean * sample_rate / size / lanes, 6),
-        "streams_per_core": int(lanes * size / sample_rate / mean),
+        "rtf": round(mean * rate / size / lanes, 6),
+        "streams_per_core" if on_cpu else "streams_per_device": int(lanes * size / rate / mean),
         "latency_ms": round(latency.seconds * 1e3, 3),
         "gmacs": round(macs / mean / 1e9, 3),
-        "floor_us": round(peak.floor_seconds(macs, read) * 1e6, 3),
+        **floors(peak, macs, read if on_cpu else read + signals),
         "megabytes_per_block": {
             "weights": round(read / 1e6, 3),
             "weights_stream_by_stream": round(weights * lanes / 1e6, 3),
-            "signals": round(8 * size * lanes / 1e6, 3),
+            "signals": round(signals / 1e6, 3),
         },
-        "peak": {
-            "gmacs": round(peak.macs_per_second / 1e9, 1),
-            "weight_gbytes_per_second": round(peak.bytes_per_second / 1e9, 1),
+        "error": None,
+        "peers": {
+            each.name: {
+                "us_per_block": quantiles_us(each.times),
+                "us_per_sample": round(float(np.mean(each.times)) * 1e6 / (size * lanes), 5),
+                "rtf": round(float(np.mean(each.times)) * rate / size / lanes, 6),
+                "block_samples": size,
+            }
+            for each in others
         },
         "machine": describe_machine(),
     }
@@ -109,16 +152,30 @@ def describe_lanes(result: dict[str, Any]) -> list[str]:
     """The result in words."""
     times, moved = result["us_per_block"], result["megabytes_per_block"]
     block = 1e3 * result["block_samples"] / result["sample_rate"]
-    part = 100 * result["floor_us"] / times["p50"]
-    return [
+    rows = [
         f"{result['model']}, {result['lanes']} streams at {result['sample_rate']} Hz, "
-        f"blocks of {block:.0f} ms, level {result['isa']}",
+        f"blocks of {block:.0f} ms, {_where(result)}",
         f"  a block of all  p50 {times['p50'] / 1e3:.3f} ms, p99 {times['p99'] / 1e3:.3f} ms, "
         f"p99.9 {times['p999'] / 1e3:.3f} ms",
         f"  a stream        {times['p50'] / result['lanes']:.1f} us a block",
-        f"  a core carries  {result['streams_per_core']} such streams",
-        f"  floor           {result['floor_us'] / 1e3:.3f} ms ({part:.0f} % reached), "
-        f"{result['gmacs']:.1f} of {result['peak']['gmacs']:.0f} GMAC/s",
-        f"  moved a block   weights {moved['weights']:.1f} MB (stream by stream: "
-        f"{moved['weights_stream_by_stream']:.1f} MB), signals {moved['signals']:.1f} MB",
     ]
+    what = "core" if result["device"] == "cpu" else "device"
+    rows.append(f"  a {what} carries  {result[f'streams_per_{what}']} such streams")
+    if "peak" in result:
+        part = 100 * result["floor_us"] / times["p50"]
+        rows.append(
+            f"  floor           {result['floor_us'] / 1e3:.3f} ms ({part:.0f} % reached), "
+            f"{result['gmacs']:.1f} of {result['peak']['gmacs']:.0f} GMAC/s"
+        )
+    rows.append(
+        f"  moved a block   weights {moved['weights']:.1f} MB (stream by stream: "
+        f"{moved['weights_stream_by_stream']:.1f} MB), signals {moved['signals']:.1f} MB"
+    )
+    for name, each in result["peers"].items():
+        p50 = each["us_per_block"]["p50"]
+        rows.append(f"  {name:<15} p50 {p50 / 1e3:.3f} ms, ours is {p50 / times['p50']:.1f}x")
+    return rows
+
+
+def _where(result: dict[str, Any]) -> str:
+    return f"level {result['isa']}" if result["device"] == "cpu" else f"on {result['device']}"

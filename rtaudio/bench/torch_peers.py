@@ -79,9 +79,9 @@ def torch_peer(
 
 
 def captured(run: Callable[[], Tensor], device: str) -> Callable[[], Tensor]:
-    """The call as a CUDA graph; without a GPU, as it is."""
+    """The call as a CUDA graph."""
     if device != "cuda":
-        return run
+        raise RtaudioError("a CUDA graph needs a GPU")
     import torch
 
     side = torch.cuda.Stream()

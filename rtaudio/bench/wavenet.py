@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtaudio.bench.denoise import SCHEMA
-from rtaudio.bench.hardware import describe_machine, device_name, measure_peak
+from rtaudio.bench.hardware import describe_machine, device_name, device_peak, floors
 from rtaudio.bench.wavenet_nets import BLOCK, Network
 from rtaudio.bench.wavenet_peers import NumpyQueue, Peer, Weights, make_peer
 from rtaudio.graph.feedback import Feedback
@@ -60,6 +60,12 @@ class Engine:
         }
 
 
+def per_lane(figures: dict[str, Any], lanes: int) -> dict[str, Any]:
+    """Figures of a call for all lanes: the time of a sample is a lane's, samples are of all."""
+    scales = {"us_per_sample": 1 / lanes, "samples_per_second": lanes, "rtf": 1 / lanes}
+    return {**figures, **{n: round(figures[n] * scale, 5) for n, scale in scales.items()}}
+
+
 def run_wavenet(
     network: Network,
     *,
@@ -86,10 +92,7 @@ def run_wavenet(
             time.sleep(_REST * seconds / _ROUNDS)
         on_progress((turn + 1) / _ROUNDS)
     macs = network.macs_per_sample
-    figures = ours.figures(network.sample_rate)
-    for key in ("us_per_sample", "samples_per_second", "rtf"):  # of all lanes together, or each
-        scale = lanes if key == "samples_per_second" else 1 / lanes
-        figures[key] = round(figures[key] * scale, 5)
+    figures = per_lane(ours.figures(network.sample_rate), lanes)
     result = {
         "schema": SCHEMA,
         "kind": "wavenet",
@@ -102,7 +105,7 @@ def run_wavenet(
         "sample_rate": network.sample_rate,
         **figures,
         "gmacs": round(macs / figures["us_per_sample"] / 1e3, 3),
-        **(_floor(network, ours.size, lanes) if model.device == "cpu" else {}),
+        **_floor(network, ours.size, lanes),
         "error": error,  # relative rms of the parameters against float64, None where not known
         "peers": {e.name: e.figures(network.sample_rate) for e in engines[1:]},
         "machine": describe_machine(),
@@ -111,19 +114,14 @@ def run_wavenet(
 
 
 def _floor(network: Network, block_samples: int, lanes: int) -> dict[str, Any]:
-    """What this machine's processor needs at least; a GPU's is not measured."""
-    precision, macs = network.model.precision, network.macs_per_sample
-    weight_bytes = round(macs * WEIGHT_BYTES[precision])
-    peak = measure_peak(precision, weight_bytes)
-    # A block of a network without feedback reads its weights once.
-    reads = weight_bytes if network.config is not None else weight_bytes / block_samples
-    return {
-        "floor_us": round(peak.floor_seconds(macs, reads / lanes) * 1e6, 4),
-        "peak": {
-            "gmacs": round(peak.macs_per_second / 1e9, 1),
-            "weight_gbytes_per_second": round(peak.bytes_per_second / 1e9, 1),
-        },
-    }
+    model, macs = network.model, network.macs_per_sample
+    weight_bytes = round(macs * WEIGHT_BYTES[model.precision])
+    peak = device_peak(model.device, model.precision, weight_bytes)
+    # A block of a network without feedback reads its weights once; so does a GPU, which keeps them
+    # in its multiprocessors.
+    once = network.config is None or model.device != "cpu"
+    reads = weight_bytes / block_samples if once else weight_bytes
+    return floors(peak, macs, reads / lanes)
 
 
 def _ours(network: Network, block_samples: int | None, lanes: int) -> Engine:
@@ -152,7 +150,7 @@ def _peers(network: Network, names: list[str]) -> tuple[list[Peer], list[str], f
     wanted = np.stack([reference.parameters(v) for v in values])
     peers, notes = [], []
     for name in names:
-        peer = make_peer(name, Weights.of(config, tensors, np.float32))
+        peer = make_peer(name, Weights.of(config, tensors, np.float32), network.model.device)
         if isinstance(peer, str):
             notes.append(peer)
             continue

@@ -224,16 +224,19 @@ def step_graph(w: Weights) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def make_peer(name: str, weights: Weights) -> Peer | str:
-    """The peer, or why it cannot be had."""
+def make_peer(name: str, weights: Weights, device: str = "cpu") -> Peer | str:
+    """The peer, or why it cannot be had. Those in torch are on the device."""
     from rtaudio.bench import wavenet_torch
+    from rtaudio.bench.torch_peers import torch_device
 
+    where = torch_device(device)
     kinds: dict[str, tuple[tuple[str, ...], Callable[[Weights], Peer]]] = {
         "numpy": ((), NumpyQueue),
         "onnxruntime": (("onnx", "onnxruntime"), OnnxQueue),
-        "torch": (("torch",), wavenet_torch.TorchQueue),
-        "torch-compile": (("torch",), wavenet_torch.CompiledQueue),
-        "torch-naive": (("torch",), wavenet_torch.TorchNaive),
+        "torch": (("torch",), lambda w: wavenet_torch.TorchQueue(w, where)),
+        "torch-compile": (("torch",), lambda w: wavenet_torch.CompiledQueue(w, where)),
+        "torch-graph": (("torch",), lambda w: wavenet_torch.GraphQueue(w, where)),
+        "torch-naive": (("torch",), lambda w: wavenet_torch.TorchNaive(w, where)),
     }
     packages, kind = kinds[name]
     missing = [each for each in packages if importlib.util.find_spec(each) is None]
@@ -245,4 +248,4 @@ def make_peer(name: str, weights: Weights) -> Peer | str:
         return str(error)
 
 
-PEERS = ("numpy", "onnxruntime", "torch", "torch-compile", "torch-naive")
+PEERS = ("numpy", "onnxruntime", "torch", "torch-compile", "torch-graph", "torch-naive")

@@ -1,5 +1,5 @@
-"""The same in torch: queues in eager mode and compiled, and the whole receptive field anew for
-every sample. torch is imported when a peer is made."""
+"""The same in torch: queues in eager mode, compiled and as a CUDA graph, and the whole receptive
+field anew for every sample. torch is imported when a peer is made."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from rtaudio.errors import RtaudioError
 class TorchQueue(Sampling):
     name = "torch queue"
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, device: str = "cpu") -> None:
         super().__init__(weights)
         import torch
 
-        self.torch, self.w, self.position = torch, weights, 0
+        self.torch, self.w, self.position, self.device = torch, weights, 0, device
         torch.set_num_threads(1)
 
         def tensor(x: Array) -> Any:
-            return torch.from_numpy(np.ascontiguousarray(x))
+            return torch.from_numpy(np.ascontiguousarray(x)).to(device)
 
         self.embed = tensor(weights.embed)
         self.conv = [tensor(c.reshape(len(c), -1)) for c in weights.conv]
@@ -30,7 +30,7 @@ class TorchQueue(Sampling):
         self.out_bias = [tensor(b) for b in weights.out_bias]
         self.head = [(tensor(m), tensor(b)) for m, b in weights.head]
         spans = [(weights.kernel_size - 1) * d + 1 for d in weights.dilations]
-        self.rings = [torch.zeros(s, weights.channels) for s in spans]
+        self.rings = [torch.zeros(s, weights.channels, device=device) for s in spans]
 
     def first(self, value: float) -> Any:
         if self.codes:
@@ -39,7 +39,7 @@ class TorchQueue(Sampling):
 
     def parameters(self, value: float) -> Array:
         with self.torch.inference_mode():
-            return np.asarray(self.network(self.first(value)).numpy())
+            return np.asarray(self.network(self.first(value)).cpu().numpy())
 
     def network(self, x: Any) -> Any:
         torch, w = self.torch, self.w
@@ -63,23 +63,25 @@ class TorchQueue(Sampling):
         return skip
 
 
-class CompiledQueue(TorchQueue):
-    """The step under torch.compile; the place in the queues is a tensor."""
+class TensorQueue(TorchQueue):
+    """The place in the queues is a tensor, so that every step is the same."""
 
-    name = "torch.compile queue"
-
-    def __init__(self, weights: Weights) -> None:
-        super().__init__(weights)
-        self.at = self.torch.zeros((), dtype=self.torch.int64)
+    def __init__(self, weights: Weights, device: str = "cpu") -> None:
+        super().__init__(weights, device)
+        self.at = self.torch.zeros((), dtype=self.torch.int64, device=device)
+        self.fixed = self.first(weights.start).clone()
+        self.step_of_network: Any = lambda: self.queues(self.fixed, self.at, self.rings)
         try:
-            self.compiled = self.torch.compile(self.queues, fullgraph=True)
             with self.torch.no_grad():
-                self.compiled(self.first(weights.start), self.at, self.rings)
+                self.prepare()
         except Exception as error:  # a compiler may be missing, or anything else
             reason = str(error).strip().split("\n")[0][:100]
-            raise RtaudioError(f"torch.compile does not work here ({reason}).") from error
+            raise RtaudioError(f"{self.name} does not work here ({reason}).") from error
         for ring in self.rings:
             ring.zero_()
+
+    def prepare(self) -> None:
+        raise NotImplementedError
 
     def queues(self, x: Any, at: Any, rings: list[Any]) -> Any:
         torch, w = self.torch, self.w
@@ -99,13 +101,36 @@ class CompiledQueue(TorchQueue):
         return self.end(skip)
 
     def network(self, x: Any) -> Any:
-        y = self.compiled(x, self.at, self.rings)
+        self.fixed.copy_(x)
+        y = self.step_of_network()
         self.at += 1
         return y
 
     def parameters(self, value: float) -> Array:
         with self.torch.no_grad():
-            return np.asarray(self.network(self.first(value)).numpy())
+            return np.asarray(self.network(self.first(value)).cpu().numpy())
+
+
+class CompiledQueue(TensorQueue):
+    """The step under torch.compile."""
+
+    name = "torch.compile queue"
+
+    def prepare(self) -> None:
+        compiled = self.torch.compile(self.queues, fullgraph=True)
+        self.step_of_network = lambda: compiled(self.fixed, self.at, self.rings)
+        self.step_of_network()
+
+
+class GraphQueue(TensorQueue):
+    """The step as a CUDA graph."""
+
+    name = "torch CUDA graph queue"
+
+    def prepare(self) -> None:
+        from rtaudio.bench.torch_peers import captured
+
+        self.step_of_network = captured(self.step_of_network, self.device)
 
 
 class TorchNaive(TorchQueue):
@@ -113,13 +138,14 @@ class TorchNaive(TorchQueue):
 
     name = "torch, no queue"
 
-    def __init__(self, weights: Weights) -> None:
-        super().__init__(weights)
+    def __init__(self, weights: Weights, device: str = "cpu") -> None:
+        super().__init__(weights, device)
         field = (weights.kernel_size - 1) * sum(weights.dilations) + 1
-        self.past = self.torch.zeros(1, weights.channels, field)
+        self.past = self.torch.zeros(1, weights.channels, field, device=device)
         self.seen = 0
         self.kernels = [
-            self.torch.from_numpy(np.ascontiguousarray(c.transpose(0, 2, 1))) for c in weights.conv
+            self.torch.from_numpy(np.ascontiguousarray(c.transpose(0, 2, 1))).to(device)
+            for c in weights.conv
         ]
 
     def network(self, x: Any) -> Any:

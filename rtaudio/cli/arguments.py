@@ -11,6 +11,11 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def several(text: str) -> tuple[int, ...]:
+    """Numbers between commas."""
+    return tuple(positive(each.strip()) for each in text.split(","))
+
+
 def add_precision(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision",

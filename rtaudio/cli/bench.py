@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
-from rtaudio.cli.arguments import add_device, add_precision, add_threads, positive
+from rtaudio.cli.arguments import add_device, add_precision, add_threads, positive, several
+from rtaudio.cli.bench_kinds import RUNS
 from rtaudio.cli.bench_text import compare_lines, result_lines, suite_lines
 from rtaudio.cli.main import UsageError
 from rtaudio.errors import ModelFileError
@@ -32,6 +31,7 @@ examples:
   rtaudio bench denoise --isa v3 --peers all
   rtaudio bench denoise --json result.json
   rtaudio bench denoise --lanes 250                streams that one core carries
+  rtaudio bench denoise --device cuda --lanes 1000,4000 --peers torch,torch-graph
   rtaudio bench denoise -m dtln --peers dtln       the same network in its own runtime
   rtaudio bench vad --peers all
   rtaudio bench wavenet -m nv --precision int8 --peers all
@@ -45,21 +45,16 @@ reads of as many bytes as the weights have, at the level in use.
 """
 
 KINDS = ("denoise", "vad", "layers", "wavenet", "diffusion", "startup")
-DEFAULT_MODELS = {
-    "denoise": "rt-tcn",
-    "vad": "silero-vad",
-    "wavenet": "nv",
-    "diffusion": "diffwave-base",
-}
 LEVELS = ("v2", "v3", "v4", "v4x", "neon")
 PEER_NAMES = {
     "denoise": ("rnnoise", "dtln", "gtcrn", "dfn3"),
     "vad": ("silero-vad",),
     "layers": (),
-    "wavenet": ("numpy", "onnxruntime", "torch", "torch-compile", "torch-naive"),
-    "diffusion": ("diffwave", "wavegrad"),
+    "wavenet": ("numpy", "onnxruntime", "torch", "torch-compile", "torch-graph", "torch-naive"),
+    "diffusion": ("diffwave", "wavegrad", "torch", "torch-compile", "torch-graph"),
     "startup": (),
 }
+LANE_PEERS = ("torch", "torch-compile", "torch-graph")  # of many streams, or on a GPU
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,10 +69,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_threads(parser, "diffusion: that share a stream (default: 1)")
     add(
         "--lanes",
-        type=positive,
-        default=1,
-        metavar="N",
-        help="streams at once (denoise, wavenet; default: 1)",
+        type=several,
+        default=(1,),
+        metavar="N,N..",
+        help="streams at once; several numbers: one run each (default: 1)",
     )
     add("--block-samples", type=positive, metavar="N", help="default: one hop, 10 ms")
     add("--sample-rate", type=positive, metavar="HZ", help="default: 48000, or the model's")
@@ -96,21 +91,24 @@ def run(args: argparse.Namespace) -> int:
     if args.compare is not None:
         print("\n".join(compare_lines(*(_read(Path(each)) for each in args.compare))))
         return 0
-    if args.threads != 1 and args.kind != "diffusion":
-        raise UsageError(f"--threads {args.threads}: only diffusion shares a stream; give 1")
-    refused = args.kind != "denoise" or args.peers or args.block_samples
-    if args.lanes != 1 and args.kind != "wavenet" and refused:
+    many = args.lanes != (1,)
+    if args.threads != 1 and (args.kind != "diffusion" or many or args.device != "cpu"):
         raise UsageError(
-            f"--lanes {args.lanes}: `denoise` runs many streams, without peers and by the model's "
-            "own blocks"
+            f"--threads {args.threads}: only diffusion of one stream on a CPU is shared; give 1"
         )
-    if args.device != "cpu" and args.kind != "wavenet":
-        raise UsageError(f"--device {args.device}: a GPU runs `rtaudio bench wavenet` so far")
+    if many and args.kind not in ("denoise", "wavenet", "diffusion", "layers"):
+        raise UsageError("--lanes: name denoise, wavenet, diffusion or layers to run many streams")
+    if many and args.kind == "layers" and args.device == "cpu":
+        raise UsageError("--lanes: on a CPU, layers have numbers of lanes of their own")
+    if args.block_samples and args.kind in ("denoise", "vad") and (many or args.device != "cpu"):
+        raise UsageError("--block-samples: many streams, or a GPU, take the model's own blocks")
+    if args.device != "cpu" and args.kind == "startup":
+        raise UsageError(f"--device {args.device}: startup is of the processor alone")
     if args.steps is not None and args.kind != "diffusion":
         raise UsageError("--steps is for the kind diffusion")
     if args.kind is None and (args.model or args.peers):
         raise UsageError("name a KIND to go with --model or --peers")
-    names = _peer_names(args.kind, args.peers)
+    names = _peer_names(args.kind, args.peers, many or args.device != "cpu")
     if args.isa is not None:
         # Read once, when the native module is first used.
         os.environ["RTAUDIO_CPU_ISA"] = args.isa
@@ -118,13 +116,14 @@ def run(args: argparse.Namespace) -> int:
         results, left_out = _suite(args)
         _give(results, suite_lines(results, left_out), args.json)
         return 0
-    runs = {
-        "startup": _startup,
-        "layers": _layers,
-        "wavenet": _wavenet,
-        "diffusion": _diffusion,
-    }
-    result = runs.get(args.kind, _denoise)(args, names)
+    run_kind = RUNS[args.kind]
+    if args.kind == "layers":
+        result: Any = run_kind(args, names)
+    else:
+        results = [
+            run_kind(argparse.Namespace(**{**vars(args), "lanes": n}), names) for n in args.lanes
+        ]
+        result = results if len(results) > 1 else results[0]
     _give(result, result_lines(result), args.json)
     return 0
 
@@ -170,142 +169,23 @@ SUITE: tuple[tuple[str, dict[str, Any]], ...] = (  # what each is run with; a fe
 def _suite(args: argparse.Namespace) -> tuple[list[dict[str, Any]], list[str]]:
     """Every kind for some seconds, without peers; and why some are left out."""
     results, left_out = [], []
-    runs = {"startup": _startup, "wavenet": _wavenet}
     for kind, changes in SUITE:
-        each = argparse.Namespace(**{**vars(args), "kind": kind, **changes})
+        if kind == "startup" and args.device != "cpu":
+            continue
+        each = argparse.Namespace(**{**vars(args), "kind": kind, "lanes": 1, **changes})
         try:
-            results.append(runs.get(kind, _denoise)(each, []))
-        except ModelFileError as error:  # a network whose package is not installed
+            results.append(RUNS[kind](each, []))
+        except ModelFileError as error:  # its package is not installed, or it is not for a GPU
             left_out.append(str(error))
     return results, left_out
 
 
-def _peer_names(kind: str | None, text: str | None) -> list[str]:
+def _peer_names(kind: str | None, text: str | None, in_lanes: bool) -> list[str]:
     if text is None or kind is None:
         return []
-    known = PEER_NAMES[kind]
+    known = LANE_PEERS if in_lanes and kind in ("denoise", "vad") else PEER_NAMES[kind]
     names = list(known) if text == "all" else [each.strip() for each in text.split(",")]
     for name in names:
         if name not in known:
             raise UsageError(f"--peers {name}: known peers are {', '.join(known)}, or all")
     return names
-
-
-def _startup(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
-    import rtaudio
-    from rtaudio.bench.startup import run_startup
-
-    return run_startup(args.model or rtaudio.DEFAULT_DENOISER)
-
-
-def _wavenet(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
-    from rtaudio import _native
-    from rtaudio.bench.wavenet import run_wavenet
-    from rtaudio.bench.wavenet_nets import load_network
-
-    network = load_network(
-        args.model or DEFAULT_MODELS[args.kind], args.precision, args.block_samples, args.device
-    )
-    result, notes = run_wavenet(
-        network,
-        block_samples=args.block_samples,
-        lanes=args.lanes,
-        seconds=float(args.seconds or 3),
-        level=_native.cpu_level(),
-        peers=names,
-        on_progress=_progress(),
-    )
-    _say_left_out(notes)
-    return result
-
-
-def _diffusion(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
-    from rtaudio import _native
-    from rtaudio.bench.diffusion import load_diffusion, run_diffusion
-
-    name = args.model or DEFAULT_MODELS[args.kind]
-    vocoder, state = load_diffusion(name, args.precision, args.steps, args.threads)
-    result, notes = run_diffusion(
-        vocoder,
-        state,
-        block_samples=args.block_samples,
-        seconds=float(args.seconds or 10),
-        level=_native.cpu_level(),
-        peers=names,
-        on_progress=_progress(),
-    )
-    _say_left_out(notes)
-    return result
-
-
-def _layers(args: argparse.Namespace, _names: list[str]) -> dict[str, Any]:
-    from rtaudio import _native
-    from rtaudio.bench.layer_cases import CASES
-    from rtaudio.bench.layers import run_layers
-
-    if args.layer is not None and args.layer not in CASES:
-        raise UsageError(f"--layer {args.layer}: the kinds are {', '.join(CASES)}")
-    kinds = list(CASES) if args.layer is None else [args.layer]
-    return run_layers(kinds, args.precision, _native.cpu_level(), _progress())
-
-
-def _denoise(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
-    import rtaudio
-    from rtaudio import _native
-    from rtaudio.bench.denoise import run_denoise
-    from rtaudio.bench.lanes import run_lanes
-    from rtaudio.bench.peers import load_peer
-
-    model = rtaudio.load(args.model or DEFAULT_MODELS[args.kind], precision=args.precision)
-    if model.makes_audio != (args.kind == "denoise"):
-        raise UsageError(f"-m {model.name}: this model is nothing for `rtaudio bench {args.kind}`")
-    rate = args.sample_rate or model.native_rate(48_000)
-    if not model.supports_rate(rate):
-        raise UsageError(
-            f"--sample-rate {rate}: {model.name} streams at rates it frames at, "
-            f"such as {model.native_rate(rate)}"
-        )
-    seconds = args.seconds or 60
-    if (args.block_samples or 0) > seconds * rate:
-        raise UsageError(
-            f"--block-samples {args.block_samples}: a block is longer than the {seconds} s of "
-            "audio; give more --seconds"
-        )
-    if args.lanes != 1:
-        return run_lanes(
-            model,
-            lanes=args.lanes,
-            sample_rate=rate,
-            seconds=float(seconds),
-            level=_native.cpu_level(),
-            on_progress=_progress(),
-        )
-    loaded = [load_peer(name) for name in names]
-    _say_left_out([each for each in loaded if isinstance(each, str)])
-    return run_denoise(
-        model,
-        sample_rate=rate,
-        block_samples=args.block_samples,
-        seconds=float(seconds),
-        level=_native.cpu_level(),
-        peers=[each for each in loaded if not isinstance(each, str)],
-        on_progress=_progress(),
-    )
-
-
-def _say_left_out(reasons: list[str]) -> None:
-    for reason in reasons:
-        print(f"rtaudio bench: left out: {reason}", file=sys.stderr)
-
-
-def _progress() -> Any:
-    if not sys.stderr.isatty() or importlib.util.find_spec("rich") is None:
-        return lambda _part: None
-
-    def show(part: float) -> None:
-        done = round(30 * part)
-        end = "\r\033[K" if part >= 1 else ""
-        sys.stderr.write(f"\r{'#' * done}{'.' * (30 - done)} {100 * part:3.0f} %{end}")
-        sys.stderr.flush()
-
-    return show

@@ -8,7 +8,23 @@ from typing import Any
 WIDTH = 108  # what the table needs; on a narrower terminal its lines wrap, so no figure is cut
 
 
+def device_lines(result: dict[str, Any]) -> list[str]:
+    """Of a GPU."""
+    rows = [f"{'layer':<24} {'lanes':>6} {'p50 us':>10} {'p99.9 us':>10} {'floor us':>9} torch us"]
+    for each in result["layers"]:
+        times, peers = each["us_per_block"], each["peers"].values()
+        floor = f"{each['floor_us']:.2f}" if "floor_us" in each else ""
+        others = " ".join(f"{peer['us_per_block']['p50']:.1f}" for peer in peers)
+        rows.append(
+            f"{each['layer']:<24} {each['lanes']:>6} {times['p50']:>10.1f} {times['p999']:>10.1f} "
+            f"{floor:>9} {others:>8}"
+        )
+    return [*rows, "", f"on {result['device']}, {result['precision']}; a call from Python"]
+
+
 def layers_lines(result: dict[str, Any]) -> list[str]:
+    if result["device"] != "cpu":
+        return device_lines(result)
     from rich.console import Console
     from rich.table import Table
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 
-def result_lines(result: dict[str, Any]) -> list[str]:
+def result_lines(result: dict[str, Any] | list[dict[str, Any]]) -> list[str]:
+    if isinstance(result, list):  # a sweep of lanes
+        return [*(line for each in result for line in (*result_lines(each), "")), _sweep(result)]
     machine = result["machine"]
     where = f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}"
     if result["kind"] == "startup":
@@ -58,6 +60,17 @@ def result_lines(result: dict[str, Any]) -> list[str]:
     ]
 
 
+def _sweep(results: list[dict[str, Any]]) -> str:
+    """How many streams keep up at p99.9, of the numbers that were tried."""
+    done = [
+        each["lanes"]
+        for each in results
+        if each["us_per_block"]["p999"] < 1e6 * each["block_samples"] / each["sample_rate"]
+    ]
+    tried = ", ".join(str(each["lanes"]) for each in results)
+    return f"in real time at p99.9: {max(done, default=0)} streams, of {tried}"
+
+
 def _wavenet_lines(result: dict[str, Any]) -> list[str]:
     """One line an engine, the fastest first, and how far from the floor ours is."""
     engines = {result["model"]: result, **result["peers"]}
@@ -80,40 +93,47 @@ def _wavenet_lines(result: dict[str, Any]) -> list[str]:
         f"{result['precision']}, {result['lanes']} lane(s), blocks of {result['block_samples']} "
         f"samples, level {result['isa']}{about}",
     ]
-    if "peak" not in result:  # a GPU
-        return [*rows, f"on {result['device']}: reached {result['gmacs']:.1f} GMAC/s"]
-    part, peak = 100 * result["floor_us"] / result["us_per_sample"], result["peak"]
-    return [
-        *rows,
-        f"floor {result['floor_us']:.3f} us a sample ({part:.0f} % reached): "
-        f"{peak['gmacs']:.0f} GMAC/s, weights read at {peak['weight_gbytes_per_second']:.0f} GB/s; "
-        f"reached {result['gmacs']:.1f} GMAC/s",
-    ]
+    if result["device"] != "cpu":
+        rows.append(f"on {result['device']}")
+    return [*rows, _floor_line(result)]
 
 
 def _diffusion_lines(result: dict[str, Any]) -> list[str]:
     """One line an engine, where the time goes, and how far from the floor ours is."""
     rows = [f"{'':<20} {'us/sample':>10} {'RTF':>8} {'ours is':>9}"]
-    peers = [(f"package {name}", each) for name, each in result["peers"].items()]
+    peers = [
+        (name if name.startswith("torch") else f"package {name}", each)
+        for name, each in result["peers"].items()
+    ]
     for name, each in [(result["model"], result), *peers]:
         ratio = each["us_per_sample"] / result["us_per_sample"]
         faster = "" if each is result else f"{ratio:.2f}x"
         rows.append(f"{name:<20} {each['us_per_sample']:>10.3f} {each['rtf']:>8.3f} {faster:>9}")
-    block, rate, peak = result["us_per_block"], result["sample_rate"], result["peak"]
-    shares = ", ".join(f"{name} {100 * part:.1f} %" for name, part in result["shares"].items())
-    part = 100 * result["floor_us"] / result["us_per_sample"]
-    return [
-        *rows,
+    block, rate = result["us_per_block"], result["sample_rate"]
+    where = f"level {result['isa']}" if result["device"] == "cpu" else f"on {result['device']}"
+    rows += [
         "",
-        f"{result['precision']}, {result['steps']} steps, blocks of {result['block_samples']} "
-        f"samples, level {result['isa']}: p50 {block['p50'] / 1e3:.2f} ms, p99 "
+        f"{result['precision']}, {result['steps']} steps, {result['lanes']} lane(s), blocks of "
+        f"{result['block_samples']} samples, {where}: p50 {block['p50'] / 1e3:.2f} ms, p99 "
         f"{block['p99'] / 1e3:.2f} ms, p99.9 {block['p999'] / 1e3:.2f} ms a block; "
         f"{1e3 * result['latency_samples'] / rate:.0f} ms of lookahead",
-        f"time by part: {shares}",
+    ]
+    if "shares" in result:
+        parts = (f"{name} {100 * part:.1f} %" for name, part in result["shares"].items())
+        rows.append(f"time by part: {', '.join(parts)}")
+    return [*rows, _floor_line(result)]
+
+
+def _floor_line(result: dict[str, Any]) -> str:
+    reached = f"reached {result['gmacs']:.1f} GMAC/s"
+    if "peak" not in result:
+        return reached
+    part, peak = 100 * result["floor_us"] / result["us_per_sample"], result["peak"]
+    return (
         f"floor {result['floor_us']:.3f} us a sample ({part:.0f} % reached): "
         f"{peak['gmacs']:.0f} GMAC/s, weights read at {peak['weight_gbytes_per_second']:.0f} GB/s; "
-        f"reached {result['gmacs']:.1f} GMAC/s",
-    ]
+        f"{reached}"
+    )
 
 
 def _row(name: str, figures: dict[str, Any]) -> str:

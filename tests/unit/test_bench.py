@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import rtaudio
 from rtaudio.bench.layer_cases import CASES
 from rtaudio.bench.peers import PEERS, VAD_PEERS, load_peer
 from rtaudio.cli.main import main
@@ -66,13 +67,14 @@ def test_diffusion_of_plain_layers():
         Model.from_graph(made.graph, made.tensors), preset="wavegrad24", steps=2, threads=2
     )
     result, notes = run_diffusion(
-        vocoder, None, block_samples=300, seconds=0.1, level="v3", peers=["wavegrad"]
+        vocoder, None, block_samples=300, seconds=0.1, level="v3", peers=["wavegrad", "torch"]
     )
     assert set(result) >= KEYS
     assert result["steps"] == 2 and result["block_samples"] == 300 and result["threads"] == 2
     assert sum(result["shares"].values()) == pytest.approx(1, abs=1e-3)
     assert min(result["shares"].values()) > 0  # which is longest, a busy machine decides
-    assert "the peers run the published sizes alone" in notes[0]
+    assert "wavegrad runs one lane of the published sizes alone" in notes[0]
+    assert "torch knows no layers of kind noise" in notes[1]
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "torch-naive"])
@@ -104,6 +106,46 @@ def test_wavenet_of_a_file_and_of_blocks(tmp_path, capsys):
     assert "none.nam" in capsys.readouterr().err
 
 
+def test_a_sweep_of_lanes(tmp_path, capsys):
+    path = tmp_path / "sweep.json"
+    arguments = ["-m", "rt-tcn", "--sample-rate", "16000", "--seconds", "1", "--peers", "torch"]
+    sweep = ["bench", "denoise", "--lanes", "2,3", "--json", str(path), *arguments]
+    assert main(sweep) == 0
+    told = capsys.readouterr().out
+    assert "2 streams at 16000 Hz" in told and "in real time at p99.9: " in told
+    assert "ours is" in told
+    results = json.loads(path.read_text())
+    assert [each["lanes"] for each in results] == [2, 3]
+    assert all(set(each) >= KEYS and each["peers"]["torch"]["rtf"] > 0 for each in results)
+
+
+def test_a_device_that_is_not_cpu(monkeypatch, capsys):
+    """Whatever runs the kernels: figures name the device, have its floors, and layers that it
+    refuses are told."""
+    from rtaudio.bench import hardware, layers_device
+    from rtaudio.bench.layers_device import run_device_layers
+    from rtaudio.cli.bench_text import result_lines
+
+    monkeypatch.setattr(layers_device, "_SECONDS", 0.001)
+    make = layers_device.Model.from_graph
+
+    def on_cpu(graph, tensors, name, precision, device):
+        if name == "gru":
+            raise rtaudio.ModelFileError("the engine cannot run this model.")
+        return make(graph, tensors, name, precision)
+
+    monkeypatch.setattr(layers_device.Model, "from_graph", on_cpu)
+    peak = hardware.Peak(1e12, 1e11)
+    monkeypatch.setattr(layers_device, "device_peak", lambda *_: peak)
+    result, notes = run_device_layers(["gru", "linear", "stft"], "fp32", "v3", "other", (1, 3))
+    assert [(r["layer"], r["lanes"]) for r in result["layers"]] == [
+        ("linear", 1), ("linear", 3), ("stft", 1), ("stft", 3)
+    ]  # fmt: skip
+    assert "gru: the engine cannot run this model" in notes[0]
+    assert all(r["floor_us"] > 0 and r["peers"]["torch"] for r in result["layers"])
+    assert "on other" in result_lines(result)[-1]
+
+
 def test_the_suite_ends_in_one_line(monkeypatch, tmp_path, capsys):
     from rtaudio.cli import bench
 
@@ -124,10 +166,16 @@ def test_the_suite_ends_in_one_line(monkeypatch, tmp_path, capsys):
 
 def test_wrong_calls(capsys, model_path):
     for arguments, words in (
-        (["denoise", "--threads", "2"], "only diffusion shares a stream"),
+        (["denoise", "--threads", "2"], "only diffusion of one stream on a CPU is shared"),
         (["denoise", "--peers", "nobody"], "known peers"),
         (["denoise", "--sample-rate", "11025", "-m", str(model_path)], "11025"),
         (["vocode"], "vocode"),
+        (["wavenet", "--lanes", "8,x"], "'x' is not a whole number"),
+        (["vad", "--lanes", "2"], "name denoise, wavenet, diffusion or layers"),
+        (["layers", "--lanes", "2"], "numbers of lanes of their own"),
+        (["denoise", "--lanes", "2", "--block-samples", "480"], "the model's own blocks"),
+        (["denoise", "--lanes", "2", "--peers", "dtln"], "known peers are torch"),
+        (["startup", "--device", "cuda"], "startup is of the processor alone"),
     ):
         assert main(["bench", *arguments]) == 2
         err = capsys.readouterr().err

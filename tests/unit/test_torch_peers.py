@@ -8,6 +8,7 @@ import torch
 
 import rtaudio
 from rtaudio import Model, Session
+from rtaudio.bench import torch_peers
 from rtaudio.bench.torch_peers import NAMES, measure_torch_peak, torch_peer
 from rtaudio.bench.torch_stream import TorchStream
 from rtaudio.dsp.noise import normals
@@ -31,7 +32,7 @@ def answers(model: Model, stream: TorchStream, x: np.ndarray, size: int) -> np.n
 
 
 @pytest.mark.parametrize("rate", [16_000, 48_000])
-def test_a_denoiser(rate: int) -> None:
+def test_a_denoiser(rate: int, monkeypatch: pytest.MonkeyPatch) -> None:
     model = rtaudio.load("rt-tcn")
     size = model.graph_at(rate).plan.block
     x = 0.1 * np.random.default_rng(0).standard_normal((LANES, 1, 20 * size)).astype(np.float32)
@@ -41,6 +42,9 @@ def test_a_denoiser(rate: int) -> None:
     )
     found = answers(model, TorchStream(model, LANES, rate), x, size)
     assert np.abs(found[:, 0] - ours).max() < 1e-5 * np.abs(ours).max()
+    with pytest.raises(RtaudioError, match="a CUDA graph needs a GPU"):
+        torch_peer("torch-graph", model, lanes=1, ticks=1, device="cpu")
+    monkeypatch.setattr(torch_peers, "captured", lambda run, device: run)
     for name in NAMES[::2]:
         call = torch_peer(name, model, lanes=LANES, ticks=1, sample_rate=rate, device="cpu")
         first = call(x[:, :, :size])
