@@ -29,7 +29,7 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
 def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device",
-        choices=("cpu", "cuda", "cuda-strict"),
+        choices=("cpu", "cuda", "cuda-strict", "emulated"),  # the last one is for tests
         default="cpu",
         metavar="NAME",
         help="cpu (default), cuda, cuda-strict (the CPU's bits)",

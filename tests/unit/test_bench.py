@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-import rtaudio
 from rtaudio.bench.layer_cases import CASES
 from rtaudio.bench.peers import PEERS, VAD_PEERS, load_peer
+from rtaudio.cli.bench_text import result_lines
 from rtaudio.cli.main import main
 from rtaudio.graph.composite import Fused
 from rtaudio.graph.heads import Part
@@ -119,31 +119,24 @@ def test_a_sweep_of_lanes(tmp_path, capsys):
     assert all(set(each) >= KEYS and each["peers"]["torch"]["rtf"] > 0 for each in results)
 
 
-def test_a_device_that_is_not_cpu(monkeypatch, capsys):
-    """Whatever runs the kernels: figures name the device, have its floors, and layers that it
-    refuses are told."""
+def test_layers_on_another_device(monkeypatch, capsys):
+    """Whatever runs the kernels: each layer has its floor and its peer, or is left out."""
     from rtaudio.bench import hardware, layers_device
-    from rtaudio.bench.layers_device import run_device_layers
-    from rtaudio.cli.bench_text import result_lines
 
     monkeypatch.setattr(layers_device, "_SECONDS", 0.001)
-    make = layers_device.Model.from_graph
-
-    def on_cpu(graph, tensors, name, precision, device):
-        if name == "gru":
-            raise rtaudio.ModelFileError("the engine cannot run this model.")
-        return make(graph, tensors, name, precision)
-
-    monkeypatch.setattr(layers_device.Model, "from_graph", on_cpu)
-    peak = hardware.Peak(1e12, 1e11)
-    monkeypatch.setattr(layers_device, "device_peak", lambda *_: peak)
-    result, notes = run_device_layers(["gru", "linear", "stft"], "fp32", "v3", "other", (1, 3))
-    assert [(r["layer"], r["lanes"]) for r in result["layers"]] == [
-        ("linear", 1), ("linear", 3), ("stft", 1), ("stft", 3)
-    ]  # fmt: skip
-    assert "gru: the engine cannot run this model" in notes[0]
-    assert all(r["floor_us"] > 0 and r["peers"]["torch"] for r in result["layers"])
-    assert "on other" in result_lines(result)[-1]
+    monkeypatch.setattr(layers_device, "device_peak", lambda *_: hardware.Peak(1e12, 1e11))
+    cases = {name: CASES[name] for name in ("conv1d", "linear", "bidirectional_rnn")}
+    monkeypatch.setattr("rtaudio.bench.layer_cases.CASES", cases)
+    assert main(["bench", "layers", "--device", "emulated", "--lanes", "1,3", "--json", "-"]) == 0
+    told = capsys.readouterr()
+    result = json.loads(told.out)
+    rows = result["layers"]
+    assert {(row["layer"], row["lanes"]) for row in rows} >= {("conv1d", 1), ("linear", 3)}
+    assert all(row["floor_us"] > 0 and row["us_per_block"]["p50"] > 0 for row in rows)
+    assert all("torch" in row["peers"] for row in rows if row["layer"] != "bidirectional_rnn")
+    assert "left out: " in told.err
+    lines = result_lines(result)
+    assert lines[-1].startswith("on emulated") and "conv1d" in lines[1]
 
 
 def test_the_suite_ends_in_one_line(monkeypatch, tmp_path, capsys):

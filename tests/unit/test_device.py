@@ -38,6 +38,10 @@ def test_an_unknown_device_is_refused_in_a_sentence():
         load_network("small", "fp32", None, "gpu")
 
 
-def test_other_kinds_of_benchmark_say_that_they_run_on_the_cpu(capsys):
-    assert main(["bench", "denoise", "--device", "cuda"]) == 2
-    assert "rtaudio bench wavenet" in capsys.readouterr().err
+@WITHOUT
+@pytest.mark.parametrize("kind", ["denoise", "vad", "layers", "diffusion"])
+def test_every_kind_of_benchmark_is_for_a_device(kind, capsys):
+    layer = ["--layer", "linear"] if kind == "layers" else []
+    arguments = ["bench", kind, "--device", "cuda", *layer]
+    assert main(arguments) == 1
+    assert re.search("no NVIDIA driver|built without CUDA", capsys.readouterr().err)
