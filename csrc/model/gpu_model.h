@@ -20,7 +20,7 @@ class DeviceTables {
     std::shared_ptr<char>& table = tables_[host];
     if (table == nullptr) {
       table = queue_.allocate(bytes);
-      queue_.write(table.get(), host, bytes);
+      if (bytes > 0) queue_.write(table.get(), host, bytes);
     }
     return table.get();
   }

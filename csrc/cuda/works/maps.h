@@ -61,24 +61,30 @@ struct MapMatmul {
   RTA_HD void operator()(int item, int ticks) const {
     const int output = item % columns() * V, first = item / columns() * F;
     MapRow from[F];
-    float* y[F];
     bool any = false;
     for (int f = 0; f < F; ++f) {
-      const int row = first + f < rows(ticks) ? first + f : rows(ticks) - 1;
-      const Place p(row, to.y.frames * ticks, x.count);
-      const bool wanted = first + f < rows(ticks) && timing.held[p.lane] == 0;
+      const Place p = place(first + f, ticks);
+      any = any || timing.held[p.lane] == 0;
       from[f] = {x, x.x.at(p.lane, timing.position(p.lane), p.t), p.c, x.x.inputs};
-      y[f] = wanted ? to.at(p.lane, p.t, p.c) + output : nullptr;
-      any = any || wanted;
     }
     if (!any) return;
     float sum[F][V] = {};
     multiply(m, from, m.bias, output, sum);
     for (int f = 0; f < F; ++f) {
+      const Place p = place(first + f, ticks);
+      if (first + f >= rows(ticks) || timing.held[p.lane] != 0) continue;
+      float* const y = to.at(p.lane, p.t, p.c) + output;
       for (int v = 0; v < V; ++v) {
-        if (y[f] != nullptr && output + v < m.outputs) y[f][v] = sum[f][v];
+        if (output + v < m.outputs) y[v] = sum[f][v];
       }
     }
+  }
+
+ private:
+  // Rows beyond the last one count as that.
+  RTA_HD Place place(int row, int ticks) const {
+    const int last = rows(ticks) - 1;
+    return {row < last ? row : last, to.y.frames * ticks, x.count};
   }
 };
 

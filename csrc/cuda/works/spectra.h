@@ -27,6 +27,8 @@ struct Transform {
   Memory space;  // 4 * complex_length floats a frame
 
   RTA_HD int stages() const { return plan.num_row_factors + 1 + plan.num_column_factors; }
+  // Behind the cosines of plan.split.
+  RTA_HD int sines() const { return (plan.complex_length + 1 + 15) / 16 * 16; }
   // What stage `i` reads, and the one before it writes.
   RTA_HD Array array(int lane, int t, int i) const {
     const int length = plan.complex_length;
@@ -140,8 +142,8 @@ struct Stft {
     const int length = transform.plan.complex_length;
     const float* cosines = transform.plan.split;
     if (cosines == nullptr) return z[k];
-    const float* sines = cosines + (length + 1 + 15) / 16 * 16;
-    return fft::split(z[k % length], z[(length - k) % length], cosines[k], sines[k]);
+    return fft::split(z[k % length], z[(length - k) % length], cosines[k],
+                      cosines[k + transform.sines()]);
   }
 };
 
@@ -174,14 +176,13 @@ struct Istft {
     const float* im = re + x.channels / 2;
     const int length = transform.plan.complex_length;
     const float* cosines = transform.plan.split;
-    const float* sines = cosines + (length + 1 + 15) / 16 * 16;
     const Transform::Array to = transform.array(p.lane, p.t, 0);
     for (int k = thread; k < length; k += kTeam) {
       Transform::Complex z{0.0f, 0.0f};
       if (cosines != nullptr) {
         const Transform::Complex a{re[k], k == 0 ? 0.0f : im[k]};
         const Transform::Complex b{re[length - k], k == 0 ? 0.0f : im[length - k]};
-        z = fft::merge(a, b, cosines[k], sines[k]);
+        z = fft::merge(a, b, cosines[k], cosines[k + transform.sines()]);
       } else if (k <= length / 2) {
         z = {re[k], k == 0 ? 0.0f : im[k]};
       } else {
