@@ -7,7 +7,7 @@ import pytest
 
 from rtaudio import Session
 from rtaudio.errors import RtaudioError
-from rtaudio.graph import ISTFT, STFT, Embedding, Serial, WithConstant
+from rtaudio.graph import ISTFT, STFT, Conv1d, Conv2d, Embedding, Serial, WithConstant
 from rtaudio.graph.layer import FloatArray
 from rtaudio.runtime.laws import graph_of
 from rtaudio.runtime.model import Model
@@ -90,6 +90,26 @@ def test_a_saved_stream_goes_on_on_the_other_device(name: str) -> None:
         np.testing.assert_array_equal(y, expected)
 
 
+@pytest.mark.parametrize("ticks", [300, 2400])
+@pytest.mark.parametrize("kind", ["conv1d", "conv2d"])
+def test_matrices_of_many_rows_have_the_cpus_bits(kind: str, ticks: int) -> None:
+    """A thread has several rows and outputs there."""
+    if kind == "conv1d":
+        layer, channels, ticks = Conv1d(outputs=19, kernel_size=3), 4, 9 * ticks
+    else:
+        layer, channels = Conv2d(bands=9, outputs=19, kernel_bands=3, padding_bands=1), 9 * 2
+    graph = graph_of(layer, channels)
+    tensors = graph.initial_tensors(0)
+    x = np.random.default_rng(1).standard_normal((LANES, ticks, channels)).astype(np.float32)
+    answers = []
+    for device in ("cpu", "emulated"):
+        model = Model.from_graph(graph, tensors, device=device)
+        session = Session(model, lanes=LANES, max_ticks=ticks)
+        session.hold(np.array([False, True, False]))
+        answers.append(session.process(x))
+    np.testing.assert_array_equal(*answers)
+
+
 @pytest.mark.parametrize("window", [4, 105, 210, 441, 512])
 def test_transforms_of_all_factors_have_the_cpus_bits(window: int) -> None:
     bins = window // 2 + 1
@@ -112,10 +132,10 @@ def test_codes_and_constants_have_the_cpus_bits() -> None:
     layer = Serial(layers=(Embedding(levels=7, outputs=20), WithConstant(constant="who", count=3)))
     graph = graph_of(layer, 1)
     tensors = graph.initial_tensors(0)
-    x = np.float32([[0], [6.4], [2.5], [-1], [9], [np.nan], [3]])
+    x = np.array([[0], [6.4], [2.5], [-1], [9], [np.nan], [3]], np.float32)
     answers = []
     for device in ("cpu", "emulated"):
         model = Model.from_graph(graph, tensors, device=device)
-        stream = model.stream(channels=1, constants={"who": np.float32([1, -2, 3])})
+        stream = model.stream(channels=1, constants={"who": np.array([1, -2, 3], np.float32)})
         answers.append([stream.push(x), stream.push(x[::-1])])
     np.testing.assert_array_equal(*answers)
