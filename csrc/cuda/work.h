@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "cuda/works/diffusion.h"
 #include "cuda/works/maps.h"
 #include "cuda/works/matmul.h"
 #include "cuda/works/pointwise.h"
@@ -19,6 +20,7 @@
 #include "cuda/works/rings.h"
 #include "cuda/works/sources.h"
 #include "cuda/works/spectra.h"
+#include "cuda/works/stacks.h"
 
 namespace rtaudio::gpu {
 
@@ -26,11 +28,12 @@ template <class W>
 constexpr bool is_team = requires { W::kTeam; };
 
 // What kernels are made of; each header of works/ adds its own.
-using Work =
-    std::variant<Advance, Append, Channelwise, Copy, DeepFilter, Depthwise, Draw, Embedding, Enter,
-                 Function, Istft, Leave, MapDepthwise, MapMatmul<1, 1>, MapMatmul<4, 1>,
-                 MapMatmul<8, 4>, Matmul<1, 1>, Matmul<4, 1>, Matmul<8, 4>, Move, Norm, Overlap,
-                 Pairwise, Pool, PulseTrain, Recall, Remember, Stft, Unpool, Upsample>;
+using Work = std::variant<Advance, Append, Channelwise, Copy, DeepFilter, Depthwise, DiffWaveFirst,
+                          DiffWaveLayer<4, 1, 4>, DiffWaveLayer<8, 2, 16>, Draw, Embedding, Enter,
+                          Function, GatedLayer, Istft, Leave, MapDepthwise, MapMatmul<1, 1>,
+                          MapMatmul<4, 1>, MapMatmul<8, 4>, Matmul<1, 1>, Matmul<4, 1>,
+                          Matmul<8, 4>, Move, Norm, Overlap, Pairwise, Pool, PulseTrain, Recall,
+                          RefineStep, Remember, Stft, TakeCondition, Unpool, Upsample>;
 
 // Works that run one after another, once a call or `rounds_per_tick` times.
 struct Section {

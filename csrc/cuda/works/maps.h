@@ -38,6 +38,7 @@ struct MapRow {
   const float* frame;
   int band;
   int inputs;
+  static constexpr bool in_quads = false;
 
   RTA_HD const float* at(int k) const {
     const int run = k / inputs, frames = window.x.taps;
@@ -69,7 +70,7 @@ struct MapMatmul {
     }
     if (!any) return;
     float sum[F][V] = {};
-    multiply(m, from, m.bias, output, sum);
+    multiply(m, from, output, [this](int, int o) { return m.bias[o]; }, sum);
     for (int f = 0; f < F; ++f) {
       const Place p = place(first + f, ticks);
       if (first + f >= rows(ticks) || timing.held[p.lane] != 0) continue;

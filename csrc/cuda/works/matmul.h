@@ -25,6 +25,17 @@ struct Matrix {
   const float* scales;
 };
 
+// One row of a matrix's inputs.
+struct Row {
+  const float* data;
+  std::ptrdiff_t tap_step;
+  int inputs;
+  bool in_quads;  // every tap begins at a whole quad of floats
+
+  RTA_HD const float* at(int k) const { return data + k / inputs * tap_step + k % inputs; }
+  RTA_HD float operator[](int k) const { return *at(k); }
+};
+
 // Frame t of a lane reads, for each tap, `inputs` floats from first + t * frame_step + tap *
 // tap_step.
 struct Window {
@@ -39,16 +50,10 @@ struct Window {
     const float* first = ring.size > 0 ? ring.oldest(lane, position) : ring.memory.of(lane);
     return first + offset + t * frame_step;
   }
-};
-
-// One row of a matrix's inputs.
-struct Row {
-  const float* data;
-  std::ptrdiff_t tap_step;
-  int inputs;
-
-  RTA_HD const float* at(int k) const { return data + k / inputs * tap_step + k % inputs; }
-  RTA_HD float operator[](int k) const { return *at(k); }
+  RTA_HD Row row(int lane, std::int64_t position, int t) const {
+    const bool in_quads = (offset | frame_step | tap_step | ring.row) % 4 == 0;
+    return {at(lane, position, t), tap_step, inputs, in_quads};
+  }
 };
 
 // Weight (k, output) of panels of `group` k side by side.
@@ -84,7 +89,7 @@ struct Column {
   bool half;
 
   RTA_HD Column(const Matrix& m, int begin, int output)
-      : group(m.format == Format::bf16 && m.in_pairs ? 2 : 1), half(m.format == Format::bf16) {
+      : group(m.in_pairs || m.format == Format::bf16dot ? 2 : 1), half(m.format != Format::fp32) {
     const std::ptrdiff_t at = weight_at(m, group, begin, output);
     step = weight_at(m, group, begin + group, output) - at;
     first = half ? static_cast<const void*>(static_cast<const std::uint16_t*>(m.weights) + at)
@@ -93,9 +98,56 @@ struct Column {
   RTA_HD void load(int k, float (&to)[V]) const {  // k from `begin` on, which begins a group
     if (!half) return load_weights(static_cast<const float*>(first) + k * step, to);
     const auto* w = static_cast<const std::uint16_t*>(first) + k / group * step + k % group;
-    for (int v = 0; v < V; ++v) to[v] = as_float(std::uint32_t{w[v * group]} << 16);
+    for (int v = 0; v < V; ++v) to[v] = from_bf16(w[v * group]);
   }
 };
+
+RTA_HD float as_number(float x) { return x; }
+RTA_HD float as_number(std::uint16_t x) { return from_bf16(x); }
+
+// sum += w[k] x[k] for `count` k from `k` of the column on, whose inputs lie side by side.
+template <int F, int V, class X>
+RTA_HD void accumulate_run(const Column<V>& column, int k, int count, const X* const (&x)[F],
+                           float (&sum)[F][V]) {
+  for (int i = 0; i < count; ++i) {
+    float w[V];
+    column.load(k + i, w);
+    for (int f = 0; f < F; ++f) {
+      for (int v = 0; v < V; ++v) sum[f][v] = fma(as_number(x[f][i]), w[v], sum[f][v]);
+    }
+  }
+}
+// The same by fours, each input one load: x at whole quads of floats.
+template <int F, int V>
+RTA_HD void accumulate_quads(const Column<V>& column, int k, int count, const float* const (&x)[F],
+                             float (&sum)[F][V]) {
+  for (int i = 0; i < count; i += 4) {
+    float quad[F][4];
+    for (int f = 0; f < F; ++f) load_weights(x[f] + i, quad[f]);
+    for (int j = 0; j < 4; ++j) {
+      float w[V];
+      column.load(k + i + j, w);
+      for (int f = 0; f < F; ++f) {
+        for (int v = 0; v < V; ++v) sum[f][v] = fma(quad[f][j], w[v], sum[f][v]);
+      }
+    }
+  }
+}
+
+// The same as bf16dot does it: of each two k the second first.
+template <int F, int V, class X>
+RTA_HD void accumulate_pairs(const Column<V>& column, int k, int count, const X* const (&x)[F],
+                             float (&sum)[F][V]) {
+  for (int i = 0; i < count; i += 2) {
+    for (int j = 1; j >= 0; --j) {
+      float w[V];
+      column.load(k + i + j, w);
+      for (int f = 0; f < F; ++f) {
+        for (int v = 0; v < V; ++v) sum[f][v] = fma(as_number(x[f][i + j]), w[v], sum[f][v]);
+      }
+    }
+  }
+}
 
 // One segment of the sums of F rows times V outputs: k in [begin, end), in rising order. R: Row, or
 // what else says where inputs stand, runs of `inputs` side by side.
@@ -109,25 +161,25 @@ RTA_HD void accumulate(const Matrix& m, const R (&rows)[F], int output, int begi
     const int run = inputs - c < end - k ? inputs - c : end - k;
     const float* x[F];
     for (int f = 0; f < F; ++f) x[f] = rows[f].at(k);
-    for (int i = 0; i < run; ++i, ++k) {
-      float w[V];
-      column.load(k - begin, w);
-      for (int f = 0; f < F; ++f) {
-        for (int v = 0; v < V; ++v) sum[f][v] = fma(x[f][i], w[v], sum[f][v]);
-      }
+    const int quads = rows[0].in_quads && c % 4 == 0 ? run / 4 * 4 : 0;
+    if (quads > 0) {
+      accumulate_quads(column, k - begin, quads, x, sum);
+      for (int f = 0; f < F; ++f) x[f] += quads;
     }
+    accumulate_run(column, k - begin + quads, run - quads, x, sum);
+    k += run;
   }
 }
 
-// The sums of fp32 and bf16 by the matrix's tree, from `start` on, one float an output.
-template <int F, int V, class R>
-RTA_HD void multiply(const Matrix& m, const R (&rows)[F], const float* start, int output,
+// The sums of fp32 and bf16 by the matrix's tree, from start(row, output) on.
+template <int F, int V, class R, class Start>
+RTA_HD void multiply(const Matrix& m, const R (&rows)[F], int output, const Start& start,
                      float (&sum)[F][V]) {
   const int segment = (m.depth + m.splits - 1) / m.splits;
   float part[F][V], third[F][V] = {};
   for (int s = 0; s < m.splits; ++s) {
     for (int f = 0; f < F; ++f) {
-      for (int v = 0; v < V; ++v) part[f][v] = s == 0 ? start[output + v] : 0.0f;
+      for (int v = 0; v < V; ++v) part[f][v] = s == 0 ? start(f, output + v) : 0.0f;
     }
     const int end = (s + 1) * segment < m.depth ? (s + 1) * segment : m.depth;
     accumulate(m, rows, output, s * segment, end, part);
@@ -143,18 +195,19 @@ RTA_HD void multiply(const Matrix& m, const R (&rows)[F], const float* start, in
 }
 
 // The same where inputs are rounded too.
-RTA_HD float rounded_to_bf16(float x) { return as_float(std::uint32_t{to_bf16(x)} << 16); }
-RTA_HD float multiply_dot(const Matrix& m, const Row& row, const float* start, int output) {
+RTA_HD bool rounds_inputs(const Matrix& m) {
+  return m.format == Format::bf16dot || m.format == Format::int8;
+}
+RTA_HD float multiply_dot(const Matrix& m, const Row& row, float start, int output) {
   if (m.format == Format::bf16dot) {
     const auto* w = static_cast<const std::uint16_t*>(m.weights);
-    const auto weight = [&](int k) {
-      return as_float(std::uint32_t{w[weight_at(m, 2, k, output)]} << 16);
-    };
-    float sum = start[output];
+    const auto weight = [&](int k) { return from_bf16(w[weight_at(m, 2, k, output)]); };
+    const auto input = [&](int k) { return from_bf16(to_bf16(row[k])); };
+    float sum = start;
     for (int k = 0; k < m.depth; k += 2) {
       const bool pair = k + 1 < m.depth;
-      sum = fma(pair ? weight(k + 1) : 0.0f, pair ? rounded_to_bf16(row[k + 1]) : 0.0f, sum);
-      sum = fma(weight(k), rounded_to_bf16(row[k]), sum);
+      sum = fma(pair ? weight(k + 1) : 0.0f, pair ? input(k + 1) : 0.0f, sum);
+      sum = fma(weight(k), input(k), sum);
     }
     return sum;
   }
@@ -166,7 +219,17 @@ RTA_HD float multiply_dot(const Matrix& m, const Row& row, const float* start, i
     const float near = min(max(scaled, -127.0f), 127.0f) + magic;
     sum += static_cast<std::int32_t>(as_int(near) - as_int(magic)) * w[weight_at(m, 4, k, output)];
   }
-  return fma(static_cast<float>(sum), m.scales[output], start[output]);
+  return fma(static_cast<float>(sum), m.scales[output], start);
+}
+
+// One sum in any format.
+template <class Start>
+RTA_HD float product(const Matrix& m, const Row& row, int output, const Start& start) {
+  if (rounds_inputs(m)) return multiply_dot(m, row, start(0, output), output);
+  float sum[1][1];
+  const Row rows[1] = {row};
+  multiply(m, rows, output, start, sum);
+  return sum[0][0];
 }
 
 // y = m x, one thread for F rows and V outputs; rows count through all lanes. Frames that the first
@@ -196,19 +259,21 @@ struct Matmul {
       const int row = first + f < all ? first + f : all - 1;
       const int lane = row / each, t = row % each;
       wanted[f] = first + f < all && timing.held[lane] == 0;
-      rows[f] = {x.at(lane, timing.position(lane), t), x.tap_step, x.inputs};
+      rows[f] = x.row(lane, timing.position(lane), t);
       any = any || wanted[f];
     }
     if (!any) return;
-    float sum[F][V] = {};
+    float sum[F][V];
+    const auto start = [this](int, int o) { return m.bias[o]; };
     if constexpr (F == 1 && V == 1) {
-      if (m.format == Format::bf16dot || m.format == Format::int8) {
-        sum[0][0] = multiply_dot(m, rows[0], m.bias, output);
-      } else {
-        multiply(m, rows, m.bias, output, sum);
+      sum[0][0] = product(m, rows[0], output, start);
+    } else if constexpr (F == 8) {  // of matrices that are not split: registers for one chain
+      for (int f = 0; f < F; ++f) {
+        for (int v = 0; v < V; ++v) sum[f][v] = m.bias[output + v];
       }
+      accumulate(m, rows, output, 0, m.depth, sum);
     } else {
-      multiply(m, rows, m.bias, output, sum);
+      multiply(m, rows, output, start, sum);
     }
     for (int f = 0; f < F; ++f) {
       if (!wanted[f]) continue;

@@ -56,7 +56,8 @@ DiffWaveNetwork::DiffWaveNetwork(const LayerContext& context)
       taps_(context.integer("kernel", 1, kMaxDiffWaveTaps)),
       ahead_(context.integer("causal", 0, 1) == 1 ? 0 : (taps_ - 1) / 2),
       row_(padded(channels_)),
-      condition_row_(padded(condition_)) {
+      condition_row_(padded(condition_)),
+      on_gpu_(context.device() != Device::cpu) {
   context.require(taps_ * row_ + condition_row_ <= kMaxDotDepth, "has matrices that are too deep");
   // One format for the stack, since what its layers leave to one another is stored in it. A
   // refinement adds up what int8 loses, so that takes bf16 instead.
@@ -101,7 +102,7 @@ std::size_t DiffWaveNetwork::condition_floats(std::int64_t frames) const {
 std::size_t DiffWaveNetwork::memory_floats(int chunk) const {
   std::size_t floats = 2 * static_cast<std::size_t>((lookahead_ + chunk) * row_);
   for (std::size_t i = 0; i < table_.size(); ++i) {
-    floats += ring_floats(diffwave_kept_rows(history(i), chunk), row_);
+    floats += ring_floats(kept_rows(history(i), chunk), row_);
   }
   return aligned(floats);
 }
@@ -151,6 +152,68 @@ void DiffWaveNetwork::run(const Kernels& kernels, const DiffWaveMemory& memory, 
   kernels.matmul(ends_[2].view(), {h, row_, 0, 1, channels_}, found, values_, count);
 }
 
+gpu::Memory DiffWaveNetwork::record(Recorder& to, const gpu::Refinement& how, gpu::Memory own,
+                                    int chunk, int step, gpu::Memory h) const {
+  const int row = static_cast<int>(row_), frames = to.timing().frames;
+  const std::int64_t rows = lookahead_ + chunk;
+  const gpu::NetworkMemory memory{own, own.after(rows * row), rows, row};
+  gpu::Memory stored = own.after(2 * rows * row);
+  const auto store_of = [&](std::size_t layer) {
+    const int kept = history(layer);
+    const gpu::Store y{stored, std::int64_t{kept} + chunk, row, halves_};
+    stored = stored.after(static_cast<std::int64_t>(ring_floats(kept_rows(kept, chunk), row)));
+    return y;
+  };
+  const auto rows_of = [row](gpu::Memory m, int step_floats, int inputs) {
+    return gpu::Window{{m, row, 0, 0}, 0, step_floats, 0, 1, inputs};
+  };
+  const float* steps = to.table(steps_) + static_cast<std::ptrdiff_t>(step) *
+                                              static_cast<std::ptrdiff_t>(table_.size()) * row;
+  const gpu::Memory z = h.after(std::int64_t{chunk} * row);
+  const gpu::Memory skips = z.after(std::int64_t{2} * chunk * row);
+  const gpu::Memory found = skips.after(std::int64_t{chunk} * row);
+  std::int64_t behind = step * lookahead_;
+  gpu::Store y = store_of(0);
+  to.matmul(to.matrix(ends_[0]), rows_of(to.output().memory, to.output().row, values_), h, row,
+            frames);
+  to.add(gpu::DiffWaveFirst{how, behind, h, memory, y, steps});
+  for (std::size_t i = 0; i < table_.size(); ++i) {
+    const bool is_last = i + 1 == table_.size();
+    const gpu::Store next = is_last ? y : store_of(i + 1);
+    behind += std::int64_t{ahead_} * table_[i].dilation;
+    const auto add = [&](auto layer) {
+      layer = {how,
+               behind,
+               taps_,
+               ahead_,
+               table_[i].dilation,
+               to.matrix(packed_[2 * i]),
+               to.matrix(packed_[2 * i + 1]),
+               y,
+               next,
+               is_last ? nullptr : steps + static_cast<std::ptrdiff_t>(i + 1) * row,
+               i == 0,
+               memory,
+               view().skip_scale,
+               z,
+               skips};
+      to.add(layer);
+    };
+    constexpr int kFew = 16 * 256;  // rows in tiles of 16, that would leave a GPU idle
+    if (to.timing().lanes * chunk < kFew) {
+      add(gpu::DiffWaveLayer<4, 1, 4>{});
+    } else {
+      add(gpu::DiffWaveLayer<8, 2, 16>{});
+    }
+    y = next;
+  }
+  to.matmul(to.matrix(ends_[1]), rows_of(skips, row, channels_), h, row, frames);
+  const gpu::Signal relu{h, row, row, frames};
+  to.add(gpu::Function{to.timing(), relu, relu, Unary::relu, 0.0f, 0.0f});
+  to.matmul(to.matrix(ends_[2]), rows_of(h, row, channels_), found, values_, frames);
+  return found;
+}
+
 std::vector<StateSpec> DiffWaveNetwork::state_specs(const std::string& step) const {
   std::vector<StateSpec> specs;
   if (lookahead_ > 0) {
@@ -186,12 +249,12 @@ std::span<const std::span<float>> DiffWaveNetwork::save(
     const int kept = history(i);
     if (kept > 0) {
       // Rows that are kept without a ring begin with the oldest.
-      const bool in_ring = kept > chunk;
-      save_inputs(ring, in_ring ? kept + chunk : kept, row_, channels_, in_ring ? position : 0,
+      const bool is_ring = in_ring(kept, chunk);
+      save_inputs(ring, is_ring ? kept + chunk : kept, row_, channels_, is_ring ? position : 0,
                   kept, out[0]);
       out = out.subspan(1);
     }
-    ring += ring_floats(diffwave_kept_rows(kept, chunk), row_);
+    ring += ring_floats(kept_rows(kept, chunk), row_);
     position -= std::int64_t{ahead_} * table_[i].dilation;
   }
   return out;
@@ -210,12 +273,12 @@ std::span<const std::span<const float>> DiffWaveNetwork::load(
   for (std::size_t i = 0; i < table_.size(); ++i) {
     const int kept = history(i);
     if (kept > 0) {
-      const bool in_ring = kept > chunk;
-      load_inputs(ring, in_ring ? chunk : 0, in_ring ? kept + chunk : kept, row_, channels_,
-                  in_ring ? position : 0, kept, in[0]);
+      const bool is_ring = in_ring(kept, chunk);
+      load_inputs(ring, is_ring ? chunk : 0, is_ring ? kept + chunk : kept, row_, channels_,
+                  is_ring ? position : 0, kept, in[0]);
       in = in.subspan(1);
     }
-    ring += ring_floats(diffwave_kept_rows(kept, chunk), row_);
+    ring += ring_floats(kept_rows(kept, chunk), row_);
     position -= std::int64_t{ahead_} * table_[i].dilation;
   }
   return in;

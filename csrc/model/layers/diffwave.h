@@ -8,6 +8,7 @@
 
 #include "cpu/pack.h"
 #include "model/layer.h"
+#include "model/recorder.h"
 
 namespace rtaudio {
 
@@ -34,6 +35,12 @@ class DiffWaveNetwork {
   std::size_t condition_floats(std::int64_t frames) const;
   std::size_t memory_floats(int chunk) const;
   std::size_t scratch_floats(std::size_t chunk) const;
+  // What record() wants of scratch.
+  std::size_t gpu_scratch_floats(int chunk) const {
+    return static_cast<std::size_t>(chunk) * static_cast<std::size_t>(4 * row_ + values_);
+  }
+  std::ptrdiff_t condition_row() const { return condition_row_; }
+  bool halves() const { return halves_; }
 
   // The part of a step's memory that is its own, at `state`.
   DiffWaveMemory memory(float* state, int chunk, std::size_t step) const noexcept;
@@ -44,6 +51,11 @@ class DiffWaveNetwork {
   // before.
   void run(const Kernels& kernels, const DiffWaveMemory& memory, std::int64_t index, int count,
            const float* x, float* found, float* scratch) const noexcept RTA_NONBLOCKING;
+
+  // A step on a GPU: from x to what the network finds, [frame][values]. `own`: as `state` of
+  // memory().
+  gpu::Memory record(Recorder& to, const gpu::Refinement& how, gpu::Memory own, int chunk, int step,
+                     gpu::Memory h) const;
 
   std::vector<StateSpec> state_specs(const std::string& step) const;
   // Each returns the spans that are left. `position`: of the frame that comes next.
@@ -65,6 +77,11 @@ class DiffWaveNetwork {
   void load_inputs(float* ring, int chunk, std::int64_t frames, std::ptrdiff_t row, int channels,
                    std::int64_t position, std::int64_t count, std::span<const float> in) const;
   int history(std::size_t layer) const { return (taps_ - 1) * table_[layer].dilation; }
+  // Rows of a layer's inputs: in a ring, or the history alone (DiffWaveMemory). A GPU has rings.
+  bool in_ring(int kept, int chunk) const { return on_gpu_ || kept > chunk; }
+  std::int64_t kept_rows(int kept, int chunk) const {
+    return in_ring(kept, chunk) ? std::int64_t{kept} + 2 * chunk : kept;
+  }
   // Floats of a ring of rows of stored inputs, its repeated rows included.
   std::size_t ring_floats(std::int64_t rows, std::ptrdiff_t row) const;
   PackedWeights pack_in(const LayerContext& context, const std::string& path,
@@ -77,6 +94,7 @@ class DiffWaveNetwork {
   std::ptrdiff_t row_, condition_row_;
   std::int64_t lookahead_ = 0;
   bool halves_;
+  bool on_gpu_;
   std::vector<PackedWeights> packed_;
   std::vector<DiffWaveLayer> table_;
   std::vector<PackedWeights> ends_;  // input, skip, output

@@ -1,11 +1,13 @@
 // WaveNet's stack of gated dilated convolutions as one fused operation.
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <new>
 #include <vector>
 
 #include "cpu/pack.h"
 #include "model/layer.h"
+#include "model/recorder.h"
 #include "model/ring.h"
 
 namespace rtaudio {
@@ -23,7 +25,8 @@ class Stack final : public Layer {
         channels_(context.integer("channels", 1, 1 << 16)),
         gate_(context.integer("gate_channels", 1, 1 << 15)),
         skip_(context.integer("skip_channels", 1, 1 << 16)),
-        kernel_(context.integer("kernel", 1, 4096)) {
+        kernel_(context.integer("kernel", 1, 4096)),
+        most_tile_(context.device() == Device::cpu ? kTileFrames : INT_MAX) {
     context.require_inputs(1);
     context.require_output(skip_);
     context.require(context.input().frames == context.output().frames,
@@ -37,7 +40,8 @@ class Stack final : public Layer {
     // frame needs as one stream.
     for (std::size_t i = 0; i < weights_.size(); ++i) {
       const int dilation = context.integer("dilation." + std::to_string(i), 1, (1 << 20) / kernel_);
-      const bool is_apart = (dilation > 1 || has_whole_panels(channels_, gate_, skip_)) &&
+      const bool is_apart = context.device() == Device::cpu &&
+                            (dilation > 1 || has_whole_panels(channels_, gate_, skip_)) &&
                             can_be_apart(context.format(conv_slot(i), channels_).format);
       weights_[i].dilation = dilation;
       if (is_apart) weights_[i].older = keep(pack_conv(context, i, 0, kernel_ - 1));
@@ -85,6 +89,31 @@ class Stack final : public Layer {
       if (calls.size() == 1 && knows_next(calls[0])) sum_ahead(calls[0], lanes[0].stack);
       batch[0].kernels.gated_stack(lanes.data(), static_cast<int>(batch.size()),
                                    batch[0].num_frames, row_floats(skip_), batch[0].scratch);
+    }
+  }
+
+  // A layer a work, for all frames of a call.
+  void record(Recorder& to) const override {
+    const int half = padded(gate_), frames = to.max_frames();
+    std::vector<gpu::RingRows> rings;
+    std::size_t offset = 0;
+    for (std::size_t i = 0; i < rings_.size(); ++i) {
+      rings.push_back(Recorder::ring_of(rings_[i], to.state(offset), ring_frames(i, frames)));
+      offset += ring_floats(i, frames);
+    }
+    gpu::Signal x = to.input(), condition = to.input();
+    x.channels = channels_;
+    if (!conditioned_) condition.row = 0;
+    to.add(gpu::Append{to.timing(), x, rings[0], false});
+    const gpu::Memory z =
+        to.scratch(static_cast<std::size_t>(2 * half) * static_cast<std::size_t>(frames));
+    for (std::size_t i = 0; i < rings.size(); ++i) {
+      const auto number = static_cast<int>(i);
+      to.add(gpu::GatedLayer{to.timing(), rings[i],
+                             i + 1 < rings.size() ? rings[i + 1] : gpu::RingRows{},
+                             weights_[i].dilation, kernel_, channels_, gate_, half,
+                             to.matrix(packed_[2 * i]), to.matrix(packed_[2 * i + 1]), condition,
+                             channels_ + 2 * gate_ * number, z, to.output(), i == 0});
     }
   }
 
@@ -183,9 +212,9 @@ class Stack final : public Layer {
     return (weights_.size() * sizeof(GatedLayer) / sizeof(float) + 31) / 16 * 16;
   }
 
-  // The first layer's ring takes a whole call, the others a tile.
-  static int ring_frames(std::size_t layer, int max_frames) {
-    return layer == 0 ? max_frames : std::min(max_frames, kTileFrames);
+  // The first layer's ring takes a whole call, the others a tile, which is a call on a GPU.
+  int ring_frames(std::size_t layer, int max_frames) const {
+    return layer == 0 ? max_frames : std::min(max_frames, most_tile_);
   }
   std::size_t ring_floats(std::size_t layer, int max_frames) const {
     return (rings_[layer].floats(ring_frames(layer, max_frames)) + 15) / 16 * 16;
@@ -258,6 +287,7 @@ class Stack final : public Layer {
   int gate_;
   int skip_;
   int kernel_;
+  int most_tile_;  // frames that go through a layer at once
   std::vector<PackedWeights> packed_;
   std::vector<GatedWeights> weights_;  // views of these
   std::vector<Ring> rings_;

@@ -1,5 +1,6 @@
 // Diffusion: a network that runs several times, each time on what the time before has made.
 #include <algorithm>
+#include <climits>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,8 @@ class Refine final : public Layer {
         given_(context.integer("shaped", 0, 2) == 2),
         extra_(context.integer("shaped", 0, 2)),
         delay_(context.input().delay),
-        site_(static_cast<std::uint32_t>(context.spec().output) & 0xffffu) {
+        site_(static_cast<std::uint32_t>(context.spec().output) & 0xffffu),
+        most_chunk_(context.device() == Device::cpu ? kDiffWaveChunk : INT_MAX) {
     const int steps = context.integer("steps", 1, kMaxSteps);
     context.require_inputs(1);
     context.require_output(values_);
@@ -76,6 +78,37 @@ class Refine final : public Layer {
     const Layout at = layout(call.max_frames);
     for (int t = 0; t < call.num_frames; t += at.chunk) {
       run(call, at, static_cast<std::size_t>(part), t, std::min(at.chunk, call.num_frames - t));
+    }
+  }
+
+  void record(Recorder& to) const override {
+    const Layout at = layout(to.max_frames());
+    const gpu::Store condition{to.state(at.condition), at.frames,
+                               static_cast<int>(network_.condition_row()), network_.halves()};
+    const gpu::Refinement how{to.timing(),
+                              to.state(),
+                              to.state(at.flags),
+                              condition,
+                              at.frames,
+                              flag_rows(),
+                              values_,
+                              given_,
+                              clip_,
+                              static_cast<int>(steps_.size()),
+                              site_};
+    to.add(gpu::TakeCondition{how, to.input(), network_.condition()});
+    const gpu::Memory h = to.scratch(network_.gpu_scratch_floats(at.chunk));
+    const auto own = [&](std::size_t i) { return to.state(at.steps + i * at.step_floats); };
+    gpu::RefineStep step{how, -1, {}, ahead_, to.output(), {}, {}, own(0), ahead_ + at.chunk};
+    to.add(step);
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+      step.step = static_cast<int>(i);
+      step.coefficients = steps_[i];
+      step.found = network_.record(to, how, to.state(at.steps + i * at.step_floats + at.memory),
+                                   at.chunk, step.step, h);
+      step.previous = own(i);
+      step.next = i + 1 < steps_.size() ? own(i + 1) : gpu::Memory{};
+      to.add(step);
     }
   }
 
@@ -140,7 +173,7 @@ class Refine final : public Layer {
     std::size_t flags, condition, steps;
     std::size_t memory, step_floats;  // of a step
   };
-  static int chunk_of(int max_frames) { return std::clamp(max_frames, 1, kDiffWaveChunk); }
+  int chunk_of(int max_frames) const { return std::clamp(max_frames, 1, most_chunk_); }
   Layout layout(int max_frames) const {
     Layout at{};
     at.chunk = chunk_of(max_frames);
@@ -267,6 +300,7 @@ class Refine final : public Layer {
   int extra_;  // channels of the input after the condition's
   int delay_;
   std::uint32_t site_;
+  int most_chunk_;  // a GPU takes a call as one
   std::vector<refine::Step> steps_;
   std::int64_t behind_ = 0;  // of the last step
 };
