@@ -100,7 +100,7 @@ def _ours(vocoder: Vocoder, mel: FloatArray, lanes: int) -> Callable[[], Any]:
     model, frames = vocoder.model, mel.shape[1]
     if lanes > 1:
         session = Session(model, lanes, max_ticks=frames)
-        block = np.ascontiguousarray(np.broadcast_to(mel.T, (lanes, frames, vocoder.num_mels)))
+        block = np.array(np.broadcast_to(mel.T, (lanes, frames, vocoder.num_mels)))
         return lambda: session.process(block)
     # What a thread takes at a time is the vocoder's to say where they are several.
     ticks = frames if vocoder.threads == 1 else None

@@ -78,7 +78,7 @@ def _in_torch(name: str, vocoder: Vocoder, mel: FloatArray, lanes: int) -> Peer:
     model, frames = vocoder.model, mel.shape[1]
     where = torch_peers.torch_device(model.device)
     call = torch_peers.torch_peer(name, model, lanes=lanes, ticks=frames, device=where)
-    x = np.ascontiguousarray(np.broadcast_to(mel, (lanes, *mel.shape)))
+    x = np.array(np.broadcast_to(mel, (lanes, *mel.shape)))
     return Peer(name=name, samples=frames * vocoder.hop, run=lambda: call(x))
 
 

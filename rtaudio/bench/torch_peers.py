@@ -52,6 +52,7 @@ def torch_peer(
     frames = ticks * stream.plan.block
     fixed = torch.zeros(lanes, stream.plan.source.channels, frames, device=device)
     run: Callable[[], Tensor] = lambda: stream(fixed)  # noqa: E731
+    begin = {key: value.clone() for key, value in stream.named_buffers()}
     try:
         if name == "torch-compile":
             # The steps of diffusion share one compiled network; each has its queues.
@@ -67,6 +68,8 @@ def torch_peer(
     except Exception as error:  # a compiler may be missing, or anything else
         reason = str(error).strip().split("\n")[0][:100]
         raise RtaudioError(f"{name} does not work here ({reason}).") from error
+    for key, value in stream.named_buffers():  # what warmed it up is forgotten
+        value.copy_(begin[key])
     staging = torch.zeros(fixed.shape, pin_memory=device == "cuda")
 
     def call(x: FloatArray) -> FloatArray:

@@ -47,9 +47,8 @@ def test_a_denoiser(rate: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch_peers, "captured", lambda run, device: run)
     for name in NAMES[::2]:
         call = torch_peer(name, model, lanes=LANES, ticks=1, sample_rate=rate, device="cpu")
-        first = call(x[:, :, :size])
-        second = call(x[:, :, size : 2 * size])  # graphs are replayed, with the state before
-        assert np.isfinite(first).all() and np.abs(second).max() > 0
+        made = np.concatenate([call(b) for b in np.split(x, 20, 2)], 2)
+        np.testing.assert_array_equal(made, found)  # what warmed it up is forgotten
 
 
 def priorgrad() -> Model:
