@@ -29,11 +29,8 @@ void running_norm(const RunningNorm& s, const float* x, float* y) {
   const Vec rate(s.rate), eps(s.eps), one(1.0f);
   for_each(static_cast<std::size_t>(s.channels), [&](std::size_t c, int count) {
     const Vec v = load_part(x + c, count);
-    const Vec old = load_part(s.mean + c, count), spread = load_part(s.variance + c, count);
-    const Vec d = v - old;
-    const Vec mean = fma(rate, d, old);
-    const Vec after = v - mean;
-    const Vec variance = fma(rate, fma(d, after, -spread), spread);
+    Vec mean = load_part(s.mean + c, count), variance = load_part(s.variance + c, count);
+    const Vec after = math::take_in(v, rate, mean, variance);
     store_part(s.mean + c, count, mean);
     store_part(s.variance + c, count, variance);
     const Vec inverse = one / sqrt(max(zero(), variance) + eps);

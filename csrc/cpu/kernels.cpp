@@ -4,7 +4,9 @@
 // lacks.
 #include "cpu/kernels.h"
 
+#include "core/cells.h"
 #include "core/fft_butterfly.h"
+#include "core/moments.h"
 #include "cpu/simd.h"
 
 namespace rtaudio {

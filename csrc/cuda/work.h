@@ -12,12 +12,18 @@
 #include <variant>
 #include <vector>
 
+#include "cuda/works/attention.h"
+#include "cuda/works/bidirectional.h"
+#include "cuda/works/cells.h"
+#include "cuda/works/conditioned.h"
 #include "cuda/works/diffusion.h"
 #include "cuda/works/maps.h"
 #include "cuda/works/matmul.h"
+#include "cuda/works/norms.h"
 #include "cuda/works/pointwise.h"
 #include "cuda/works/rates.h"
 #include "cuda/works/rings.h"
+#include "cuda/works/running.h"
 #include "cuda/works/sources.h"
 #include "cuda/works/spectra.h"
 #include "cuda/works/stacks.h"
@@ -28,12 +34,18 @@ template <class W>
 constexpr bool is_team = requires { W::kTeam; };
 
 // What kernels are made of; each header of works/ adds its own.
-using Work = std::variant<Advance, Append, Channelwise, Copy, DeepFilter, Depthwise, DiffWaveFirst,
-                          DiffWaveLayer<4, 1, 4>, DiffWaveLayer<8, 2, 16>, Draw, Embedding, Enter,
-                          Function, GatedLayer, Istft, Leave, MapDepthwise, MapMatmul<1, 1>,
-                          MapMatmul<4, 1>, MapMatmul<8, 4>, Matmul<1, 1>, Matmul<4, 1>,
-                          Matmul<8, 4>, Move, Norm, Overlap, Pairwise, Pool, PulseTrain, Recall,
-                          RefineStep, Remember, Stft, TakeCondition, Unpool, Upsample>;
+using Work =
+    std::variant<Advance, Append, Attend, Backward<kFewUnits>, Backward<kManyUnits>, Channelwise,
+                 ConditionedHidden<1>, ConditionedHidden<4>, ConditionedOutput<1>,
+                 ConditionedOutput<4>, Copy, CountFrames, CountHeld, DeepFilter, Depthwise,
+                 DiffWaveFirst, DiffWaveLayer<4, 1, 4>, DiffWaveLayer<8, 2, 16>, Draw, Embedding,
+                 Enter, Forward<kFewUnits>, Forward<kManyUnits>, Function, GatedLayer, Istft,
+                 KeepKeys, Leave, LongNorm, MapDepthwise, MapMatmul<1, 1>, MapMatmul<4, 1>,
+                 MapMatmul<8, 4>, Matmul<1, 1>, Matmul<4, 1>, Matmul<8, 4>, MeanSubtract, Moments,
+                 Move, Norm, Normalize, NoteEnd, Overlap, Pairwise, Pool, PulseTrain, Recall,
+                 Recurrence<kFewUnits>, Recurrence<kManyUnits>, RecurrenceStep, RefineStep,
+                 Remember, RunningMoments, RunningNorm, Scan<kFewUnits>, Scan<kManyUnits>, Stft,
+                 TakeCondition, Unpool, Upsample>;
 
 // Works that run one after another, once a call or `rounds_per_tick` times.
 struct Section {

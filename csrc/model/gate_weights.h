@@ -7,6 +7,7 @@
 
 #include "cpu/pack.h"
 #include "model/layer.h"
+#include "model/recorder.h"
 
 namespace rtaudio {
 
@@ -26,6 +27,15 @@ class GateWeights {
   std::ptrdiff_t stride() const { return stride_; }
   const PackedMatrix& wx() const { return wx_.view(); }
   const PackedMatrix& uh() const { return uh_.view(); }
+
+  // The same on a GPU; an rnn's function is relu or else tanh.
+  gpu::Matrix wx(Recorder& to) const { return to.matrix(wx_); }
+  gpu::Cell cell(Recorder& to, gpu::Cell::Kind kind, bool is_relu) const {
+    return {kind, is_relu, hidden_, stride_, to.matrix(uh_)};
+  }
+  // Steps of `rows` rows a frame, each of its own part of the frame's channels, along all frames:
+  // from the states [row] h, [row] c to the output.
+  void record(Recorder& to, gpu::Cell::Kind kind, bool is_relu, int rows) const;
 
  private:
   PackedWeights pack(const LayerContext& context, const std::string& name, int gates,
@@ -50,5 +60,8 @@ class GateWeights {
   PackedWeights wx_;
   PackedWeights uh_;
 };
+
+// A recorded input's frames in `rows` equal parts, one after the other.
+gpu::Window parts_of_input(Recorder& to, int rows);
 
 }  // namespace rtaudio

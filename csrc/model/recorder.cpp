@@ -52,9 +52,9 @@ void Recorder::add(gpu::Work work) {
 }
 
 void Recorder::matmul(const gpu::Matrix& m, const gpu::Window& x, gpu::Memory y, int y_step,
-                      int frames, bool zeros) {
-  multiply<gpu::Matmul>(m, std::int64_t{timing().lanes} * frames * max_ticks(), x, y, y_step,
-                        frames, zeros);
+                      int frames, bool zeros, int more) {
+  const std::int64_t rows = std::int64_t{frames} * max_ticks() + more;
+  multiply<gpu::Matmul>(m, timing().lanes * rows, x, y, y_step, frames, zeros, more);
 }
 
 }  // namespace rtaudio

@@ -69,9 +69,9 @@ class Recorder {
   }
   // Throws std::length_error where it has too many threads.
   void add(gpu::Work work);
-  // y = m x for `frames` rows a tick; see gpu::Matmul.
+  // y = m x for `frames` rows a tick and some more; see gpu::Matmul.
   void matmul(const gpu::Matrix& m, const gpu::Window& x, gpu::Memory y, int y_step, int frames,
-              bool zeros = false);
+              bool zeros = false, int more = 0);
   // Product<F, V>{timing, m, rest...}: `rows` rows in the longest call, F of them and V outputs a
   // thread.
   template <template <int, int> class Product, class... Rest>

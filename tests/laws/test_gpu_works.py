@@ -7,7 +7,19 @@ import pytest
 
 from rtaudio import Session
 from rtaudio.errors import RtaudioError
-from rtaudio.graph import ISTFT, STFT, Conv1d, Conv2d, Embedding, Serial, WithConstant
+from rtaudio.graph import (
+    GRU,
+    ISTFT,
+    STFT,
+    BandScan,
+    BidirectionalRNN,
+    Conv1d,
+    Conv2d,
+    Embedding,
+    Layer,
+    Serial,
+    WithConstant,
+)
 from rtaudio.graph.layer import FloatArray
 from rtaudio.runtime.laws import graph_of
 from rtaudio.runtime.model import Model
@@ -91,11 +103,15 @@ def test_a_saved_stream_goes_on_on_the_other_device(name: str) -> None:
 
 
 @pytest.mark.parametrize("ticks", [300, 2400])
-@pytest.mark.parametrize("kind", ["conv1d", "conv2d"])
+@pytest.mark.parametrize("kind", ["conv1d", "conv2d", "conditioned_stack"])
 def test_matrices_of_many_rows_have_the_cpus_bits(kind: str, ticks: int) -> None:
     """A thread has several rows and outputs there."""
+    layer: Layer
     if kind == "conv1d":
         layer, channels, ticks = Conv1d(outputs=19, kernel_size=3), 4, 9 * ticks
+    elif kind == "conditioned_stack":
+        layer, channels = EXAMPLES[kind]
+        ticks *= 2
     else:
         layer, channels = Conv2d(bands=9, outputs=19, kernel_bands=3, padding_bands=1), 9 * 2
     graph = graph_of(layer, channels)
@@ -108,6 +124,34 @@ def test_matrices_of_many_rows_have_the_cpus_bits(kind: str, ticks: int) -> None
         session.hold(np.array([False, True, False]))
         answers.append(session.process(x))
     np.testing.assert_array_equal(*answers)
+
+
+WIDE = {
+    "gru": (GRU(hidden=70), 20),
+    "band_scan": (BandScan(bands=3, hidden=66, bidirectional=True), 3 * 5),
+    "bidirectional": (BidirectionalRNN(hidden=65, chunk=4, lookahead_frames=3, cell="lstm"), 6),
+}
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_cells_of_many_units_have_the_cpus_bits(name: str) -> None:
+    layer, channels = WIDE[name]
+    graph = graph_of(layer, channels)
+    tensors = graph.initial_tensors(0)
+    x = np.random.default_rng(1).standard_normal((23, channels)).astype(np.float32)
+    answers = []
+    for device in ("cpu", "emulated"):
+        model = Model.from_graph(graph, tensors, device=device)
+        stream = model.stream(channels=channels)
+        answers.append(np.concatenate([stream.push(x), stream.flush()]))
+    np.testing.assert_array_equal(*answers)
+
+
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name.startswith("bidirectional")])
+def test_a_whole_signal_has_the_cpus_bits(name: str) -> None:
+    cpu, gpu = models(name, "fp32")
+    x = signal(cpu, 9, extra=2)
+    np.testing.assert_array_equal(gpu(x), cpu(x))
 
 
 @pytest.mark.parametrize("window", [4, 105, 210, 441, 512])

@@ -240,18 +240,19 @@ struct Matmul {
   Matrix m;
   Window x;
   Memory y;
-  int y_step;  // floats from one row to the next
-  int frames;  // rows per tick
-  bool zeros;  // rows outside the signal are zeros; needs as many rows as input frames
+  int y_step;    // floats from one row to the next
+  int frames;    // rows per tick
+  bool zeros;    // rows outside the signal are zeros; needs as many rows as input frames
+  int more = 0;  // rows beyond those of the ticks
 
   RTA_HD int columns() const { return (m.outputs + V - 1) / V; }
   RTA_HD std::int64_t items(int ticks) const {
-    const std::int64_t rows = std::int64_t{timing.lanes} * frames * ticks;
+    const std::int64_t rows = std::int64_t{timing.lanes} * (frames * ticks + more);
     return (rows + F - 1) / F * columns();
   }
   RTA_HD void operator()(int item, int ticks) const {
     const int output = item % columns() * V, first = item / columns() * F;
-    const int each = frames * ticks, all = timing.lanes * each;
+    const int each = frames * ticks + more, all = timing.lanes * each;
     Row rows[F];
     bool wanted[F];
     bool any = false;

@@ -143,48 +143,4 @@ struct Embedding {
   }
 };
 
-// A norm over each of `bands` groups of a frame's channels; one thread a group.
-struct Norm {
-  Timing timing;
-  Signal x, y;
-  int bands;
-  const float* scale;
-  const float* bias;
-  float eps;
-
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(timing.lanes, y.frames * ticks, bands);
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, y.frames * ticks, bands);
-    if (timing.held[p.lane] != 0) return;
-    const int n = y.channels / bands;
-    const float* in = x.at(p.lane, p.t) + p.c * n;
-    float* out = y.at(p.lane, p.t) + p.c * n;
-    float mean, variance;
-    moments(in, n, &mean, &variance);
-    const float inverse = 1.0f / sqrt(variance + eps);
-    for (int c = 0; c < n; ++c) out[c] = fma((in[c] - mean) * inverse, scale[c], bias[c]);
-  }
-
-  // Sums in 16 lanes, as cpu/kernels.h says.
-  RTA_HD static void moments(const float* x, int n, float* mean, float* variance) {
-    float lanes[16] = {};
-    for (int c = 0; c < n; ++c) lanes[c % 16] = lanes[c % 16] + x[c];
-    *mean = sum_lanes(lanes) / static_cast<float>(n);
-    for (float& lane : lanes) lane = 0.0f;
-    for (int c = 0; c < n; ++c) {
-      const float d = x[c] - *mean;
-      lanes[c % 16] = fma(d, d, lanes[c % 16]);
-    }
-    *variance = sum_lanes(lanes) / static_cast<float>(n);
-  }
-  RTA_HD static float sum_lanes(float* lanes) {
-    for (int half = 8; half > 0; half /= 2) {
-      for (int i = 0; i < half; ++i) lanes[i] = lanes[i] + lanes[i + half];
-    }
-    return lanes[0];
-  }
-};
-
 }  // namespace rtaudio::gpu

@@ -42,6 +42,8 @@ class BandCells : public Layer {
     }
   }
 
+  gpu::Cell::Kind kind() const { return lstm_ ? gpu::Cell::Kind::lstm : gpu::Cell::Kind::gru; }
+
   bool lstm_;
   int bands_;
   int hidden_;
@@ -79,6 +81,8 @@ class BandRecurrent final : public BandCells {
       }
     }
   }
+
+  void record(Recorder& to) const override { weights_.record(to, kind(), false, bands_); }
 
   std::vector<StateSpec> state_specs() const override {
     if (lstm_) return {{"h", bands_ * hidden_, 1}, {"c", bands_ * hidden_, 1}};
@@ -128,6 +132,30 @@ class BandScan final : public BandCells {
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
     for (int t = 0; t < call.num_frames; t += kTogether) {
       scan(call, t, std::min(kTogether, call.num_frames - t));
+    }
+  }
+
+  void record(Recorder& to) const override {
+    const gpu::Cell cell = weights_.cell(to, kind(), false);
+    const gpu::Window x = parts_of_input(to, bands_);
+    const auto frames = static_cast<std::size_t>(to.max_frames());
+    const auto project = [&](const gpu::Matrix& m) {
+      const gpu::Memory gates = to.scratch(frames * static_cast<std::size_t>(bands_ * cell.row()));
+      to.matmul(m, x, gates, cell.row(), bands_ * to.input().frames);
+      return gates;
+    };
+    const bool both = directions_ == 2;
+    const gpu::Memory wx = project(both ? to.matrix(directional_[0]) : weights_.wx(to));
+    const gpu::Memory backward = both ? project(to.matrix(directional_[1])) : wx;
+    const gpu::Memory h = to.scratch(frames * static_cast<std::size_t>(3 * cell.stride));
+    const auto add = [&]<int Threads>() {
+      to.add(gpu::Scan<Threads>{to.timing(), cell, bands_, directions_, run_, wx, backward, h,
+                                to.output()});
+    };
+    if (hidden_ <= gpu::kFewUnits) {
+      add.template operator()<gpu::kFewUnits>();
+    } else {
+      add.template operator()<gpu::kManyUnits>();
     }
   }
 

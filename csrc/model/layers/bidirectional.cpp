@@ -65,6 +65,16 @@ class Bidirectional final : public Layer {
     }
   }
 
+  void record(Recorder& to) const override {
+    const gpu::RingRows rows = to.ring(ring_, 2 * row() + 16);
+    to.add(gpu::Append{to.timing(), to.input(), rows, false});
+    if (hidden_ <= gpu::kFewUnits) {
+      record_cells<gpu::kFewUnits>(to, rows);
+    } else {
+      record_cells<gpu::kManyUnits>(to, rows);
+    }
+  }
+
   std::vector<StateSpec> state_specs() const override {
     std::vector<StateSpec> specs{{"h", hidden_, 1}, {"c", hidden_, 1}};
     if (ring_.history() > 0) {
@@ -86,13 +96,34 @@ class Bidirectional final : public Layer {
   }
 
  private:
-  enum class Cell { gru, lstm, rnn };
+  using Cell = gpu::Cell::Kind;
 
   std::size_t row() const { return static_cast<std::size_t>(forward_.stride()); }
   std::size_t gate_floats() const { return static_cast<std::size_t>(gates_) * row(); }
   std::ptrdiff_t out_row() const { return row_floats(2 * hidden_); }
   // Frames whose W x is computed together.
   int piece() const { return std::min(chunk_, 64); }
+
+  template <int Threads>
+  void record_cells(Recorder& to, const gpu::RingRows& rows) const {
+    const gpu::Window x{rows, 0, ring_.row(), 0, 1, forward_.inputs()};
+    const int kept = ring_.history(), frames = to.input().frames;
+    const gpu::Reach reach{to.timing(), kept, to.state(2 * row())};
+    const auto project = [&](const GateWeights& weights, int more) {
+      const auto count = static_cast<std::size_t>(to.max_frames() + more);
+      const gpu::Memory wx = to.scratch(count * gate_floats());
+      to.matmul(weights.wx(to), x, wx, static_cast<int>(gate_floats()), frames, false, more);
+      return wx;
+    };
+    const gpu::Memory ahead = project(forward_, 0), back = project(backward_, kept);
+    const auto chunks = static_cast<std::size_t>(to.max_frames() / chunk_);
+    const gpu::Memory h = to.scratch(2 * row()), h_back = to.scratch(chunks * 3 * row());
+    to.add(gpu::Forward<Threads>{reach, forward_.cell(to, cell_, false), ahead, to.state(), h,
+                                 to.output()});
+    to.add(gpu::Backward<Threads>{reach, backward_.cell(to, cell_, false), back, h_back,
+                                  to.output(), chunk_, lookahead_, to.whole()});
+    to.add(gpu::NoteEnd{reach});
+  }
 
   // Frames [low, high); the backward cell begins at `known`.
   void answer(const Call& call, const float* rows, int low, int high, int known) const noexcept {

@@ -6,6 +6,7 @@
 #include "cpu/pack.h"
 #include "model/layer.h"
 #include "model/plane_ring.h"
+#include "model/recorder.h"
 #include "model/ring.h"
 
 namespace rtaudio {
@@ -27,6 +28,8 @@ struct Function {
 constexpr int kMostPlanes = 16;
 constexpr int kFewestFrames = 12;
 
+constexpr std::int64_t kManyThreads = 1 << 17;  // above, a GPU's threads do several frames each
+
 // Rows in scratch are padded to whole vectors, and so are the outputs of every matrix.
 class Stack final : public Layer {
  public:
@@ -35,6 +38,7 @@ class Stack final : public Layer {
         hidden_(context.integer("hidden", 1, 1 << 14)),
         skip_(context.integer("skip_channels", 1, 1 << 14)),
         has_skip_(context.integer("skip_matrix", 0, 1) == 1),
+        on_gpu_(runs_on_gpu(context)),
         activation_(function(context, "activation")) {
     if (context.integer("gated", 0, 1) == 1) gate_ = function(context, "gate");
     context.require_inputs(1);
@@ -112,6 +116,31 @@ class Stack final : public Layer {
         call.scratch);
   }
 
+  void record(Recorder& to) const override {
+    const gpu::Timing& timing = to.timing();
+    const gpu::Signal& y = to.output();
+    gpu::Signal x = to.input();
+    to.add(gpu::Copy{timing, x, y, 0, 0, y.channels, nullptr});
+    x.channels = channels_;
+    std::vector<gpu::RingRows> rings;
+    std::size_t at = 0;
+    for (const Step& layer : layers_) {
+      rings.push_back(to.ring(layer.rows, at));
+      at += ring_floats(layer, to.max_frames());
+    }
+    rings.emplace_back();
+    to.add(gpu::Append{timing, x, rings[0], false});
+    const std::int64_t frames = std::int64_t{timing.lanes} * to.max_frames();
+    const gpu::Memory h = to.scratch(product(to.max_frames(), padded(hidden_)));
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      if (frames * std::max(hidden_, channels_) >= kManyThreads) {
+        record_layer<4>(to, layers_[i], h, rings[i], rings[i + 1]);
+      } else {
+        record_layer<1>(to, layers_[i], h, rings[i], rings[i + 1]);
+      }
+    }
+  }
+
   std::vector<StateSpec> state_specs() const override {
     std::vector<StateSpec> specs;
     for (std::size_t i = 0; i < layers_.size(); ++i) {
@@ -143,6 +172,34 @@ class Stack final : public Layer {
     int kernel, dilation;
   };
 
+  // A GPU takes all frames of a call through a layer at once, so that its rings, of rows, hold them
+  // all. Where a loop is on the GPU by itself, its neighbours are on the CPU.
+  static bool runs_on_gpu(const LayerContext& context) {
+    const auto is_loop = [](const OperationSpec& op) { return op.kind == "feedback"; };
+    const auto& operations = context.program().operations;
+    return context.device() == Device::emulated ||
+           (context.device() != Device::cpu &&
+            std::none_of(operations.begin(), operations.end(), is_loop));
+  }
+
+  // `next`: the ring of the layer after this one, or none.
+  template <int F>
+  void record_layer(Recorder& to, const Step& layer, gpu::Memory h, const gpu::RingRows& ring,
+                    const gpu::RingRows& next) const {
+    const int h_row = padded(hidden_), row = padded(channels_);
+    const gpu::Window past{ring,         0,        row, std::ptrdiff_t{layer.dilation} * row,
+                           layer.kernel, channels_};
+    const Function gate = gate_.value_or(Function{});
+    const auto* condition = static_cast<const float*>(to.matrix(layer.condition).weights);
+    to.add(gpu::ConditionedHidden<F>{to.timing(), to.matrix(layer.conv), past, to.output(),
+                                     channels_, condition, h, h_row, hidden_, gate_.has_value(),
+                                     activation_.kind, gate.kind, activation_.a, activation_.b,
+                                     gate.a, gate.b});
+    const gpu::Matrix skip = layer.skip ? to.matrix(*layer.skip) : gpu::Matrix{};
+    to.add(gpu::ConditionedOutput<F>{to.timing(), to.matrix(layer.residual), skip, h, h_row,
+                                     hidden_, to.output(), channels_, skip_, next});
+  }
+
   bool in_planes(int max_frames) const { return is_narrow_ && max_frames >= kFewestFrames; }
   // f(ring, where it begins in the state, its number among those that are saved, max_frames)
   template <class F>
@@ -150,7 +207,9 @@ class Stack final : public Layer {
     std::size_t at = 0, used = 0;
     for (const Step& layer : layers_) {
       if (layer.rows.history() > 0) {
-        if (in_planes(max_frames)) {
+        if (on_gpu_) {
+          f(layer.rows, at, used, max_frames);
+        } else if (in_planes(max_frames)) {
           f(layer.planes, at, used, max_frames);
         } else {
           f(layer.rows, at, used, std::min(max_frames, kTileFrames));
@@ -168,6 +227,7 @@ class Stack final : public Layer {
   }
 
   std::size_t ring_floats(const Step& layer, int max_frames) const {
+    if (on_gpu_) return layer.rows.floats(max_frames);
     return in_planes(max_frames) ? layer.planes.floats(max_frames)
                                  : row_state_floats(channels_, layer.rows.history(), max_frames);
   }
@@ -196,6 +256,7 @@ class Stack final : public Layer {
   int hidden_;
   int skip_;
   bool has_skip_;
+  bool on_gpu_;
   bool is_narrow_;
   Function activation_;
   std::optional<Function> gate_;

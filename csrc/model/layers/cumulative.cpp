@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "model/layer.h"
+#include "model/recorder.h"
 
 namespace rtaudio {
 namespace {
@@ -59,6 +60,24 @@ class CumulativeNorm final : public Layer {
       call.kernels.normalize(scale_.data(), bias_.data(), *mean, std::max(0.0f, *variance) + eps_,
                              x, y, channels_);
     }
+  }
+
+  void record(Recorder& to) const override {
+    const gpu::Memory count = to.state(), mean = to.state(16);
+    const gpu::Memory variance = to.state(16 + padded(width()));
+    const float *scale = to.table(scale_), *bias = to.table(bias_);
+    if (per_channel_) {
+      to.add(gpu::RunningNorm{to.timing(), to.input(), to.output(), count, mean, variance, scale,
+                              bias, eps_});
+      to.add(gpu::CountFrames{to.timing(), count});
+      return;
+    }
+    const auto frames = static_cast<std::size_t>(to.max_frames());
+    const gpu::Memory sums = to.scratch(frames * gpu::LongRows::kFloats);
+    const gpu::Memory found = to.scratch(2 * frames), used = to.scratch(2 * frames);
+    to.add(gpu::Moments{{to.timing(), to.input(), 1, sums}, found});
+    to.add(gpu::RunningMoments{to.timing(), found, count, mean, variance, used, eps_});
+    to.add(gpu::Normalize{to.timing(), to.input(), to.output(), used, scale, bias});
   }
 
   std::vector<StateSpec> state_specs() const override {
@@ -127,6 +146,16 @@ class WindowAttention final : public Layer {
     }
     call.state[0] = static_cast<float>(held);
     call.state[1] = static_cast<float>(next);
+  }
+
+  void record(Recorder& to) const override {
+    const gpu::AttentionRing ring{to.state(), frames_, row_floats(channels_), channels_};
+    gpu::Attend attend{to.timing(), ring, to.input(), to.output(), heads_, scale_, {}};
+    attend.scores = to.scratch(static_cast<std::size_t>(to.max_frames()) *
+                               static_cast<std::size_t>(heads_ * attend.floats()));
+    to.add(attend);
+    to.add(gpu::KeepKeys{to.timing(), ring, to.input()});
+    to.add(gpu::CountHeld{to.timing(), ring});
   }
 
   std::vector<StateSpec> state_specs() const override {

@@ -131,6 +131,20 @@ class PRelu final : public Pointwise {
   std::vector<float> slope_;
 };
 
+// A norm over each of `bands` groups of a frame's channels.
+void record_norm(Recorder& to, int bands, const float* scale, const float* bias, float eps) {
+  constexpr int kShort = 32;
+  const gpu::Signal& x = to.input();
+  if (x.channels / bands <= kShort) {
+    to.add(gpu::Norm{to.timing(), x, to.output(), bands, scale, bias, eps});
+    return;
+  }
+  const std::size_t rows =
+      static_cast<std::size_t>(to.max_frames()) * static_cast<std::size_t>(bands);
+  const gpu::Memory sums = to.scratch(rows * gpu::LongRows::kFloats);
+  to.add(gpu::LongNorm{{to.timing(), x, bands, sums}, to.output(), scale, bias, eps});
+}
+
 class LayerNorm final : public Pointwise {
  public:
   explicit LayerNorm(const LayerContext& context)
@@ -146,8 +160,7 @@ class LayerNorm final : public Pointwise {
                             channels_, row(), out_row(), call.num_frames);
   }
   void record(Recorder& to) const override {
-    to.add(gpu::Norm{to.timing(), to.input(), to.output(), 1, to.table(scale_), to.table(bias_),
-                     eps_});
+    record_norm(to, 1, to.table(scale_), to.table(bias_), eps_);
   }
 
  private:
@@ -177,8 +190,7 @@ class BandNorm final : public Pointwise {
     }
   }
   void record(Recorder& to) const override {
-    to.add(gpu::Norm{to.timing(), to.input(), to.output(), bands_, to.table(scale_),
-                     to.table(bias_), eps_});
+    record_norm(to, bands_, to.table(scale_), to.table(bias_), eps_);
   }
 
  private:

@@ -10,7 +10,7 @@ namespace {
 
 class Gated final : public Layer {
  public:
-  enum class Cell { gru, lstm, rnn };
+  using Cell = gpu::Cell::Kind;
 
   Gated(const LayerContext& context, Cell cell)
       : cell_(cell),
@@ -63,6 +63,10 @@ class Gated final : public Layer {
         now += gate_floats();
       }
     }
+  }
+
+  void record(Recorder& to) const override {
+    weights_.record(to, cell_, function_ == Unary::relu, 1);
   }
 
   std::vector<StateSpec> state_specs() const override {
@@ -169,6 +173,10 @@ class MeanSubtract final : public Layer {
       call.kernels.mean_subtract(alpha_, call.inputs[0] + t * step, call.state,
                                  call.output + t * step, channels_);
     }
+  }
+
+  void record(Recorder& to) const override {
+    to.add(gpu::MeanSubtract{to.timing(), to.input(), to.output(), to.state(), alpha_});
   }
 
   std::vector<StateSpec> state_specs() const override { return {{"mean", channels_, 1}}; }
