@@ -105,6 +105,7 @@ def row_lines(name: str, row: dict[str, Any]) -> list[str]:
             f"block p50 {times['p50'] / 1e3:.3f} ms, p99.9 {times['p999'] / 1e3:.3f} ms"
             + ("" if floor is None else f", floor {floor:.4g} us")
             + (", in real time" if each.get("real_time") else "")
+            + ("" if each["error"] is None else f", error {each['error']:.2g}")
             + (f"; {peers}" if peers else "")
         )
     return [*lines, *([f"  failed: {row['error']}"] if row["error"] else [])]

@@ -72,6 +72,20 @@ def test_signal(sample_rate: int, seconds: float) -> FloatArray:
     return np.asarray(0.1 * buzz * syllables + 0.02 * noise, np.float32)
 
 
+def error_to_cpu(model: Model, sample_rate: int, ticks: int) -> float | None:
+    """Relative rms of what a device's stream answers to noise, against the CPU's in fp32."""
+    if model.device == "cpu":
+        return None
+    graph = model.graph_at(sample_rate)
+    channels = graph.input.channels
+    x = np.random.default_rng(2).random((ticks * graph.plan.block, channels), np.float32) - 0.5
+    on_cpu, found = (
+        np.concatenate([(stream := each.stream(sample_rate, channels)).push(x), stream.flush()])
+        for each in (model.in_precision("fp32", "cpu"), model)
+    )
+    return float(f"{np.linalg.norm(found - on_cpu) / np.linalg.norm(on_cpu):.3g}")
+
+
 def run_denoise(
     model: Model,
     *,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rtaudio.bench.denoise import SCHEMA, quantiles_us, test_signal
+from rtaudio.bench.denoise import SCHEMA, error_to_cpu, quantiles_us, test_signal
 from rtaudio.bench.hardware import describe_machine, device_name, device_peak, floors
 from rtaudio.errors import RtaudioError
 from rtaudio.graph.layer import FloatArray
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 BATCH_LANES = 16  # lanes that share one read of the weights
 _KEPT_BLOCKS = 32  # different blocks of input
 _WARM_UP_BLOCKS = 50
+_COMPARED = 20  # blocks, of a device with the CPU
 _ROUNDS = 4  # with peers, in turns
 # Linux stops a real-time thread that never sleeps for 50 ms a second.
 _REST_AFTER_SECONDS, _REST_SECONDS = 0.4, 0.05
@@ -134,7 +135,7 @@ def _result(session: Session, ours: Batch, others: list[Batch], level: str) -> d
             "weights_stream_by_stream": round(weights * lanes / 1e6, 3),
             "signals": round(signals / 1e6, 3),
         },
-        "error": None,
+        "error": error_to_cpu(model, rate, _COMPARED),
         "peers": {
             each.name: {
                 "us_per_block": quantiles_us(each.times),

@@ -12,7 +12,7 @@ from rtaudio.cli.arguments import add_device, add_precision, add_threads, positi
 from rtaudio.cli.bench_kinds import RUNS
 from rtaudio.cli.bench_text import compare_lines, result_lines, suite_lines
 from rtaudio.cli.main import UsageError
-from rtaudio.errors import ModelFileError
+from rtaudio.errors import RtaudioError
 
 DESCRIPTION = """\
 Measure speed. KIND is denoise (time per block from Python, beside other denoisers in
@@ -109,6 +109,10 @@ def run(args: argparse.Namespace) -> int:
     if args.kind is None and (args.model or args.peers):
         raise UsageError("name a KIND to go with --model or --peers")
     names = _peer_names(args.kind, args.peers, many or args.device != "cpu")
+    if args.device != "cpu":
+        from rtaudio.runtime.native import check_device
+
+        check_device(args.device, args.precision)
     if args.isa is not None:
         # Read once, when the native module is first used.
         os.environ["RTAUDIO_CPU_ISA"] = args.isa
@@ -175,7 +179,7 @@ def _suite(args: argparse.Namespace) -> tuple[list[dict[str, Any]], list[str]]:
         each = argparse.Namespace(**{**vars(args), "kind": kind, "lanes": 1, **changes})
         try:
             results.append(RUNS[kind](each, []))
-        except ModelFileError as error:  # its package is not installed, or it is not for a GPU
+        except RtaudioError as error:  # its package is not installed, or it is not for a GPU
             left_out.append(str(error))
     return results, left_out
 

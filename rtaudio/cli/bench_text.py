@@ -146,21 +146,27 @@ def _row(name: str, figures: dict[str, Any]) -> str:
 
 
 def suite_lines(results: list[dict[str, Any]], left_out: list[str]) -> list[str]:
-    """One line a kind, and how many real-time streams of each this machine carries."""
-    machine = results[0]["machine"]
-    rows = [f"{'':<22} {'precision':>9} {'us/sample':>10} {'RTF':>8} {'streams a core':>15}"]
+    """One line a kind, and how many real-time streams of each this machine carries, on all its
+    cores or on the device."""
+    timed = [each for each in results if "rtf" in each]
+    on = {each["device"] for each in timed} - {"cpu"}
+    each_of = "streams on it" if on else "streams a core"
+    rows = [f"{'':<22} {'precision':>9} {'us/sample':>10} {'RTF':>8} {each_of:>15}"]
     carried = []
-    for each in (r for r in results if "rtf" in r):
+    for each in timed:
         name = f"{each['kind']} {each['model']}"
         streams = int(1 / each["rtf"])
         rows.append(
             f"{name:<22} {each['precision']:>9} {each['us_per_sample']:>10.3f} {each['rtf']:>8.4f} "
             f"{streams:>15}"
         )
-        carried.append(f"{streams * machine['cores']} x {name}")
+        carried.append(f"{streams * (1 if on else each['machine']['cores'])} x {name}")
     rows += [f"left out: {each}" for each in left_out]
     rows += [f"until loaded {r['load_ms']:.0f} ms" for r in results if r["kind"] == "startup"]
-    where = f"{machine['cpu']}, {machine['cores']} cores"
+    if not results:
+        return rows
+    machine = results[0]["machine"]
+    where = "".join(on) or f"{machine['cpu']}, {machine['cores']} cores"
     return [*rows, f"this machine ({where}) carries, in real time: {' or '.join(carried)}"]
 
 

@@ -307,9 +307,10 @@ class Model:
             return f"{self.sample_rate} Hz only"
         return "rates divisible by 100 with small prime factors (8, 16, 32, 44.1, 48 kHz ...)"
 
-    def in_precision(self, precision: str) -> Model:
-        """The same model in another precision; streams may move their state between the two."""
-        return Model(self._file, self.name, precision, self.device)
+    def in_precision(self, precision: str, device: str | None = None) -> Model:
+        """The same model in another precision, and on another device if one is named; streams may
+        move their state between the two."""
+        return Model(self._file, self.name, precision, device or self.device)
 
     def with_steps(self, steps: int) -> Model:
         """The same diffusion model in another number of steps: fewer are faster and worse. Raises

@@ -119,6 +119,27 @@ def test_a_sweep_of_lanes(tmp_path, capsys):
     assert all(set(each) >= KEYS and each["peers"]["torch"]["rtf"] > 0 for each in results)
 
 
+def test_diffusion_on_another_device(capsys):
+    """In fp32 a device is near the CPU, and its figures have no parts of the CPU's."""
+    arguments = ["-m", "rt-priorgrad-24k", "--steps", "1", "--seconds", "1", "--json", "-"]
+    assert main(["bench", "diffusion", "--device", "emulated", *arguments]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["device"] == "emulated" and result["error"] < 1e-5
+    assert KEYS - set(result) == {"floor_us"} and "shares" not in result
+    assert "ms a block" in result_lines(result)[3]
+
+
+def test_the_suite_of_another_device(monkeypatch, capsys):
+    from rtaudio.cli import bench
+
+    kinds = ("startup", "wavenet")
+    monkeypatch.setattr(bench, "SUITE", [e for e in bench.SUITE if e[0] in kinds][-2:])
+    assert main(["bench", "--device", "emulated"]) == 0
+    told = capsys.readouterr().out
+    assert "streams on it" in told or "left out: " in told
+    assert "until loaded" not in told
+
+
 def test_layers_on_another_device(monkeypatch, capsys):
     """Whatever runs the kernels: each layer has its floor and its peer, or is left out."""
     from rtaudio.bench import hardware, layers_device
