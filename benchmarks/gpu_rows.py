@@ -111,8 +111,9 @@ def compiled_diffwave(sizes: Sizes) -> Iterator[Result]:
 
 def diffwave_streams(sizes: Sizes) -> Iterator[Result]:
     for precision in reversed(sizes.precisions):
-        for lanes in sizes.diffusion_lanes:
-            yield _diffusion(sizes, sizes.diffusion, precision, lanes, ())
+        for i, lanes in enumerate(sizes.diffusion_lanes):
+            peers = OTHERS[1:] if i == 0 and precision == "fp32" else ()
+            yield _diffusion(sizes, sizes.diffusion, precision, lanes, peers)
 
 
 def priorgrad(sizes: Sizes) -> Iterator[Result]:

@@ -23,6 +23,7 @@ from rtaudio.bench.diffusion_nets import (
 )
 from rtaudio.bench.diffusion_peers import Peer, State, make_peers
 from rtaudio.bench.hardware import describe_machine, device_name, device_peak, floors
+from rtaudio.bench.traffic import queue_bytes
 from rtaudio.bench.wavenet import Engine, per_lane
 from rtaudio.errors import RtaudioError
 from rtaudio.graph.chain import Chain, walk
@@ -118,6 +119,8 @@ def _result(
     weight_bytes = model.num_parameters * WEIGHT_BYTES[model.precision]
     peak = device_peak(model.device, model.precision, weight_bytes)
     reads = weight_bytes * steps / ours.size / lanes  # a block reads all weights once a step
+    if model.device != "cpu":  # what a GPU's caches do not hold
+        reads += queue_bytes(model.graph.plan) / vocoder.hop
     figures = per_lane(ours.figures(rate), lanes)
     frames = min(ours.size // vocoder.hop, DEFAULT_BLOCK_FRAMES)
     return {

@@ -11,6 +11,7 @@ import numpy as np
 
 from rtaudio.bench.denoise import SCHEMA, error_to_cpu, quantiles_us, test_signal
 from rtaudio.bench.hardware import describe_machine, device_name, device_peak, floors
+from rtaudio.bench.traffic import queue_bytes
 from rtaudio.errors import RtaudioError
 from rtaudio.graph.layer import FloatArray
 from rtaudio.runtime.native import WEIGHT_BYTES
@@ -108,6 +109,7 @@ def _result(session: Session, ours: Batch, others: list[Batch], level: str) -> d
     weights = WEIGHT_BYTES[model.precision] * model.num_parameters
     read = weights * (-(-lanes // BATCH_LANES) if on_cpu else 1)
     signals = 8 * size * lanes
+    queues = queue_bytes(model.graph_at(rate).plan) * size * lanes
     peak = device_peak(model.device, model.precision, weights)
     latency = model.latency(rate)
     return {
@@ -129,7 +131,7 @@ def _result(session: Session, ours: Batch, others: list[Batch], level: str) -> d
         "streams_per_core" if on_cpu else "streams_per_device": int(lanes * size / rate / mean),
         "latency_ms": round(latency.seconds * 1e3, 3),
         "gmacs": round(macs / mean / 1e9, 3),
-        **floors(peak, macs, read if on_cpu else read + signals),
+        **floors(peak, macs, read if on_cpu else read + signals + queues),
         "megabytes_per_block": {
             "weights": round(read / 1e6, 3),
             "weights_stream_by_stream": round(weights * lanes / 1e6, 3),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rtaudio.bench.denoise import SCHEMA
 from rtaudio.bench.hardware import describe_machine, device_name, device_peak, floors
+from rtaudio.bench.traffic import queue_bytes
 from rtaudio.bench.wavenet_nets import BLOCK, Network
 from rtaudio.bench.wavenet_peers import NumpyQueue, Peer, Weights, make_peer
 from rtaudio.graph.feedback import Feedback
@@ -117,10 +118,11 @@ def _floor(network: Network, block_samples: int, lanes: int) -> dict[str, Any]:
     model, macs = network.model, network.macs_per_sample
     weight_bytes = round(macs * WEIGHT_BYTES[model.precision])
     peak = device_peak(model.device, model.precision, weight_bytes)
-    # A block of a network without feedback reads its weights once; so does a GPU, which keeps them
-    # in its multiprocessors.
-    once = network.config is None or model.device != "cpu"
-    reads = weight_bytes / block_samples if once else weight_bytes
+    if model.device != "cpu":  # multiprocessors keep the weights for a block
+        queues = queue_bytes(model.graph.plan) / network.ratio
+        return floors(peak, macs, weight_bytes / block_samples / lanes + queues)
+    # A block of a network without feedback reads its weights once.
+    reads = weight_bytes if network.config is not None else weight_bytes / block_samples
     return floors(peak, macs, reads / lanes)
 
 

@@ -140,6 +140,20 @@ def test_the_suite_of_another_device(monkeypatch, capsys):
     assert "until loaded" not in told
 
 
+def test_what_queues_move():
+    """Layers x channels x taps x 4 bytes a sample, and steps of them."""
+    import rtaudio
+    from rtaudio.bench.diffusion_nets import random_diffwave
+    from rtaudio.bench.traffic import queue_bytes
+    from rtaudio.bench.wavenet_nets import load_network
+
+    network = load_network("nv", "fp32", 64)
+    assert queue_bytes(network.model.graph.plan) == 64 * 20 * 64 * 2 * 4
+    assert queue_bytes(random_diffwave("diffwave-base")[0].graph.plan) == 256 * 6 * 30 * 64 * 3 * 4
+    plan = rtaudio.load("rt-tcn").graph_at(16_000).plan
+    assert queue_bytes(plan) * 160 == pytest.approx(4 * (8 * 64 * 3 + 2 * 2 * 96))
+
+
 def test_layers_on_another_device(monkeypatch, capsys):
     """Whatever runs the kernels: each layer has its floor and its peer, or is left out."""
     from rtaudio.bench import hardware, layers_device
