@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gpu_rows import FULL, ROWS, TINY, Sizes
+from gpu_rows import FAILED, FULL, ROWS, TINY, Sizes
 
 from rtaudio import _native
 from rtaudio.bench.hardware import describe_machine
@@ -37,21 +39,32 @@ def measure(name: str, out: Path, sizes: Sizes) -> None:
 
 
 def run_row(command: list[str], out: Path, seconds: float) -> dict[str, Any]:
-    """A row in a process of its own, which writes to `out`."""
+    """A row in a process of its own, which writes to `out`. It may start others (compilers do), so
+    its whole session is ended, and nobody waits for what they hold open."""
     started, error = time.perf_counter(), None
+    said = out.with_suffix(".err")
+    with said.open("w") as file:
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=file, start_new_session=True
+        )
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+        code = process.wait(seconds)
     except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         error = f"ended after {seconds:.0f} s, its budget"
     else:
-        if done.returncode != 0:
-            last = [line for line in done.stderr.splitlines() if line.strip()][-1:]
-            error = f"exit code {done.returncode}: {''.join(last)[-300:]}"
+        if code != 0:
+            lines = said.read_text(errors="replace").splitlines()
+            last = [line for line in lines if line.strip()][-1:]
+            error = f"exit code {code}: {''.join(last)[-300:]}"
     lines = out.read_text().splitlines() if out.exists() else []
+    results = [json.loads(line) for line in lines if _is_whole(line)]
+    failed = [each["error"] for each in results if each.get("kind") == FAILED]
     return {
-        "results": [json.loads(line) for line in lines if _is_whole(line)],
+        "results": results,
         "seconds": round(time.perf_counter() - started, 1),
-        "error": error,
+        "error": error or "; ".join(failed) or None,
     }
 
 
@@ -121,7 +134,8 @@ def summary(rows: dict[str, dict[str, Any]]) -> list[str]:
     """What is asked of a GPU, a line each; nothing of what was not measured."""
 
     def found(name: str) -> list[dict[str, Any]]:
-        return rows.get(name, {}).get("results", [])
+        results = rows.get(name, {}).get("results", [])
+        return [each for each in results if each["kind"] != FAILED]
 
     lines = [
         f"nv, one stream, {each['precision']}: {each['samples_per_second']:,} /s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,11 @@ import numpy as np
 
 from rtaudio import _native
 from rtaudio.bench.denoise import quantiles_us
+from rtaudio.errors import RtaudioError
 
 Result = dict[str, Any]
 RATE = 48_000  # of nv's streams
+FAILED = "failed"  # the kind of what stands in a result's place then
 COMPILED = ("torch-compile",)
 OTHERS = ("torch", "torch-graph")
 
@@ -57,6 +60,21 @@ TINY = Sizes(
 )
 
 
+def each_of(make: Callable[..., Result], *choices: Sequence[Any]) -> Iterator[Result]:
+    """A result for each combination; one that fails (for want of memory, say) is told in its
+    place."""
+    for chosen in itertools.product(*choices):
+        yield _or_error(make, chosen)
+
+
+def _or_error(make: Callable[..., Result], chosen: tuple[Any, ...]) -> Result:
+    try:
+        return make(*chosen)
+    except (RtaudioError, RuntimeError, MemoryError) as error:
+        told = f"{', '.join(map(str, chosen))}: {' '.join(str(error).split())[:300]}"
+        return {"kind": FAILED, "error": told}
+
+
 def ceilings(sizes: Sizes) -> Iterator[Result]:
     """What floors are made of: products and copies of torch, in two precisions."""
     from rtaudio.bench.torch_peers import measure_torch_peak, torch_device
@@ -72,15 +90,17 @@ def ceilings(sizes: Sizes) -> Iterator[Result]:
 
 
 def one_wavenet(sizes: Sizes) -> Iterator[Result]:
-    for precision in sizes.precisions:
-        yield _wavenet(sizes, precision, 1, 256, ("torch-graph",))
+    peers = ("torch-graph",)
+    yield from each_of(lambda each: _wavenet(sizes, each, 1, 256, peers), sizes.precisions)
 
 
 def wavenet_streams(sizes: Sizes) -> Iterator[Result]:
     """48 kHz, blocks of 10 ms."""
-    for precision in reversed(sizes.precisions):
-        for lanes in sizes.nv_lanes:
-            yield real_time(_wavenet(sizes, precision, lanes, RATE // 100, ()), RATE)
+
+    def made(precision: str, lanes: int) -> Result:
+        return real_time(_wavenet(sizes, precision, lanes, RATE // 100, ()), RATE)
+
+    yield from each_of(made, sizes.precisions[::-1], sizes.nv_lanes)
 
 
 def _wavenet(sizes: Sizes, precision: str, lanes: int, block: int, peers: Sequence[str]) -> Result:
@@ -101,8 +121,9 @@ def _wavenet(sizes: Sizes, precision: str, lanes: int, block: int, peers: Sequen
 
 def one_diffwave(sizes: Sizes) -> Iterator[Result]:
     """A chunk is a frame of mel: 256 samples, 11.6 ms."""
-    for precision in sizes.precisions:
-        yield _diffusion(sizes, sizes.diffusion, precision, 1, OTHERS)
+    yield from each_of(
+        lambda each: _diffusion(sizes, sizes.diffusion, each, 1, OTHERS), sizes.precisions
+    )
 
 
 def compiled_diffwave(sizes: Sizes) -> Iterator[Result]:
@@ -110,17 +131,19 @@ def compiled_diffwave(sizes: Sizes) -> Iterator[Result]:
 
 
 def diffwave_streams(sizes: Sizes) -> Iterator[Result]:
-    for precision in reversed(sizes.precisions):
-        for i, lanes in enumerate(sizes.diffusion_lanes):
-            peers = OTHERS[1:] if i == 0 and precision == "fp32" else ()
-            yield _diffusion(sizes, sizes.diffusion, precision, lanes, peers)
+    def made(precision: str, lanes: int) -> Result:
+        beside = precision == "fp32" and lanes == sizes.diffusion_lanes[0]
+        return _diffusion(sizes, sizes.diffusion, precision, lanes, OTHERS[1:] if beside else ())
+
+    yield from each_of(made, sizes.precisions[::-1], sizes.diffusion_lanes)
 
 
 def priorgrad(sizes: Sizes) -> Iterator[Result]:
     name = "rt-priorgrad-24k"
-    yield _diffusion(sizes, name, "fp32", 1, OTHERS)
-    for lanes in sizes.own_lanes:
-        yield _diffusion(sizes, name, sizes.precisions[-1], lanes, ())
+    yield from each_of(lambda: _diffusion(sizes, name, "fp32", 1, OTHERS))
+    yield from each_of(
+        lambda lanes: _diffusion(sizes, name, sizes.precisions[-1], lanes, ()), sizes.own_lanes
+    )
 
 
 def _diffusion(sizes: Sizes, name: str, precision: str, lanes: int, peers: Sequence[str]) -> Result:
@@ -142,9 +165,11 @@ def _diffusion(sizes: Sizes, name: str, precision: str, lanes: int, peers: Seque
 
 def denoiser_streams(sizes: Sizes) -> Iterator[Result]:
     """16 kHz, hops of 10 ms."""
-    for precision in sizes.precisions:
-        for lanes in sizes.denoiser_lanes:
-            yield _denoiser(sizes, precision, lanes, ())
+    yield from each_of(
+        lambda precision, lanes: _denoiser(sizes, precision, lanes, ()),
+        sizes.precisions,
+        sizes.denoiser_lanes,
+    )
 
 
 def denoiser_in_torch(sizes: Sizes) -> Iterator[Result]:

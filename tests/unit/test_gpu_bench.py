@@ -41,7 +41,7 @@ def test_every_row_on_the_cpu(gpu: types.ModuleType, tmp_path: Path) -> None:
         gpu.measure(name, out, gpu.TINY)
         results = [json.loads(line) for line in out.read_text().splitlines()]
         rows[name] = {"results": results, "seconds": 0.0, "error": None}
-        assert results
+        assert results and not [each for each in results if each["kind"] == gpu.FAILED]
         lines = gpu.row_lines(name, rows[name])
         assert len(lines) > 1 or name == "layers"
     peers = {p for row in rows.values() for each in row["results"] for p in each.get("peers", ())}
@@ -62,15 +62,34 @@ def test_a_row_that_fails_keeps_what_it_has(gpu: types.ModuleType, tmp_path: Pat
         "ends": ("", None),
         "fails": ("raise SystemExit('no such\\nkernel')", "exit code 1: kernel"),
         "dies": ("import os; os.abort()", "exit code -6: "),
-        "hangs": ("import time; time.sleep(60)", "ended after 2 s, its budget"),
+        # What it has started holds its pipes open: nobody may wait for that.
+        "hangs": ("import os; os.system('sleep 60')", "ended after 4 s, its budget"),
     }
     for name, (rest, error) in cases.items():
-        out = tmp_path / name
-        row = gpu.run_row([sys.executable, "-c", writes + rest, str(out)], out, 2.0)
+        out, limit = tmp_path / name, 4.0 if name == "hangs" else 60.0
+        row = gpu.run_row([sys.executable, "-c", writes + rest, str(out)], out, limit)
         assert row["results"] == [{"kind": 1}]
         assert row["error"] == error
-    row = gpu.run_row([sys.executable, "-c", ""], tmp_path / "nothing", 5.0)
+    out = tmp_path / "part"
+    out.write_text(json.dumps({"kind": gpu.FAILED, "error": "512: no memory"}))
+    row = gpu.run_row([sys.executable, "-c", ""], out, 60.0)
+    assert row["error"] == "512: no memory"
+    assert gpu.row_lines("sweep", row)[-1] == "  failed: 512: no memory"
+    row = gpu.run_row([sys.executable, "-c", ""], tmp_path / "nothing", 60.0)
     assert row["results"] == [] and row["error"] is None
+
+
+def test_what_fails_of_a_sweep_is_told_in_its_place(gpu: types.ModuleType) -> None:
+    import gpu_rows
+
+    def made(precision: str, lanes: int) -> dict[str, object]:
+        if lanes == 2:
+            raise RuntimeError("out of\nmemory")
+        return {"kind": "made", "lanes": lanes}
+
+    found = list(gpu_rows.each_of(made, ("fp32",), (1, 2, 3)))
+    assert [each["kind"] for each in found] == ["made", gpu.FAILED, "made"]
+    assert found[1]["error"] == "fp32, 2: out of memory"
 
 
 def test_all_of_it_ends_in_time_and_tells_what_failed(
