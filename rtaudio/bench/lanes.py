@@ -136,6 +136,7 @@ def _result(session: Session, ours: Batch, others: list[Batch], level: str) -> d
             "weights": round(read / 1e6, 3),
             "weights_stream_by_stream": round(weights * lanes / 1e6, 3),
             "signals": round(signals / 1e6, 3),
+            "queues": round(queues / 1e6, 3),
         },
         "error": error_to_cpu(model, rate, _COMPARED),
         "peers": {
@@ -172,7 +173,8 @@ def describe_lanes(result: dict[str, Any]) -> list[str]:
         )
     rows.append(
         f"  moved a block   weights {moved['weights']:.1f} MB (stream by stream: "
-        f"{moved['weights_stream_by_stream']:.1f} MB), signals {moved['signals']:.1f} MB"
+        f"{moved['weights_stream_by_stream']:.1f} MB), signals {moved['signals']:.1f} MB, "
+        f"queues {moved['queues']:.1f} MB"
     )
     for name, each in result["peers"].items():
         p50 = each["us_per_block"]["p50"]

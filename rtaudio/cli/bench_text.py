@@ -20,6 +20,8 @@ def result_lines(result: dict[str, Any] | list[dict[str, Any]]) -> list[str]:
             f"  heavy imports      {heavy}",
             where,
         ]
+    if result["kind"] in ("wavenet", "diffusion", "lanes") and result["device"] != "cpu":
+        return [*_device_lines(result), where]
     if result["kind"] == "wavenet":
         return [*_wavenet_lines(result), f"{where}; one thread"]
     if result["kind"] == "diffusion":
@@ -58,6 +60,16 @@ def result_lines(result: dict[str, Any] | list[dict[str, Any]]) -> list[str]:
         f" reached: {result['gmacs']:.1f} GMAC/s at level {result['isa']})",
         f"{where}; one thread",
     ]
+
+
+def _device_lines(result: dict[str, Any]) -> list[str]:
+    from rtaudio.bench.lanes import describe_lanes
+
+    lines = {"wavenet": _wavenet_lines, "diffusion": _diffusion_lines, "lanes": describe_lanes}
+    error = result["error"]
+    near = [] if error is None else [f"error against the CPU's fp32 {error:.2g}"]
+    # Of a loop it is that of the parameters, on the CPU, and said there.
+    return [*lines[result["kind"]](result), *(near if result["kind"] != "wavenet" else [])]
 
 
 def _sweep(results: list[dict[str, Any]]) -> str:

@@ -126,7 +126,8 @@ def test_diffusion_on_another_device(capsys):
     result = json.loads(capsys.readouterr().out)
     assert result["device"] == "emulated" and result["error"] < 1e-5
     assert KEYS - set(result) == {"floor_us"} and "shares" not in result
-    assert "ms a block" in result_lines(result)[3]
+    lines = result_lines(result)
+    assert "ms a block" in lines[3] and lines[-2].startswith("error against the CPU's fp32")
 
 
 def test_the_suite_of_another_device(monkeypatch, capsys):
