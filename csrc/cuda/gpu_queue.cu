@@ -35,10 +35,10 @@ void launch(const W& work, int ticks, cudaStream_t stream) {
 
 void launch_all(const Program& program, int ticks, cudaStream_t stream) {
   for (const Section& section : program.sections) {
-    const int rounds = section.rounds_per_tick == 0 ? 1 : section.rounds_per_tick * ticks;
-    for (int i = 0; i < rounds; ++i) {
+    const int each = section.ticks_each(ticks);
+    for (int i = 0; i < section.rounds(ticks); ++i) {
       for (const Work& work : section.works) {
-        std::visit([&](const auto& w) { launch(w, ticks, stream); }, work);
+        std::visit([&](const auto& w) { launch(w, each, stream); }, work);
       }
     }
   }

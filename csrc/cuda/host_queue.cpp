@@ -52,10 +52,10 @@ class HostQueue final : public Queue {
   void run(const Program& program, int ticks) {
     std::memset(scratch_, 0xff, scratch_bytes_);  // NaN, wherever something reads what is not there
     for (const Section& section : program.sections) {
-      const int rounds = section.rounds_per_tick == 0 ? 1 : section.rounds_per_tick * ticks;
-      for (int i = 0; i < rounds; ++i) {
+      const int each = section.ticks_each(ticks);
+      for (int i = 0; i < section.rounds(ticks); ++i) {
         for (const Work& work : section.works) {
-          std::visit([&](const auto& w) { run(w, ticks); }, work);
+          std::visit([&](const auto& w) { run(w, each); }, work);
         }
       }
     }

@@ -17,6 +17,7 @@
 #include "cuda/works/cells.h"
 #include "cuda/works/conditioned.h"
 #include "cuda/works/diffusion.h"
+#include "cuda/works/loops.h"
 #include "cuda/works/maps.h"
 #include "cuda/works/matmul.h"
 #include "cuda/works/norms.h"
@@ -40,17 +41,21 @@ using Work =
                  ConditionedOutput<4>, Copy, CountFrames, CountHeld, DeepFilter, Depthwise,
                  DiffWaveFirst, DiffWaveLayer<4, 1, 4>, DiffWaveLayer<8, 2, 16>, Draw, Embedding,
                  Enter, Forward<kFewUnits>, Forward<kManyUnits>, Function, GatedLayer, Istft,
-                 KeepKeys, Leave, LongNorm, MapDepthwise, MapMatmul<1, 1>, MapMatmul<4, 1>,
-                 MapMatmul<8, 4>, Matmul<1, 1>, Matmul<4, 1>, Matmul<8, 4>, MeanSubtract, Moments,
-                 Move, Norm, Normalize, NoteEnd, Overlap, Pairwise, Pool, PulseTrain, Recall,
-                 Recurrence<kFewUnits>, Recurrence<kManyUnits>, RecurrenceStep, RefineStep,
-                 Remember, RunningMoments, RunningNorm, Scan<kFewUnits>, Scan<kManyUnits>, Stft,
-                 TakeCondition, Unpool, Upsample>;
+                 KeepKeys, Leave, LongNorm, LoopBegin, LoopDraw, LoopSource, MapDepthwise,
+                 MapMatmul<1, 1>, MapMatmul<4, 1>, MapMatmul<8, 4>, Matmul<1, 1>, Matmul<4, 1>,
+                 Matmul<8, 4>, MeanSubtract, Moments, Move, Norm, Normalize, NoteEnd, Overlap,
+                 Pairwise, Pool, PulseTrain, Recall, Recurrence<kFewUnits>, Recurrence<kManyUnits>,
+                 RecurrenceStep, RefineStep, Remember, RunningMoments, RunningNorm, Scan<kFewUnits>,
+                 Scan<kManyUnits>, Stft, TakeCondition, Unpool, Upsample>;
 
-// Works that run one after another, once a call or `rounds_per_tick` times.
+// Works that run one after another: once a call, or `rounds_per_tick` times for each of its ticks,
+// one tick at a time.
 struct Section {
   std::vector<Work> works;
   int rounds_per_tick = 0;
+
+  int rounds(int ticks) const { return rounds_per_tick == 0 ? 1 : rounds_per_tick * ticks; }
+  int ticks_each(int ticks) const { return rounds_per_tick == 0 ? ticks : 1; }
 };
 struct Program {
   std::vector<Section> sections;

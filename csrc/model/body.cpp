@@ -20,6 +20,7 @@ Body::Body(const LayerContext& loop, int count, int source, int result, int cond
     local[buffer] = buffers_.size();
     buffers_.push_back(buffer_floats_);
     rows_.push_back(static_cast<std::size_t>(row_floats(channels)));
+    channels_.push_back(channels);
     buffer_floats_ += aligned(rows_.back() + 16);
     return channels;
   };
@@ -71,6 +72,26 @@ bool Body::can_save(const float* state) const {
   return std::all_of(steps_.begin(), steps_.end(), [state](const Step& step) {
     return step.layer->can_save(state + step.state);
   });
+}
+
+gpu::Signal Body::signal(std::size_t buffer, gpu::Memory scratch) const {
+  return {scratch.after(static_cast<std::int64_t>(buffers_[buffer])),
+          static_cast<int>(rows_[buffer]), channels_[buffer], 1};
+}
+
+void Body::record(Recorder& to, const gpu::Timing& timing, gpu::Memory state,
+                  gpu::Memory scratch) const {
+  std::size_t most = 0;
+  for (const Step& step : steps_) {
+    std::vector<gpu::Signal> inputs;
+    for (const std::size_t input : step.inputs) inputs.push_back(signal(input, scratch));
+    Recorder inner = to.inner({timing, std::move(inputs), signal(step.output, scratch),
+                               state.after(static_cast<std::int64_t>(step.state)), to.scratch(0), 1,
+                               nullptr});
+    step.layer->record(inner);
+    most = std::max(most, inner.scratch_floats());
+  }
+  to.scratch(most);
 }
 
 std::vector<StateSpec> Body::state_specs() const {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/layer.h"
+#include "model/recorder.h"
 
 namespace rtaudio {
 
@@ -24,11 +25,18 @@ class Body {
   // The first `condition` channels of the source stay the same for several steps in a row.
   Body(const LayerContext& loop, int count, int source, int result, int condition);
 
+  // A step as works of a GPU, of lanes whose times are `timing`. `state`, `scratch`: the body's own.
+  void record(Recorder& to, const gpu::Timing& timing, gpu::Memory state,
+              gpu::Memory scratch) const;
+  gpu::Signal source(gpu::Memory scratch) const { return signal(0, scratch); }
+  gpu::Signal result(gpu::Memory scratch) const { return signal(result_, scratch); }
+
   int source_channels() const { return source_channels_; }
   int result_channels() const { return result_channels_; }
 
   std::size_t state_floats() const { return state_floats_; }
   std::size_t scratch_floats(int lanes) const;
+  std::size_t signal_floats() const { return buffer_floats_; }
   void reset(float* state) const noexcept;
   void configure(float* state, const LaneSettings& settings) const noexcept;
   bool can_save(const float* state) const;
@@ -61,9 +69,12 @@ class Body {
   Run bind(std::span<const Call> lanes, std::size_t offset, float* scratch) const noexcept;
 
  private:
+  gpu::Signal signal(std::size_t buffer, gpu::Memory scratch) const;
+
   std::vector<Step> steps_;
   std::vector<std::size_t> buffers_;  // offsets in the scratch of one lane
   std::vector<std::size_t> rows_;
+  std::vector<int> channels_;
   std::size_t buffer_floats_ = 0;
   std::size_t num_inputs_ = 0;
   std::size_t state_floats_ = 0;

@@ -35,9 +35,11 @@ GpuSession::GpuSession(const Model& model, int lanes, int max_ticks, std::size_t
       queue_(model.gpu().make_queue()) {
   const std::size_t operations = model.operations().size();
   states_ = queue_->allocate(floats(lanes * static_cast<std::int64_t>(lane_floats_)));
-  clocks_ = queue_->allocate(static_cast<std::size_t>(lanes) * (operations + 1) * 8);
+  clocks_ = queue_->allocate(static_cast<std::size_t>(lanes) * (operations + 2) * 8);
   ticks_ = reinterpret_cast<std::int64_t*>(clocks_.get());
-  lengths_ = ticks_ + lanes;
+  prompts_ = reinterpret_cast<const float**>(ticks_ + lanes);
+  lengths_ = ticks_ + 2 * lanes;
+  prompt_memory_.resize(static_cast<std::size_t>(lanes));
   exchange_ = lay_out();
   const Placement placement = place_buffers(model, max_ticks, SIZE_MAX / 16);
   // Once to see how much scratch there has to be.
@@ -84,6 +86,7 @@ gpu::Exchange GpuSession::lay_out() {
 void GpuSession::record(std::span<const std::size_t> state_offsets, gpu::Memory buffers,
                         const std::vector<std::size_t>& buffer_offsets, gpu::Memory scratch) {
   program_.sections.assign(1, {});
+  owned_.clear();
   scratch_floats_ = 0;
   const gpu::Memory states{reinterpret_cast<float*>(states_.get()),
                            static_cast<std::int64_t>(lane_floats_)};
@@ -112,11 +115,11 @@ void GpuSession::record(std::span<const std::size_t> state_offsets, gpu::Memory 
     std::vector<gpu::Signal> inputs;
     for (const int input : op.inputs) inputs.push_back(signal(input));
     Recorder recorder(
-        program_, model_.gpu().tables(),
+        {program_, model_.gpu().tables(), *queue_, owned_, on_device(ports_), prompts_},
         {timing(op.inputs[0], i), std::move(inputs), signal(op.output),
          states.after(static_cast<std::int64_t>(state_offsets[i])), scratch,
          timing(op.inputs[0], i).frames * max_ticks_,
-         control == nullptr ? nullptr : on_device(control), &on_device(ports_)->whole});
+         control == nullptr ? nullptr : on_device(control)});
     op.layer->record(recorder);
     scratch_floats_ = std::max(scratch_floats_, recorder.scratch_floats());
   }
@@ -125,8 +128,16 @@ void GpuSession::record(std::span<const std::size_t> state_offsets, gpu::Memory 
   program_.sections.back().works.push_back(gpu::Advance{ticks_, on_device(held_), lanes_});
 }
 
-void GpuSession::write(int lane, const float* memory, std::int64_t ticks) {
+void GpuSession::write(int lane, const float* memory, std::int64_t ticks,
+                       std::span<const float> prompt) {
   const auto at = static_cast<std::size_t>(lane);
+  std::shared_ptr<char>& own = prompt_memory_[at];
+  if (!prompt.empty()) {
+    own = queue_->allocate(prompt.size_bytes());
+    queue_->write(own.get(), prompt.data(), prompt.size_bytes());
+    const char* const there = own.get();
+    queue_->write(prompts_ + at, &there, sizeof there);
+  }
   queue_->write(states_.get() + at * lane_floats_ * sizeof(float), memory,
                 lane_floats_ * sizeof(float));
   queue_->write(ticks_ + lane, &ticks, sizeof ticks);
@@ -157,7 +168,8 @@ void GpuSession::process(const float* input, std::ptrdiff_t input_step, float* o
   const std::int64_t in = std::int64_t{model_.input().frames} * model_.input().channels;
   const std::int64_t out = std::int64_t{model_.output().frames} * model_.output().channels;
   queue_->wait();
-  *ports_ = {on_device(input_), in * max_ticks_, on_device(output_), out * max_ticks_, whole};
+  *ports_ = {on_device(input_), in * max_ticks_, on_device(output_), out * max_ticks_, whole,
+             num_ticks};
   for (int lane = 0; lane < lanes_; ++lane) {
     if (held_[lane] != 0) continue;
     std::copy_n(input + lane * input_step, in * num_ticks, input_ + lane * in * max_ticks_);
@@ -172,6 +184,7 @@ void GpuSession::process(const float* input, std::ptrdiff_t input_step, float* o
 void GpuSession::process_on(void* stream, const gpu::Ports& ports, int num_ticks) {
   queue_->wait();
   *ports_ = ports;
+  ports_->ticks = num_ticks;
   queue_->call_on(stream, program_, exchange_, num_ticks);
 }
 

@@ -19,7 +19,7 @@ class GpuSession {
              std::span<const std::size_t> state_offsets);
 
   // The lane's memory, and valid frames of every buffer: all of them while it goes on.
-  void write(int lane, const float* memory, std::int64_t ticks);
+  void write(int lane, const float* memory, std::int64_t ticks, std::span<const float> prompt);
   void read(int lane, float* memory) const;
   void set_lengths(int lane, std::span<const std::int64_t> lengths);
   void hold(int lane, bool held) noexcept { held_[lane] = held; }
@@ -59,6 +59,9 @@ class GpuSession {
   float* input_ = nullptr;
   float* output_ = nullptr;
   std::size_t scratch_floats_ = 0;
+  const float** prompts_ = nullptr;  // [lane], of the device
+  std::vector<std::shared_ptr<char>> prompt_memory_;  // [lane]
+  std::vector<std::shared_ptr<char>> owned_;
   gpu::Program program_;
 };
 

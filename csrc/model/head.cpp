@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cpu/kernels.h"
+#include "model/recorder.h"
 
 namespace rtaudio {
 namespace {
@@ -25,6 +26,11 @@ class MuLawSoftmax final : public Head {
     head_.decode = decode_.data();
   }
 
+  heads::Softmax softmax(Recorder& to) const override {
+    heads::Softmax there = head_;
+    there.decode = to.table(decode_);
+    return there;
+  }
   int num_parameters() const override { return head_.levels; }
   std::size_t scratch_floats() const override {
     return static_cast<std::size_t>(head_.levels) + 16;
@@ -59,6 +65,7 @@ class Mixture final : public Head {
  public:
   explicit Mixture(const LayerContext& context) : head_(mixture_of(context)) {}
 
+  heads::Mixture mixture() const override { return head_; }
   int num_parameters() const override { return head_.num_parameters(); }
   int width() const override { return head_.values; }
 

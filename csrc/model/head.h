@@ -27,6 +27,9 @@ class Head {
   virtual std::size_t scratch_floats() const { return 0; }
   // Draws `width` values.
   virtual void draw(const Draw& draw, float* values) const noexcept RTA_NONBLOCKING = 0;
+  // What it is on a GPU, with tables there.
+  virtual heads::Softmax softmax(Recorder& /*to*/) const { return {}; }
+  virtual heads::Mixture mixture() const { return {}; }
   // The samples that these values are.
   virtual void decode(const float* values, float* audio) const noexcept RTA_NONBLOCKING = 0;
 };

@@ -164,4 +164,13 @@ class Reader {
 
 wavenet::Weights loop_weights(const LayerContext& feedback) { return Reader(feedback).read(); }
 
+bool has_wavenet(const LayerContext& feedback) {
+  try {
+    loop_weights(feedback);
+    return true;
+  } catch (const std::invalid_argument&) {
+    return false;
+  }
+}
+
 }  // namespace rtaudio

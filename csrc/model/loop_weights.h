@@ -10,5 +10,7 @@ namespace rtaudio {
 // is not [embedding or matrix of the value before; condition] -> one conditioned gated stack ->
 // relu and matrix, at least once.
 wavenet::Weights loop_weights(const LayerContext& feedback);
+// Whether it is.
+bool has_wavenet(const LayerContext& feedback);
 
 }  // namespace rtaudio

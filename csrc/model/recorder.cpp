@@ -48,7 +48,7 @@ void Recorder::add(gpu::Work work) {
     throw std::length_error("a call of " + std::to_string(threads) +
                             " threads is too large for a GPU; ask for fewer lanes or ticks");
   }
-  program_.sections.back().works.push_back(std::move(work));
+  shared_.program.sections.back().works.push_back(std::move(work));
 }
 
 void Recorder::matmul(const gpu::Matrix& m, const gpu::Window& x, gpu::Memory y, int y_step,

@@ -25,11 +25,19 @@ class Recorder {
     gpu::Memory scratch;        // all there is
     int max_frames;             // of the first input, in a call
     const float* control;       // one value a frame, or null
-    const std::int32_t* whole;  // 1 where a call brings whole signals
+  };
+  // What all operations of a session share.
+  struct Shared {
+    gpu::Program& program;
+    DeviceTables& tables;
+    gpu::Queue& queue;
+    std::vector<std::shared_ptr<char>>& owned;  // memory of the session
+    const gpu::Ports* ports;                    // of the call
+    const float* const* prompts;                // [lane]
   };
 
-  Recorder(gpu::Program& program, DeviceTables& tables, Operation operation)
-      : program_(program), tables_(tables), operation_(std::move(operation)) {}
+  Recorder(const Shared& shared, Operation operation)
+      : shared_(shared), operation_(std::move(operation)) {}
 
   const gpu::Timing& timing() const { return operation_.timing; }
   const gpu::Signal& input(std::size_t i = 0) const { return operation_.inputs[i]; }
@@ -39,7 +47,10 @@ class Recorder {
     return operation_.state.after(static_cast<std::int64_t>(offset));
   }
   const float* control() const { return operation_.control; }
-  const std::int32_t* whole() const { return operation_.whole; }
+  const gpu::Ports* ports() const { return shared_.ports; }
+  // 1 where a call brings whole signals.
+  const std::int32_t* whole() const { return &shared_.ports->whole; }
+  const float* const* prompts() const { return shared_.prompts; }
   // Frames of the first input in the longest call.
   int max_frames() const { return operation_.max_frames; }
   int max_ticks() const { return operation_.max_frames / operation_.timing.frames; }
@@ -48,10 +59,16 @@ class Recorder {
   gpu::Memory scratch(std::size_t floats);
   std::size_t scratch_floats() const { return scratch_floats_; }
 
+  // Memory of the session's own, zeros at its begin, that is in no lane's state.
+  template <class T>
+  T* allocate(std::size_t count) {
+    shared_.owned.push_back(shared_.queue.allocate(count * sizeof(T)));
+    return reinterpret_cast<T*>(shared_.owned.back().get());
+  }
   // The device's copy of what stands in the layer, and stays there.
   template <class T>
   const T* table(const T* host, std::size_t count) {
-    return reinterpret_cast<const T*>(tables_.take(host, count * sizeof(T)));
+    return reinterpret_cast<const T*>(shared_.tables.take(host, count * sizeof(T)));
   }
   template <class T>
   const T* table(const std::vector<T>& host) {
@@ -89,16 +106,15 @@ class Recorder {
   // What is added by `body` runs so many times a tick.
   template <class Body>
   void repeat(int rounds_per_tick, const Body& body) {
-    program_.sections.push_back({{}, rounds_per_tick});
+    shared_.program.sections.push_back({{}, rounds_per_tick});
     body();
-    program_.sections.push_back({});
+    shared_.program.sections.push_back({});
   }
   // The same for an operation inside of this one.
-  Recorder inner(Operation operation) { return {program_, tables_, std::move(operation)}; }
+  Recorder inner(Operation operation) const { return {shared_, std::move(operation)}; }
 
  private:
-  gpu::Program& program_;
-  DeviceTables& tables_;
+  Shared shared_;
   Operation operation_;
   std::size_t scratch_floats_ = 0;
 };

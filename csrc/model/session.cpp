@@ -137,7 +137,8 @@ void Session::reset(int lane) noexcept {
 void Session::give_memory(int lane) noexcept {
   if (gpu_ == nullptr) return;
   try {
-    gpu_->write(lane, memory_, ticks(lane));
+    gpu_->write(lane, memory_, ticks(lane),
+                lanes_state_[static_cast<std::size_t>(lane)].settings.prompt);
   } catch (const std::exception& error) {
     model_->gpu().fail(error.what());
   }

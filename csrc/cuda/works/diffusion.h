@@ -16,14 +16,6 @@ RTA_HD std::int64_t slot_of(std::int64_t index, std::int64_t frames) {
   return slot < 0 ? slot + frames : slot;
 }
 
-// A lane's noise as four floats of its state: halves of 16 bits of its seed and stream.
-RTA_HD noise::Source noise_of(const float* state, std::uint32_t site) {
-  const auto word = [&](int i) {
-    return static_cast<std::uint32_t>(state[i]) | static_cast<std::uint32_t>(state[i + 1]) << 16;
-  };
-  return {word(0), word(2), site};
-}
-
 // Rows of a ring of floats or of bf16.
 struct Store {
   Memory memory;
@@ -65,7 +57,7 @@ struct Refinement {
     if (given) return row[(std::int64_t{steps - left} * values + v) * frames];
     float z[4] = {};
     const int draw = v / 4, count = values - 4 * draw;
-    refine::normals_of_draw(noise_of(state.of(lane), site), index - timing.delay,
+    refine::normals_of_draw(noise::source_of(state.of(lane), site), index - timing.delay,
                             static_cast<std::uint32_t>(left), static_cast<std::uint32_t>(draw),
                             count < 4 ? count : 4, z);
     const int at = v % 4;

@@ -102,6 +102,7 @@ struct Ports {
   float* output;
   std::int64_t output_step;
   std::int32_t whole;  // the call brings whole signals, and nothing follows
+  std::int32_t ticks;  // of the call
 };
 
 // From the caller's rows, which are dense, to a buffer's and back.

@@ -6,6 +6,7 @@
 #include "model/head.h"
 #include "model/layer.h"
 #include "model/loop_state.h"
+#include "model/loop_weights.h"
 #include "model/recorder.h"
 
 namespace rtaudio {
@@ -65,6 +66,30 @@ class Feedback final : public Layer {
   }
 
   std::int64_t out_length(std::int64_t length) const override { return length * hop_; }
+
+  // Step by step, all lanes together: a few launches an operation of the body. WaveNets have a
+  // kernel of their own (feedback_cuda.cpp).
+  void record(Recorder& to) const override {
+    static constexpr std::int64_t kEndless[] = {INT64_MAX / 2};
+    const auto lanes = static_cast<std::size_t>(to.timing().lanes);
+    const gpu::LoopLanes now{to.allocate<std::int64_t>(lanes), to.allocate<std::int32_t>(lanes),
+                             to.allocate<std::int32_t>(lanes)};
+    const gpu::Loop loop{to.timing(), to.ports(), now, to.state(), width_, hop_,
+                         to.input(),  to.output()};
+    const gpu::Timing timing{now.steps, now.held, to.table(kEndless, 1), 0, loop.timing.lanes, 1, 0};
+    const gpu::Memory signals = to.scratch(body_.signal_floats());
+    const int most_scores = head_->num_parameters() + 2 * sampler::kRuns;
+    const gpu::Memory scores = to.scratch(static_cast<std::size_t>(most_scores));
+    to.add(gpu::LoopBegin{loop});
+    to.repeat(loop.timing.frames * hop_, [&] {
+      to.add(gpu::LoopSource{loop, condition_, body_.source(signals)});
+      body_.record(to, timing, to.state(fixed_floats()), signals);
+      const heads::Softmax codes = head_->softmax(to);
+      to.add(gpu::LoopDraw{loop, codes.levels > 0, codes, head_->mixture(),
+                           voiced_ == 1 ? condition_ : -1, site_, body_.result(signals),
+                           to.prompts(), scores});
+    });
+  }
 
   std::vector<StateSpec> state_specs() const override {
     std::vector<StateSpec> specs = loop_.specs();
@@ -242,6 +267,7 @@ std::unique_ptr<Layer> make_feedback(const LayerContext& context) {
   if (context.spec().kind == "feedback") {
     auto loop = std::make_unique<Feedback>(context);  // checks the program, on a GPU as well
     if (context.device() == Device::cpu || context.device() == Device::emulated) return loop;
+    if (!has_wavenet(context)) return loop;
     return make_gpu_feedback(context, std::move(loop));
   }
   if (context.spec().kind == "with_constant") return std::make_unique<WithConstant>(context);
