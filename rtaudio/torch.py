@@ -23,6 +23,7 @@ from rtaudio import _native
 from rtaudio.errors import RtaudioError
 from rtaudio.graph import GatedStack, Graph, StreamPort
 from rtaudio.runtime.model import Model
+from rtaudio.runtime.session import Session
 
 MAX_TICKS = 64  # frames of all lanes that go through a layer together
 NOMINAL_RATE = 16_000  # a stack does not know its rate
@@ -203,6 +204,46 @@ def diffusion_noise(
         queue = torch.cuda.current_stream().cuda_stream
         _native.diffusion_noise_cuda(queue, z.data_ptr(), shape, *how)
     return z
+
+
+def process(session: Session, x: Tensor) -> Tensor:
+    """session.process of a tensor on the session's GPU: nothing goes by way of the host.
+
+    x: float32 (lanes, frames), or (lanes, frames, channels) where a port has several channels, as
+    Session.process takes it; so is what it returns, on x's device. The work is queued on the
+    current stream of that device and may still be under way when this returns. Held lanes answer
+    zeros. Raises ValueError or TypeError for another shape, type or device, RtaudioError for a
+    session on the CPU.
+    """
+    if session.model.device == "cpu":
+        raise RtaudioError(
+            "this session's model is on the CPU; load it with device='cuda', or give process() an "
+            "array."
+        )
+    place = "cpu" if session.model.device == "emulated" else "cuda"
+    if x.device.type != place or x.dtype != torch.float32:
+        raise TypeError(f"x is {x.dtype} on {x.device}; this session takes float32 on {place}")
+    graph = session.model.graph_at(session.sample_rate)
+    inputs, outputs = graph.input.channels, graph.output.channels
+    wide = x[:, :, None] if x.ndim == 2 and inputs == 1 else x
+    block = session.block_samples
+    if wide.ndim != 3 or wide.shape[0] != session.lanes or wide.shape[2] != inputs or (
+        wide.shape[1] % block
+    ):
+        raise ValueError(
+            f"x has shape {tuple(x.shape)}; this session takes ({session.lanes} lanes, a multiple "
+            f"of {block} frames, {inputs} channels)"
+        )
+    wide = wide.detach().contiguous()
+    frames = wide.shape[1] // block * session.output_samples
+    y = torch.zeros((session.lanes, frames, outputs), device=x.device)
+    if place == "cuda":
+        with torch.cuda.device(x.device):
+            queue = torch.cuda.current_stream().cuda_stream
+            session.process_on(queue, wide.data_ptr(), y.data_ptr(), wide.shape[1])
+    else:
+        session.process_on(0, wide.data_ptr(), y.data_ptr(), wide.shape[1])
+    return y[:, :, 0] if x.ndim == 2 and outputs == 1 else y
 
 
 class QueuedStack(nn.Module):

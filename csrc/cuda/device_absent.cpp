@@ -3,7 +3,6 @@
 
 #include "cuda/device.h"
 #include "cuda/diffusion.h"
-#include "cuda/queue.h"
 
 namespace rtaudio {
 namespace {
@@ -21,8 +20,6 @@ CudaReport query_cuda() {
 }
 
 void run_on_device(const refine::Draws&, std::uintptr_t) { refuse(); }
-std::unique_ptr<gpu::Queue> gpu::make_gpu_queue() { refuse(); }
-
 void run_on_device(const refine::Updates&, std::uintptr_t) { refuse(); }
 
 }  // namespace rtaudio

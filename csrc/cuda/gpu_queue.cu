@@ -14,7 +14,7 @@ __global__ void __launch_bounds__(kThreads) run_items(const W work, int ticks) {
   if (item < work.items(ticks)) work(static_cast<int>(item), ticks);
 }
 template <class W>
-__global__ void __launch_bounds__(W::kTeam) run_team(const W work, int ticks) {
+__global__ void __launch_bounds__(W::kTeam, 1) run_team(const W work, int ticks) {
   const int phases = work.phases(ticks);
   for (int phase = 0; phase < phases; ++phase) {
     if (phase > 0) __syncthreads();
@@ -24,7 +24,9 @@ __global__ void __launch_bounds__(W::kTeam) run_team(const W work, int ticks) {
 
 template <class W>
 void launch(const W& work, int ticks, cudaStream_t stream) {
-  if constexpr (is_team<W>) {
+  if constexpr (launches_itself<W>) {
+    work.launch(ticks, stream);
+  } else if constexpr (is_team<W>) {
     const auto teams = static_cast<unsigned>(work.teams(ticks));
     if (teams > 0) run_team<<<teams, W::kTeam, 0, stream>>>(work, ticks);
   } else {

@@ -62,7 +62,9 @@ class HostQueue final : public Queue {
   }
   template <class W>
   void run(const W& work, int ticks) {
-    if constexpr (is_team<W>) {
+    if constexpr (launches_itself<W>) {
+      work.launch(ticks, nullptr);
+    } else if constexpr (is_team<W>) {
       in_any_order(work.teams(ticks), seed_, [&](int team) {
         for (int phase = 0; phase < work.phases(ticks); ++phase) {
           in_any_order(W::kTeam, seed_, [&](int thread) { work(team, phase, thread, ticks); });

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <mutex>
 #include <stdexcept>
 
 #include "cuda/memory.cuh"
@@ -94,16 +93,6 @@ Way choose_way(const Weights& weights, bool strict, int bytes) {
                               std::to_string(bytes) + "; run it with --device cpu");
 }
 
-// Where a call's parts lie, on the host as on the device: what goes there, both ways, back.
-struct Layout {
-  std::size_t size = 0;
-  std::size_t add(std::size_t bytes) {
-    const std::size_t at = size;
-    size += (bytes + 15) / 16 * 16;
-    return at;
-  }
-};
-
 }  // namespace
 
 struct Gpu::Parts {
@@ -126,12 +115,10 @@ struct Gpu::Parts {
     packed.images.clear();
     packed.net.images = nullptr;
     for (most_lanes = 1; shared_bytes(net, most_lanes + 1, 0) <= bytes;) ++most_lanes;
-    check_cuda(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "make a stream");
   }
-  ~Parts() { cudaStreamDestroy(stream); }
 
-  void run(const HostCall& call);
-  void launch(const Call& call);
+  Launch deal(int lanes) const;
+  void launch(const Call& call, char* mail, cudaStream_t stream) const;
 
   int bytes;  // of shared memory a block
   Way way;
@@ -143,89 +130,40 @@ struct Gpu::Parts {
   OnDevice<float> decode;
   Net net;
   int most_lanes = 1;  // of a group
-  cudaStream_t stream = nullptr;
-  PinnedBytes host;
-  DeviceBytes device, mail, numbers;
-  mutable std::mutex mutex;
-  std::string fault;
 };
 
-void Gpu::Parts::launch(const Call& all) {
+// How some lanes are dealt to groups of blocks.
+Launch Gpu::Parts::deal(int lanes) const {
+  Launch how{};
+  how.lanes_each = divided_up(lanes, way.groups);
+  how.resident =
+      std::min(net.image_groups, (bytes - shared_bytes(net, how.lanes_each, 0)) / 16);
+  if (!way.cluster) {
+    const Room room(net, how.lanes_each);
+    how.group_mail = std::int64_t{way.blocks} * (room.end - room.inbox);
+    how.group_numbers = std::int64_t{2} * way.blocks * way.blocks * how.lanes_each * num_ports(net);
+  }
+  return how;
+}
+
+void Gpu::Parts::launch(const Call& all, char* mail, cudaStream_t stream) const {
   for (int first = 0; first < all.lanes;) {
     const int left = std::min(all.lanes - first, way.groups * most_lanes);
-    const Call call = all.some(net, first, left);
+    const Call call = all.some(first, left);
     first += left;
-    Launch how{};
-    how.lanes_each = divided_up(left, way.groups);
+    Launch how = deal(left);
     const int groups = divided_up(left, how.lanes_each);
-    const int floor = shared_bytes(net, how.lanes_each, 0);
-    how.resident = std::min(net.image_groups, (bytes - floor) / 16);
     if (!way.cluster) {
-      const Room room(net, how.lanes_each);
-      how.group_mail = std::int64_t{way.blocks} * (room.end - room.inbox);
-      how.group_numbers =
-          std::int64_t{2} * way.blocks * way.blocks * how.lanes_each * num_ports(net);
-      const auto size = [groups](std::int64_t each) {
-        return static_cast<std::size_t>(4 * each * groups);
-      };
-      how.mail = reinterpret_cast<float*>(mail.get(size(how.group_mail)));
-      how.numbers = reinterpret_cast<unsigned*>(numbers.get(size(how.group_numbers)));
-      check_cuda(cudaMemsetAsync(how.numbers, 0, size(how.group_numbers), stream), "be cleared");
+      how.numbers = reinterpret_cast<unsigned*>(mail);
+      const auto size = static_cast<std::size_t>(4 * how.group_numbers * groups);
+      how.mail = reinterpret_cast<float*>(mail + (size + 15) / 16 * 16);
+      check_cuda(cudaMemsetAsync(how.numbers, 0, size, stream), "be cleared");
     }
+    const int floor = shared_bytes(net, how.lanes_each, 0);
     const Config config(way, groups, floor + 16 * how.resident, stream);
     void* arguments[] = {const_cast<Net*>(&net), const_cast<Call*>(&call), &how};
     check_cuda(cudaLaunchKernelExC(&config.launch, kernel_of(way.cluster), arguments),
                "start a network");
-  }
-}
-
-void Gpu::Parts::run(const HostCall& from) {
-  const std::size_t count = from.lanes.size();
-  const std::int64_t steps = std::int64_t{from.frames} * from.hop;
-  const auto floats = [](std::int64_t n) { return static_cast<std::size_t>(n) * sizeof(float); };
-  const std::size_t rows = floats(std::int64_t{from.frames} * from.condition_row);
-  const std::size_t rings = floats(packed.ring_floats), values = floats(net.width);
-  Layout at;
-  const std::size_t lanes = at.add(count * sizeof(Lane));
-  const std::size_t prompts = at.add(count * floats(steps * net.width));
-  const std::size_t conditions = at.add(count * rows);
-  const std::size_t all_values = at.add(count * values);
-  const std::size_t all_rings = at.add(count * rings);
-  const std::size_t audio = at.add(count * floats(steps * net.width));
-  char* const here = host.get(at.size);
-  char* const there = device.get(at.size);
-  for (std::size_t i = 0; i < count; ++i) {
-    const HostLane& lane = from.lanes[i];
-    Lane start{lane.source, lane.position, nullptr, lane.prompt_steps};
-    const std::int64_t given = std::min(lane.prompt_steps - lane.position, steps);
-    if (given > 0) {  // what this call needs of it
-      const std::size_t to = prompts + i * floats(steps * net.width);
-      const std::int64_t skipped = lane.position * net.width;
-      std::memcpy(here + to, lane.prompt + skipped, floats(given * net.width));
-      start.prompt = reinterpret_cast<const float*>(there + to) - skipped;
-    }
-    std::memcpy(here + lanes + i * sizeof(Lane), &start, sizeof start);
-    std::memcpy(here + conditions + i * rows, lane.condition, rows);
-    std::memcpy(here + all_values + i * values, lane.values, values);
-    std::memcpy(here + all_rings + i * rings, lane.rings, rings);
-  }
-  check_cuda(cudaMemcpyAsync(there, here, audio, cudaMemcpyHostToDevice, stream), "take signals");
-  launch({static_cast<int>(count), from.frames, from.hop, from.voiced,
-          reinterpret_cast<const float*>(there + conditions),
-          std::int64_t{from.frames} * from.condition_row, from.condition_row,
-          reinterpret_cast<const Lane*>(there + lanes), reinterpret_cast<float*>(there + all_rings),
-          packed.ring_floats, reinterpret_cast<float*>(there + all_values),
-          reinterpret_cast<float*>(there + audio), steps * net.width});
-  check_cuda(cudaMemcpyAsync(here + all_values, there + all_values, at.size - all_values,
-                             cudaMemcpyDeviceToHost, stream),
-             "give signals");
-  check_cuda(cudaStreamSynchronize(stream), "run a network");
-  for (std::size_t i = 0; i < count; ++i) {
-    const HostLane& lane = from.lanes[i];
-    std::memcpy(lane.values, here + all_values + i * values, values);
-    std::memcpy(lane.rings, here + all_rings + i * rings, rings);
-    std::memcpy(lane.audio, here + audio + i * floats(steps * net.width),
-                floats(steps * net.width));
   }
 }
 
@@ -234,21 +172,15 @@ Gpu::~Gpu() = default;
 
 const Net& Gpu::net() const { return parts_->packed.net; }
 std::int64_t Gpu::ring_floats() const { return parts_->packed.ring_floats; }
-
-bool Gpu::run(const HostCall& call) noexcept {
-  const std::lock_guard lock(parts_->mutex);
-  if (!parts_->fault.empty()) return false;
-  try {
-    parts_->run(call);
-    return true;
-  } catch (const std::exception& error) {
-    parts_->fault = error.what();
-    return false;
-  }
+std::size_t Gpu::mail_bytes(int lanes) const {
+  if (parts_->way.cluster) return 0;
+  const int most = std::min(lanes, parts_->way.groups * parts_->most_lanes);
+  const Launch how = parts_->deal(most);
+  const std::int64_t groups = divided_up(most, how.lanes_each);
+  return static_cast<std::size_t>(4 * groups * (how.group_numbers + how.group_mail)) + 32;
 }
-std::string Gpu::fault() const {
-  const std::lock_guard lock(parts_->mutex);
-  return parts_->fault;
+void Gpu::launch(const Call& call, char* mail, void* stream) const {
+  parts_->launch(call, mail, static_cast<cudaStream_t>(stream));
 }
 
 }  // namespace rtaudio::wavenet

@@ -3,32 +3,12 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
-#include <string>
 
 #include "cuda/wavenet_pack.h"
 
 namespace rtaudio::wavenet {
 
-// A lane of a call, its memory the host's; rings as a Net lays them out.
-struct HostLane {
-  noise::Source source;
-  std::int64_t position;
-  const float* prompt;
-  std::int64_t prompt_steps;
-  const float* condition;  // [frames][condition_row]
-  float* rings;
-  float* values;
-  float* audio;  // [frames * hop][width]
-};
-struct HostCall {
-  std::span<const HostLane> lanes;
-  int frames, hop;
-  bool voiced;
-  int condition_row;
-};
-
-// A network in the memory of the first GPU. One call at a time: others wait.
+// A network in the memory of the first GPU.
 class Gpu {
  public:
   // Throws std::invalid_argument where the network has no room, std::runtime_error where there is
@@ -38,9 +18,11 @@ class Gpu {
 
   const Net& net() const;
   std::int64_t ring_floats() const;
-  // False where the GPU has failed: fault() is why. Nothing is written then.
-  bool run(const HostCall& call) noexcept;
-  std::string fault() const;
+  // Of the memory through which blocks reach one another, where they have no cluster.
+  std::size_t mail_bytes(int lanes) const;
+  // Queues a call, whose pointers are the device's, on a stream; nothing waits, and nothing is
+  // allocated. Throws std::runtime_error.
+  void launch(const Call& call, char* mail, void* stream) const;
 
  private:
   struct Parts;

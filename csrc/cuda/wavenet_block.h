@@ -56,20 +56,29 @@ class Block {
   RTA_HD void run() {
     links_.phase([&](Thread t) { begin(t); });
     const int steps = call_.frames * call_.hop;
-    int frame = 0, within = 0;
+    int frame = 0, within = 0;  // of each lane's own
+    const auto each_lane = [this](int step, const auto& f) {
+      for (int lane = 0; lane < call_.lanes; ++lane) {
+        if (step < call_.lane[lane].steps) f(lane, call_.lane[lane].first_frame);
+      }
+    };
     for (int step = 0; step < steps; ++step) {
       const int next = within + 1 == call_.hop ? frame + 1 : frame;
-      for (int lane = 0; lane < call_.lanes; ++lane) {
-        if (step == 0 || call_.lanes > 1) sum_older_taps(lane, frame);
+      each_lane(step, [&](int lane, int first) {
+        if (step == 0 || call_.lanes > 1) sum_older_taps(lane, first + frame);
         pass_x(step, lane);
         pass_skips(step, lane);
         // A lone lane has its older taps summed while other blocks work on this sample.
-        if (call_.lanes == 1 && step + 1 < steps) sum_older_taps(lane, next);
-      }
+        if (call_.lanes == 1 && step + 1 < call_.lane[lane].steps) {
+          sum_older_taps(lane, first + next);
+        }
+      });
       for (int m = 0; m < net_.num_matrices; ++m) {
-        for (int lane = 0; lane < call_.lanes; ++lane) multiply(m, step, lane);
+        each_lane(step, [&](int lane, int) { multiply(m, step, lane); });
       }
-      for (int lane = 0; share_.block == 0 && lane < call_.lanes; ++lane) draw(step, lane, frame);
+      if (share_.block == 0) {
+        each_lane(step, [&](int lane, int first) { draw(step, lane, first + frame); });
+      }
       within = within + 1 == call_.hop ? 0 : within + 1;
       frame = next;
     }
@@ -104,7 +113,7 @@ class Block {
   }
 
   RTA_HD void begin(Thread t) const {
-    t.each(call_.lanes * net_.width, [&](int i) { memory_[room_.values + i] = call_.values[i]; });
+    t.each(call_.lanes * net_.width, [&](int i) { memory_[room_.values + i] = *value_of(i); });
     t.each(call_.lanes * share_.num_layers(), [&](int i) {
       const int frames = net_.ring_frames(share_.first_layer() + i % share_.num_layers());
       const std::int64_t position = call_.lane[i / share_.num_layers()].position;
@@ -113,7 +122,11 @@ class Block {
   }
   RTA_HD void end(Thread t) const {
     if (share_.block != 0) return;
-    t.each(call_.lanes * net_.width, [&](int i) { call_.values[i] = memory_[room_.values + i]; });
+    t.each(call_.lanes * net_.width, [&](int i) { *value_of(i) = memory_[room_.values + i]; });
+  }
+
+  RTA_HD float* value_of(int i) const {
+    return call_.values + i / net_.width * call_.values_lane + i % net_.width;
   }
 
   // Of all layers: the condition and the taps that are known before the sample is.

@@ -43,7 +43,8 @@ struct Drawer {
       } else {
         choose(voiced, random, values);
       }
-      float* audio = call.audio + lane * call.audio_lane + std::int64_t{step} * net.width;
+      const std::int64_t sample = std::int64_t{call.lane[lane].first_frame} * call.hop + step;
+      float* audio = call.audio + lane * call.audio_lane + sample * call.audio_row;
       for (int i = 0; i < net.width; ++i) {
         audio[i] = net.softmax ? net.codes.sample(values[i]) : net.mixture.sample(values[i]);
       }

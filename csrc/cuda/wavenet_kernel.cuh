@@ -49,7 +49,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     const int block = static_cast<int>(blockIdx.x) % net.blocks;
     const int first = group * launch.lanes_each;
     const int left = all.lanes - first;
-    const Call call = all.some(net, first, left < launch.lanes_each ? left : launch.lanes_each);
+    const Call call = all.some(first, left < launch.lanes_each ? left : launch.lanes_each);
     const Room room(net, launch.lanes_each);
     auto* memory = reinterpret_cast<float*>(shared);
     auto* bars = reinterpret_cast<std::uint64_t*>(memory + room.end);

@@ -218,9 +218,10 @@ struct Lane {
   std::int64_t position;  // steps made
   const float* prompt;    // the values of the first steps, which are not drawn then
   std::int64_t prompt_steps;
+  int first_frame, steps;  // of the call, that the lane makes
 };
 
-// `hop` steps for each of `frames` conditions, for each lane.
+// `hop` steps for each of up to `frames` conditions, for each lane.
 struct Call {
   int lanes, frames, hop;
   bool voiced;             // a condition ends with that flag
@@ -230,16 +231,17 @@ struct Call {
   float* rings;  // a lane's rows before, of each layer a ring
   std::int64_t ring_lane;
   float* values;  // [lane][width], of the step before
+  std::int64_t values_lane;
   float* audio;   // [lane][step][width]
-  std::int64_t audio_lane;
+  std::int64_t audio_lane, audio_row;
 
-  RTA_HD Call some(const Net& net, int first, int count) const {
+  RTA_HD Call some(int first, int count) const {
     Call part = *this;
     part.lanes = count;
     part.condition += first * condition_lane;
     part.lane += first;
     part.rings += first * ring_lane;
-    part.values += first * net.width;
+    part.values += first * values_lane;
     part.audio += first * audio_lane;
     return part;
   }

@@ -7,6 +7,7 @@
 //   static constexpr int kTeam; std::int64_t teams(int ticks) const; int phases(int ticks) const;
 //   void operator()(int team, int phase, int thread, int ticks) const;
 // What phases tell one another goes by memory.
+// What launches itself: void launch(int ticks, void* stream) const.
 #pragma once
 
 #include <variant>
@@ -28,25 +29,28 @@
 #include "cuda/works/sources.h"
 #include "cuda/works/spectra.h"
 #include "cuda/works/stacks.h"
+#include "cuda/works/wavenet.h"
 
 namespace rtaudio::gpu {
 
 template <class W>
 constexpr bool is_team = requires { W::kTeam; };
 
+template <class W>
+constexpr bool launches_itself = requires(const W& work) { work.launch(1, nullptr); };
+
 // What kernels are made of; each header of works/ adds its own.
-using Work =
-    std::variant<Advance, Append, Attend, Backward<kFewUnits>, Backward<kManyUnits>, Channelwise,
-                 ConditionedHidden<1>, ConditionedHidden<4>, ConditionedOutput<1>,
-                 ConditionedOutput<4>, Copy, CountFrames, CountHeld, DeepFilter, Depthwise,
-                 DiffWaveFirst, DiffWaveLayer<4, 1, 4>, DiffWaveLayer<8, 2, 16>, Draw, Embedding,
-                 Enter, Forward<kFewUnits>, Forward<kManyUnits>, Function, GatedLayer, Istft,
-                 KeepKeys, Leave, LongNorm, LoopBegin, LoopDraw, LoopSource, MapDepthwise,
-                 MapMatmul<1, 1>, MapMatmul<4, 1>, MapMatmul<8, 4>, Matmul<1, 1>, Matmul<4, 1>,
-                 Matmul<8, 4>, MeanSubtract, Moments, Move, Norm, Normalize, NoteEnd, Overlap,
-                 Pairwise, Pool, PulseTrain, Recall, Recurrence<kFewUnits>, Recurrence<kManyUnits>,
-                 RecurrenceStep, RefineStep, Remember, RunningMoments, RunningNorm, Scan<kFewUnits>,
-                 Scan<kManyUnits>, Stft, TakeCondition, Unpool, Upsample>;
+using Work = std::variant<
+    Advance, Append, Attend, Backward<kFewUnits>, Backward<kManyUnits>, Channelwise,
+    ConditionedHidden<1>, ConditionedHidden<4>, ConditionedOutput<1>, ConditionedOutput<4>, Copy,
+    CountFrames, CountHeld, DeepFilter, Depthwise, DiffWaveFirst, DiffWaveLayer<4, 1, 4>,
+    DiffWaveLayer<8, 2, 16>, Draw, Embedding, Enter, Forward<kFewUnits>, Forward<kManyUnits>,
+    Function, GatedLayer, Istft, KeepKeys, Leave, LongNorm, LoopBegin, LoopDraw, LoopSource,
+    MapDepthwise, MapMatmul<1, 1>, MapMatmul<4, 1>, MapMatmul<8, 4>, Matmul<1, 1>, Matmul<4, 1>,
+    Matmul<8, 4>, MeanSubtract, Moments, Move, Norm, Normalize, NoteEnd, Overlap, Pairwise, Pool,
+    PulseTrain, Recall, Recurrence<kFewUnits>, Recurrence<kManyUnits>, RecurrenceStep, RefineStep,
+    Remember, RunningMoments, RunningNorm, Scan<kFewUnits>, Scan<kManyUnits>, Stft, TakeCondition,
+    Unpool, Upsample, WaveNetEnd, WaveNetLanes, WaveNetLoop>;
 
 // Works that run one after another: once a call, or `rounds_per_tick` times for each of its ticks,
 // one tick at a time.

@@ -167,7 +167,6 @@ void GpuSession::process(const float* input, std::ptrdiff_t input_step, float* o
                          std::ptrdiff_t output_step, int num_ticks, bool whole) {
   const std::int64_t in = std::int64_t{model_.input().frames} * model_.input().channels;
   const std::int64_t out = std::int64_t{model_.output().frames} * model_.output().channels;
-  queue_->wait();
   *ports_ = {on_device(input_), in * max_ticks_, on_device(output_), out * max_ticks_, whole,
              num_ticks};
   for (int lane = 0; lane < lanes_; ++lane) {
@@ -181,11 +180,9 @@ void GpuSession::process(const float* input, std::ptrdiff_t input_step, float* o
   }
 }
 
-void GpuSession::process_on(void* stream, const gpu::Ports& ports, int num_ticks) {
-  queue_->wait();
+void GpuSession::process_on(void* stream, const gpu::Ports& ports) {
   *ports_ = ports;
-  ports_->ticks = num_ticks;
-  queue_->call_on(stream, program_, exchange_, num_ticks);
+  queue_->call_on(stream, program_, exchange_, ports.ticks);
 }
 
 }  // namespace rtaudio

@@ -22,6 +22,8 @@ class GpuSession {
   void write(int lane, const float* memory, std::int64_t ticks, std::span<const float> prompt);
   void read(int lane, float* memory) const;
   void set_lengths(int lane, std::span<const std::int64_t> lengths);
+  // What follows changes what calls read: first of all, wait until the last one has taken it.
+  void wait() { queue_->wait(); }
   void hold(int lane, bool held) noexcept { held_[lane] = held; }
   // For the next call; null where the operation has no control.
   float* control(std::size_t operation) noexcept { return controls_[operation]; }
@@ -30,7 +32,7 @@ class GpuSession {
   void process(const float* input, std::ptrdiff_t input_step, float* output,
                std::ptrdiff_t output_step, int num_ticks, bool whole);
   // The same of the device's memory, on a stream of the caller's.
-  void process_on(void* stream, const gpu::Ports& ports, int num_ticks);
+  void process_on(void* stream, const gpu::Ports& ports);
 
  private:
   static constexpr std::int64_t kEndless = INT64_MAX / 2;

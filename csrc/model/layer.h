@@ -91,9 +91,6 @@ class Layer {
   virtual bool stateless() const { return false; }
   // Writes what process() does as works of a GPU. The state's layout is the same.
   virtual void record(Recorder& to) const;
-  // Where it runs on a GPU by itself: why that has failed, or nothing yet.
-  virtual bool on_gpu() const { return false; }
-  virtual std::string fault() const { return {}; }
   // The output's channels that follow from these of the inputs alone, where not all or none do; a
   // call need not write them again while those stay the same.
   virtual ChannelRange held_outputs(std::span<const ChannelRange> /*inputs*/) const { return {}; }

@@ -132,22 +132,13 @@ Model::Model(const ProgramSpec& program, Precision precision)
     i += loop_length(spec);
   }
   precision_.packed.clear();
-  // A layer that goes to the GPU by itself leaves the others on the CPU.
-  const bool alone = std::any_of(operations_.begin(), operations_.end(),
-                                 [](const Operation& op) { return op.layer->on_gpu(); });
-  if (precision_.device != Device::cpu && !alone) {
+  if (precision_.device != Device::cpu) {
     gpu_ = std::make_unique<GpuModel>(precision_.device == Device::emulated);
   }
 }
 
 std::string Model::fault() const {
-  if (precision_.device == Device::cpu) return {};
-  if (gpu_ != nullptr) return gpu_->fault();
-  for (const Operation& op : operations_) {
-    std::string found = op.layer->fault();
-    if (!found.empty()) return found;
-  }
-  return {};
+  return gpu_ == nullptr ? std::string() : gpu_->fault();
 }
 
 void Model::check(const ProgramSpec& program) const {

@@ -1,17 +1,15 @@
-// What is let into a model.
+// What is let into a model, counted.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
+
+#include "core/samples.h"
 
 namespace rtaudio {
 
-// Squares of spectra stay finite below this.
-constexpr float kLargestSample = 1e15f;
-
-// NaN, infinities and absurdly large values are zeros, and counted.
+// What is no sample is zero.
 inline float let_in(float x, std::int64_t& num_bad_samples) {
-  const bool good = std::fabs(x) <= kLargestSample;  // false for NaN
+  const bool good = is_sample(x);
   num_bad_samples += !good;
   return good ? x : 0.0f;
 }

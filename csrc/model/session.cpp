@@ -219,8 +219,16 @@ void Session::process(const float* input, std::ptrdiff_t input_step, float* outp
   advance(num_ticks);
 }
 
-void Session::process_on_gpu(const float* input, std::ptrdiff_t input_step, float* output,
-                             std::ptrdiff_t output_step, int num_ticks) noexcept {
+void Session::hold_on_gpu(int lane, bool held) noexcept {
+  try {
+    gpu_->wait();
+    gpu_->hold(lane, held);
+  } catch (const std::exception& error) {
+    model_->gpu().fail(error.what());
+  }
+}
+
+void Session::give_controls(int num_ticks) noexcept {
   for (std::size_t i = 0; i < model_->operations().size(); ++i) {
     float* const to = gpu_->control(i);
     if (to == nullptr) continue;
@@ -229,7 +237,21 @@ void Session::process_on_gpu(const float* input, std::ptrdiff_t input_step, floa
     std::copy_n(control_values(desks_[0], op.control, {0, num_ticks}, frames), num_ticks * frames,
                 to);
   }
+}
+
+void Session::process_on(void* stream, const float* input, std::ptrdiff_t input_step,
+                         float* output, std::ptrdiff_t output_step, int num_ticks) {
+  gpu_->wait();
+  give_controls(num_ticks);
+  gpu_->process_on(stream, {input, input_step, output, output_step, whole_ ? 1 : 0, num_ticks});
+  advance(num_ticks);
+}
+
+void Session::process_on_gpu(const float* input, std::ptrdiff_t input_step, float* output,
+                             std::ptrdiff_t output_step, int num_ticks) noexcept {
   try {
+    gpu_->wait();
+    give_controls(num_ticks);
     gpu_->process(input, input_step, output, output_step, num_ticks, whole_);
   } catch (const std::exception& error) {
     model_->gpu().fail(error.what());

@@ -55,6 +55,11 @@ class Session {
   void process(const float* input, std::ptrdiff_t input_step, float* output,
                std::ptrdiff_t output_step, int num_ticks) noexcept RTA_NONBLOCKING;
 
+  // The same where the model is on a GPU, of signals in its memory, queued on a stream of the
+  // caller's (null: the default one). Throws std::runtime_error where the GPU fails.
+  void process_on(void* stream, const float* input, std::ptrdiff_t input_step, float* output,
+                  std::ptrdiff_t output_step, int num_ticks);
+
   // process() of one lane in pieces of up to max_ticks, each at a desk of its own: enter, every
   // part in order, leave. No piece may be in a part that the piece before it has not left, and no
   // more than threads() be under way; then what comes out does not depend on who runs what.
@@ -78,7 +83,7 @@ class Session {
   bool can_save(int lane) const;
   void hold(int lane, bool held) noexcept {
     lanes_state_[static_cast<std::size_t>(lane)].held = held;
-    if (gpu_ != nullptr) gpu_->hold(lane, held);
+    if (gpu_ != nullptr) hold_on_gpu(lane, held);
   }
   // From the next tick on; a value that is not finite is ignored.
   void set_control(int index, float value) noexcept;
@@ -145,6 +150,8 @@ class Session {
   float* state_of(int lane, std::size_t op) const { return lane_memory(lane) + state_offsets_[op]; }
   void process_on_gpu(const float* input, std::ptrdiff_t input_step, float* output,
                       std::ptrdiff_t output_step, int num_ticks) noexcept;
+  void give_controls(int num_ticks) noexcept;
+  void hold_on_gpu(int lane, bool held) noexcept;
   // What the GPU is to have of it.
   void give_memory(int lane) noexcept;
   // Input frames of the pieces that are under way together.

@@ -53,6 +53,28 @@ class PySession {
     return output;
   }
 
+  // The same by addresses in the device's memory, dense, queued on a stream of the caller's.
+  void process_on(std::uintptr_t stream, std::uintptr_t x, std::uintptr_t y,
+                  std::int64_t num_frames) {
+    const InUse in_use(in_use_);
+    if (!session_.model().on_gpu()) {
+      throw py::value_error("this session's model is on the CPU, which cannot read a GPU's memory");
+    }
+    const std::int64_t ticks = num_frames / session_.model().input().frames;
+    const std::ptrdiff_t in = in_floats();
+    const std::ptrdiff_t out = std::ptrdiff_t{output_frames()} * session_.model().output().channels;
+    const auto* from = reinterpret_cast<const float*>(x);
+    auto* to = reinterpret_cast<float*>(y);
+    const py::gil_scoped_release release;
+    for (std::int64_t tick = 0; tick < ticks;) {
+      const int count = static_cast<int>(std::min<std::int64_t>(session_.max_ticks(), ticks - tick));
+      session_.process_on(reinterpret_cast<void*>(stream), from + tick * in, ticks * in,
+                          to + tick * out, ticks * out, count);
+      tick += count;
+    }
+    check_fault(session_.model());
+  }
+
   void hold(const LaneMask& mask) {
     const InUse in_use(in_use_);
     check(mask);
@@ -178,6 +200,8 @@ void bind_session(py::module_& module) {
            py::arg("model").none(false), py::arg("lanes"), py::arg("max_ticks"),
            py::arg("ramp_frames"), py::arg("controls"))
       .def("process", &PySession::process, py::arg("x"))
+      .def("process_on", &PySession::process_on, py::arg("stream"), py::arg("x"), py::arg("y"),
+           py::arg("num_frames"))
       .def("hold", &PySession::hold, py::arg("mask"))
       .def("reset", &PySession::reset, py::arg("mask"), py::arg("seed"), py::arg("streams"),
            py::arg("constants"), py::arg("prompts"))

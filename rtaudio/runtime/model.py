@@ -341,8 +341,9 @@ def load(
     `precision`: fp32; bf16 (weights in 16 bits, the arithmetic as in fp32); bf16dot (the inputs of
     matrix products in 16 bits too); int8 (both in whole numbers, scaled by a calibration run of a
     shipped recording at load; a diffusion model is run in bf16dot instead).
-    `device`: cpu; cuda, which runs the loops of autoregressive WaveNets so far, and refuses other
-    models in a sentence; cuda-strict, the same in the CPU's bits.
+    `device`: cpu; cuda, an NVIDIA GPU, on which all of a stream's or session's memory stays;
+    cuda-strict, the same in the CPU's bits (cuda sums some products in another order); emulated,
+    what runs on a GPU in the CPU's bits, thread by thread on the host: slow, to test it.
     """
     path = Path(name_or_path)
     file = open_model(path)

@@ -100,6 +100,12 @@ class Session:
         y = self._native.process(wide)
         return y[:, :, 0] if x.ndim == 2 and self._channels[1] == 1 else y
 
+    def process_on(self, stream: int, x: int, y: int, num_frames: int) -> None:
+        """process() of signals in the memory of the session's GPU, by their addresses: x and y are
+        dense, (lanes, frames, channels), and stay until the work is done, which is queued on the
+        CUDA stream of that handle. rtaudio.torch.process does that with tensors."""
+        self._native.process_on(stream, x, y, num_frames)
+
     def hold(self, mask: NDArray[np.bool_]) -> None:
         """Holds the lanes that are True in (lanes,), until the next call; others go on."""
         self._native.hold(_mask(mask))

@@ -183,3 +183,17 @@ def test_codes_and_constants_have_the_cpus_bits() -> None:
         stream = model.stream(channels=1, constants={"who": np.array([1, -2, 3], np.float32)})
         answers.append([stream.push(x), stream.push(x[::-1])])
     np.testing.assert_array_equal(*answers)
+
+
+def test_tensors_go_through_a_session_without_the_host() -> None:
+    torch = pytest.importorskip("torch")
+    from rtaudio.torch import process
+
+    _, gpu = models("conv_transpose1d", "fp32")
+    x = np.stack([signal(gpu, 5) * np.float32(lane + 1) for lane in range(LANES)])
+    x[1, 3, 0] = np.nan
+    by_host, by_device = (Session(gpu, lanes=LANES, max_ticks=2) for _ in range(2))
+    for session in (by_host, by_device):
+        session.hold(np.array([False, False, True]))
+    y = process(by_device, torch.from_numpy(x))
+    np.testing.assert_array_equal(y.numpy(), by_host.process(x))

@@ -143,16 +143,19 @@ struct Emulated {
     audio.assign(lanes * c.samples(), kNan);
     std::int64_t position = 0;
     for (int frame = 0; frame < kFrames; frame += how.frames) {
+      const int frames = std::min(how.frames, kFrames - frame);
       std::vector<wavenet::Lane> starts;
       for (const LaneSettings& each : c.settings) {
         starts.push_back(
             {{each.seed, each.stream, static_cast<std::uint32_t>(c.program.operations[0].output)},
              position,
              each.prompt.data(),
-             static_cast<std::int64_t>(each.prompt.size()) / c.shape.values});
+             static_cast<std::int64_t>(each.prompt.size()) / c.shape.values,
+             0,
+             frames * c.shape.hop});
       }
       const wavenet::Call call{c.lanes,
-                               std::min(how.frames, kFrames - frame),
+                               frames,
                                c.shape.hop,
                                c.shape.mode >= 2,
                                c.input.data() + frame * c.row(),
@@ -162,8 +165,10 @@ struct Emulated {
                                aligned,
                                packed.ring_floats,
                                values.data(),
+                               c.shape.values,
                                audio.data() + position * c.shape.values,
-                               static_cast<std::int64_t>(c.samples())};
+                               static_cast<std::int64_t>(c.samples()),
+                               c.shape.values};
       BlockEmulator emulator(packed.net, call, how.threads, how.resident, how.seed);
       emulator.run();
       for (int step = 0; step < call.frames * call.hop; ++step, ++position) {

@@ -7,6 +7,11 @@
 
 namespace rtaudio::gpu {
 
+// Of a lane's state behind its values: noise, then the prompt's address and its steps.
+RTA_HD std::int64_t prompt_steps_of(const float* state) {
+  return static_cast<std::int64_t>(std::uint64_t{as_int(state[7])} << 32 | as_int(state[6]));
+}
+
 // The lanes of a loop: those that make a step in this round go on, the others are held.
 struct LoopLanes {
   std::int64_t* steps;   // [lane] before this one
@@ -67,15 +72,14 @@ struct LoopSource {
       if (goes_on) loop.lanes.steps[p.lane] = loop.step(p.lane);
     }
     if (!goes_on) return;
-    source.at(p.lane, 0)[p.c] = p.c < condition
-                                    ? loop.input.at(p.lane, loop.frame(p.lane))[p.c]
-                                    : loop.state.of(p.lane)[p.c - condition];
+    source.at(p.lane, 0)[p.c] = p.c < condition ? loop.input.at(p.lane, loop.frame(p.lane))[p.c]
+                                                : loop.state.of(p.lane)[p.c - condition];
   }
 };
 
 // A round ends: a team draws a lane's next values.
 struct LoopDraw {
-  static constexpr int kTeam = 64;
+  static constexpr int kTeam = 128;
 
   Loop loop;
   bool is_softmax;
@@ -113,9 +117,7 @@ struct LoopDraw {
   }
 
   RTA_HD std::int64_t prompt_steps(int lane) const {
-    std::int64_t steps;
-    memcpy(&steps, loop.state.of(lane) + loop.width + 6, sizeof steps);
-    return steps;
+    return prompt_steps_of(loop.state.of(lane) + loop.width);
   }
   RTA_HD bool is_given(int lane) const { return loop.lanes.steps[lane] < prompt_steps(lane); }
   RTA_HD bool is_voiced(int lane) const {

@@ -1,6 +1,7 @@
 // Works that move rows into a state and out of it.
 #pragma once
 
+#include "core/samples.h"
 #include "cuda/lanes.h"
 
 namespace rtaudio::gpu {
@@ -117,8 +118,9 @@ struct Enter {
   RTA_HD void operator()(int item, int ticks) const {
     const Place p(item, y.frames * ticks, y.channels);
     if (timing.held[p.lane] != 0) return;
-    y.at(p.lane, p.t)[p.c] =
+    const float x =
         ports->input[p.lane * ports->input_step + std::ptrdiff_t{p.t} * y.channels + p.c];
+    y.at(p.lane, p.t)[p.c] = is_sample(x) ? x : 0.0f;
   }
 };
 struct Leave {

@@ -71,17 +71,17 @@ struct GatedLayer {
     return condition.at(all.lane(row), all.frame(row))[condition_at + o / half * gate + c];
   }
 
-  // The same output of all rows of the team.
-  template <class Start, class Use>
-  RTA_HD void products(const Matrix& m, const Row (&rows)[kRows], int count, int o,
-                       const Start& start, const Use& use) const {
-    float sum[kRows][1];
+  // The same output of all rows of the team; row_at(f) is there for the first `count`.
+  template <class RowAt, class Start, class Use>
+  RTA_HD void products(const Matrix& m, const RowAt& row_at, int count, int o, const Start& start,
+                       const Use& use) const {
     if (rounds_inputs(m)) {
-      for (int f = 0; f < kRows; ++f) {
-        if (f < count) use(f, multiply_dot(m, rows[f], start(f, o), o));
-      }
+      for (int f = 0; f < count; ++f) use(f, multiply_dot(m, row_at(f), start(f, o), o));
       return;
     }
+    Row rows[kRows];
+    for (int f = 0; f < kRows; ++f) rows[f] = row_at(f < count ? f : 0);
+    float sum[kRows][1];
     multiply(m, rows, o, start, sum);
     for (int f = 0; f < kRows; ++f) {
       if (f < count) use(f, sum[f][0]);
@@ -89,28 +89,23 @@ struct GatedLayer {
   }
 
   RTA_HD void sum_taps(const FlatRows& all, int first, int count, int o) const {
-    Row rows[kRows];
-    for (int f = 0; f < kRows; ++f) {
-      const float* data = x_of(all, first + (f < count ? f : 0));
-      rows[f] = {data, std::ptrdiff_t{dilation} * x.row, channels, true};
-    }
+    const auto row_at = [&](int f) {
+      return Row{x_of(all, first + f), std::ptrdiff_t{dilation} * x.row, channels, true};
+    };
     const auto start = [&](int f, int output) {
       return condition.row == 0 ? conv.bias[output]
                                 : condition_of(all, first + (f < count ? f : 0), output);
     };
-    products(conv, rows, count, o, start, [&](int f, float sum) {
+    products(conv, row_at, count, o, start, [&](int f, float sum) {
       if (is_wanted(all, first + f)) z_of(all, first + f)[o] = sum;
     });
   }
   RTA_HD void give(const FlatRows& all, int first, int count, int o) const {
     if (o < x.row && (next.size == 0 || o >= channels)) return;
     if (o >= x.row + skip.channels) return;
-    Row rows[kRows];
-    for (int f = 0; f < kRows; ++f) {
-      rows[f] = {z_of(all, first + (f < count ? f : 0)), 0, gate, true};
-    }
+    const auto row_at = [&](int f) { return Row{z_of(all, first + f), 0, gate, true}; };
     const auto start = [&](int, int output) { return out.bias[output]; };
-    products(out, rows, count, o, start, [&](int f, float sum) {
+    products(out, row_at, count, o, start, [&](int f, float sum) {
       const int row = first + f;
       if (!is_wanted(all, row)) return;
       if (o >= x.row) {

@@ -1,18 +1,15 @@
-// A loop of one WaveNet on a GPU. A lane's memory stays the session's, in the kernel's layout, and
-// goes there and back with each call: so lanes, resets and saved states are those of the CPU.
+// A loop of one WaveNet on a GPU: a kernel that goes on from sample to sample by itself. A lane's
+// memory has the kernel's layout; its saved states are the CPU's.
 #include <algorithm>
-#include <array>
-#include <stdexcept>
 
 #include "cuda/wavenet.h"
 #include "model/layer.h"
 #include "model/loop_state.h"
 #include "model/loop_weights.h"
+#include "model/recorder.h"
 
 namespace rtaudio {
 namespace {
-
-constexpr std::size_t kMaxLanes = 64;  // of one call of the GPU
 
 class GpuFeedback final : public Layer {
  public:
@@ -21,21 +18,13 @@ class GpuFeedback final : public Layer {
         gpu_(loop_weights(context), context.device() == Device::cuda_strict),
         net_(gpu_.net()),
         voiced_(context.integer("mode", 0, 3) >= 2),
-        row_(row_floats(context.input().channels)),
         hop_(context.integer("hop", 1, 1 << 16)),
         delay_(context.input().delay),
         site_(static_cast<std::uint32_t>(context.spec().output) & 0xffffu),
         loop_(net_.width, context.number("start")) {}
 
-  bool on_gpu() const override { return true; }
-  std::string fault() const override { return gpu_.fault(); }
-
   std::size_t state_floats(int) const override {
     return loop_.floats() + static_cast<std::size_t>(gpu_.ring_floats());
-  }
-  // The samples of all lanes, without the padding of their rows.
-  std::size_t scratch_floats(int frames) const override {
-    return static_cast<std::size_t>(frames) * static_cast<std::size_t>(hop_ * net_.width);
   }
   void reset(float* state) const noexcept override { loop_.reset(state); }
   void configure(float* state, const LaneSettings& settings) const noexcept override {
@@ -43,9 +32,20 @@ class GpuFeedback final : public Layer {
   }
   bool can_save(const float* state) const override { return loop_.prompt(state).steps == 0; }
 
-  void process(const Call& call) const noexcept RTA_NONBLOCKING override { run({&call, 1}); }
-  void process_lanes(std::span<const Call> calls) const noexcept RTA_NONBLOCKING override {
-    in_groups(calls, kMaxLanes, [this](std::span<const Call> group) { run(group); });
+  void process(const Call&) const noexcept RTA_NONBLOCKING override {}  // sessions record it
+  void record(Recorder& to) const override {
+    const auto lanes = static_cast<std::size_t>(to.timing().lanes);
+    const gpu::Memory state = to.state();
+    const gpu::Signal &in = to.input(), &out = to.output();
+    auto* const now = to.allocate<wavenet::Lane>(lanes);
+    to.add(gpu::WaveNetLanes{to.timing(), state, net_.width, hop_, site_, out, to.prompts(), now});
+    const wavenet::Call call{to.timing().lanes, 0, hop_, voiced_, in.memory.data,
+                             in.memory.lane_step, in.row, now,
+                             state.data + loop_.floats(), state.lane_step, state.data,
+                             state.lane_step, out.memory.data, out.memory.lane_step, out.row};
+    to.add(gpu::WaveNetLoop{&gpu_, call, to.timing().frames,
+                            to.allocate<char>(gpu_.mail_bytes(to.timing().lanes))});
+    to.add(gpu::WaveNetEnd{state, net_.width, now, to.timing().lanes});
   }
 
   std::int64_t out_length(std::int64_t length) const override { return length * hop_; }
@@ -69,37 +69,6 @@ class GpuFeedback final : public Layer {
   }
 
  private:
-  void run(std::span<const Call> calls) const noexcept RTA_NONBLOCKING {
-    const int begin = calls[0].valid_begin, end = std::max(begin, calls[0].valid_end);
-    const std::ptrdiff_t steps = std::ptrdiff_t{end - begin} * hop_;
-    std::array<wavenet::HostLane, kMaxLanes> lanes;
-    for (std::size_t i = 0; i < calls.size(); ++i) {
-      const Call& call = calls[i];
-      const Prompt prompt = loop_.prompt(call.state);
-      lanes[i] = {loop_.source(call.state, site_),
-                  (call.position + begin - delay_) * hop_,
-                  prompt.values,
-                  prompt.steps,
-                  call.inputs[0] + std::ptrdiff_t{begin} * row_,
-                  call.state + loop_.floats(),
-                  call.state,
-                  calls[0].scratch + static_cast<std::ptrdiff_t>(i) * steps * net_.width};
-    }
-    const wavenet::HostCall all{{lanes.data(), calls.size()}, end - begin, hop_, voiced_, row_};
-    bool done = false;
-    if (steps > 0) RTA_WAKE(done = gpu_.run(all));  // the driver's calls are what they are
-    const std::ptrdiff_t out_row = row_floats(net_.width);
-    for (std::size_t i = 0; i < calls.size(); ++i) {
-      const Call& call = calls[i];
-      std::fill_n(call.output, std::ptrdiff_t{call.num_frames} * hop_ * out_row, 0.0f);
-      float* to = call.output + std::ptrdiff_t{begin} * hop_ * out_row;
-      for (std::ptrdiff_t t = 0; done && t < steps; ++t, to += out_row) {
-        std::copy_n(lanes[i].audio + t * net_.width, net_.width, to);
-      }
-      if (lanes[i].position + steps >= lanes[i].prompt_steps) loop_.set_prompt(call.state, {});
-    }
-  }
-
   // f(history, float of the rings, float of the canonical state) for every float of every history.
   template <class F>
   void each_history(std::int64_t position, const F& f) const {
@@ -119,10 +88,9 @@ class GpuFeedback final : public Layer {
   }
 
   std::unique_ptr<Layer> cpu_;
-  mutable wavenet::Gpu gpu_;
+  wavenet::Gpu gpu_;
   const wavenet::Net& net_;
   bool voiced_;
-  int row_;
   int hop_;
   int delay_;
   std::uint32_t site_;
