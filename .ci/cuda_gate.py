@@ -18,7 +18,9 @@ from shutil import which
 from typing import NamedTuple
 
 ARCHITECTURES = ("sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120")
-REGISTERS = 128  # 512 threads of a block then fit one multiprocessor
+# The most a thread may have: WaveNet's blocks are of 512 threads, all others of 256 at most.
+REGISTERS = {"run_wavenet": 128}
+OTHERS = 255
 
 KERNEL = re.compile(
     r"Compiling entry function '(?P<name>\w+)' for '(?P<arch>\w+)'.*?"
@@ -36,8 +38,12 @@ class Kernel(NamedTuple):
     registers: int
 
     @property
+    def most_registers(self) -> int:
+        return next((most for name, most in REGISTERS.items() if name in self.name), OTHERS)
+
+    @property
     def fits(self) -> bool:
-        return self.stack == 0 and self.spills == 0 and self.registers <= REGISTERS
+        return self.stack == 0 and self.spills == 0 and self.registers <= self.most_registers
 
 
 def kernels(text: str) -> Iterator[Kernel]:
@@ -82,7 +88,7 @@ def main() -> None:
         print(f"{arch}: {len(here)} kernels, at most {max(k.registers for k in here)} registers")
     bad = [kernel for kernel in found if not kernel.fits]
     for kernel in bad:
-        print(f"{kernel}: at most {REGISTERS} registers, no spills and no stack are allowed")
+        print(f"{kernel}: {kernel.most_registers} registers, no spills and no stack are allowed")
     sys.exit(bool(bad))
 
 

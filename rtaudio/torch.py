@@ -221,8 +221,8 @@ def process(session: Session, x: Tensor) -> Tensor:
             "array."
         )
     place = "cpu" if session.model.device == "emulated" else "cuda"
-    if x.device.type != place or x.dtype != torch.float32:
-        raise TypeError(f"x is {x.dtype} on {x.device}; this session takes float32 on {place}")
+    if x.device.type != place or x.device.index not in (None, 0) or x.dtype != torch.float32:
+        raise TypeError(f"x is {x.dtype} on {x.device}; this session takes float32 on {place}:0")
     graph = session.model.graph_at(session.sample_rate)
     inputs, outputs = graph.input.channels, graph.output.channels
     wide = x[:, :, None] if x.ndim == 2 and inputs == 1 else x

@@ -9,7 +9,7 @@ namespace {
 constexpr int kThreads = 128;
 
 template <class W>
-__global__ void __launch_bounds__(kThreads) run_items(const W work, int ticks) {
+__global__ void __launch_bounds__(kThreads, 1) run_items(const W work, int ticks) {
   const std::int64_t item = std::int64_t{blockIdx.x} * kThreads + threadIdx.x;
   if (item < work.items(ticks)) work(static_cast<int>(item), ticks);
 }
@@ -97,6 +97,8 @@ class GpuQueue final : public Queue {
   }
   void call_on(void* stream, const Program& program, const Exchange& exchange, int ticks) override {
     const auto theirs = static_cast<cudaStream_t>(stream);
+    // The call before may have been on another stream.
+    check_cuda(cudaStreamWaitEvent(theirs, taken_, 0), "run a network");
     start(ready_on_device_, theirs, program, exchange, ticks, false);
     // States are this queue's to write, settings the host's: after what their stream does here.
     check_cuda(cudaEventRecord(taken_, theirs), "run a network");

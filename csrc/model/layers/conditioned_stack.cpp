@@ -38,7 +38,7 @@ class Stack final : public Layer {
         hidden_(context.integer("hidden", 1, 1 << 14)),
         skip_(context.integer("skip_channels", 1, 1 << 14)),
         has_skip_(context.integer("skip_matrix", 0, 1) == 1),
-        on_gpu_(runs_on_gpu(context)),
+        on_gpu_(context.device() != Device::cpu),
         activation_(function(context, "activation")) {
     if (context.integer("gated", 0, 1) == 1) gate_ = function(context, "gate");
     context.require_inputs(1);
@@ -171,16 +171,6 @@ class Stack final : public Layer {
     PlaneRing planes;
     int kernel, dilation;
   };
-
-  // A GPU takes all frames of a call through a layer at once, so that its rings, of rows, hold them
-  // all. Where a loop is on the GPU by itself, its neighbours are on the CPU.
-  static bool runs_on_gpu(const LayerContext& context) {
-    const auto is_loop = [](const OperationSpec& op) { return op.kind == "feedback"; };
-    const auto& operations = context.program().operations;
-    return context.device() == Device::emulated ||
-           (context.device() != Device::cpu &&
-            std::none_of(operations.begin(), operations.end(), is_loop));
-  }
 
   // `next`: the ring of the layer after this one, or none.
   template <int F>
