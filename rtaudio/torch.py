@@ -227,8 +227,11 @@ def process(session: Session, x: Tensor) -> Tensor:
     inputs, outputs = graph.input.channels, graph.output.channels
     wide = x[:, :, None] if x.ndim == 2 and inputs == 1 else x
     block = session.block_samples
-    if wide.ndim != 3 or wide.shape[0] != session.lanes or wide.shape[2] != inputs or (
-        wide.shape[1] % block
+    if (
+        wide.ndim != 3
+        or wide.shape[0] != session.lanes
+        or wide.shape[2] != inputs
+        or (wide.shape[1] % block)
     ):
         raise ValueError(
             f"x has shape {tuple(x.shape)}; this session takes ({session.lanes} lanes, a multiple "

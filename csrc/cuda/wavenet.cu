@@ -136,8 +136,7 @@ struct Gpu::Parts {
 Launch Gpu::Parts::deal(int lanes) const {
   Launch how{};
   how.lanes_each = divided_up(lanes, way.groups);
-  how.resident =
-      std::min(net.image_groups, (bytes - shared_bytes(net, how.lanes_each, 0)) / 16);
+  how.resident = std::min(net.image_groups, (bytes - shared_bytes(net, how.lanes_each, 0)) / 16);
   if (!way.cluster) {
     const Room room(net, how.lanes_each);
     how.group_mail = std::int64_t{way.blocks} * (room.end - room.inbox);

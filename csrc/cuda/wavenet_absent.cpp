@@ -1,5 +1,5 @@
-// Compiled in place of wavenet.cu and gpu_queue.cu when there is no CUDA compiler. A file of its own,
-// so that tests can have a GPU that is emulated.
+// Compiled in place of wavenet.cu and gpu_queue.cu when there is no CUDA compiler. A file of its
+// own, so that tests can have a GPU that is emulated.
 #include <stdexcept>
 
 #include "cuda/queue.h"

@@ -232,7 +232,7 @@ struct Call {
   std::int64_t ring_lane;
   float* values;  // [lane][width], of the step before
   std::int64_t values_lane;
-  float* audio;   // [lane][step][width]
+  float* audio;  // [lane][step][width]
   std::int64_t audio_lane, audio_row;
 
   RTA_HD Call some(int first, int count) const {

@@ -85,9 +85,9 @@ void Body::record(Recorder& to, const gpu::Timing& timing, gpu::Memory state,
   for (const Step& step : steps_) {
     std::vector<gpu::Signal> inputs;
     for (const std::size_t input : step.inputs) inputs.push_back(signal(input, scratch));
-    Recorder inner = to.inner({timing, std::move(inputs), signal(step.output, scratch),
-                               state.after(static_cast<std::int64_t>(step.state)), to.scratch(0), 1,
-                               nullptr});
+    Recorder inner =
+        to.inner({timing, std::move(inputs), signal(step.output, scratch),
+                  state.after(static_cast<std::int64_t>(step.state)), to.scratch(0), 1, nullptr});
     step.layer->record(inner);
     most = std::max(most, inner.scratch_floats());
   }

@@ -25,7 +25,8 @@ class Body {
   // The first `condition` channels of the source stay the same for several steps in a row.
   Body(const LayerContext& loop, int count, int source, int result, int condition);
 
-  // A step as works of a GPU, of lanes whose times are `timing`. `state`, `scratch`: the body's own.
+  // A step as works of a GPU, of lanes whose times are `timing`. `state`, `scratch`: the body's
+  // own.
   void record(Recorder& to, const gpu::Timing& timing, gpu::Memory state,
               gpu::Memory scratch) const;
   gpu::Signal source(gpu::Memory scratch) const { return signal(0, scratch); }

@@ -167,8 +167,8 @@ void GpuSession::process(const float* input, std::ptrdiff_t input_step, float* o
                          std::ptrdiff_t output_step, int num_ticks, bool whole) {
   const std::int64_t in = std::int64_t{model_.input().frames} * model_.input().channels;
   const std::int64_t out = std::int64_t{model_.output().frames} * model_.output().channels;
-  *ports_ = {on_device(input_), in * max_ticks_, on_device(output_), out * max_ticks_, whole,
-             num_ticks};
+  *ports_ = {on_device(input_), in * max_ticks_, on_device(output_),
+             out * max_ticks_,  whole,           num_ticks};
   for (int lane = 0; lane < lanes_; ++lane) {
     if (held_[lane] != 0) continue;
     std::copy_n(input + lane * input_step, in * num_ticks, input_ + lane * in * max_ticks_);

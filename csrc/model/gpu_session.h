@@ -61,7 +61,7 @@ class GpuSession {
   float* input_ = nullptr;
   float* output_ = nullptr;
   std::size_t scratch_floats_ = 0;
-  const float** prompts_ = nullptr;  // [lane], of the device
+  const float** prompts_ = nullptr;                   // [lane], of the device
   std::vector<std::shared_ptr<char>> prompt_memory_;  // [lane]
   std::vector<std::shared_ptr<char>> owned_;
   gpu::Program program_;

@@ -137,9 +137,7 @@ Model::Model(const ProgramSpec& program, Precision precision)
   }
 }
 
-std::string Model::fault() const {
-  return gpu_ == nullptr ? std::string() : gpu_->fault();
-}
+std::string Model::fault() const { return gpu_ == nullptr ? std::string() : gpu_->fault(); }
 
 void Model::check(const ProgramSpec& program) const {
   if (program.operations.size() > kMaxOperations || buffers_.size() > kMaxOperations + 1) {

@@ -22,9 +22,9 @@ class Recorder {
     std::vector<gpu::Signal> inputs;
     gpu::Signal output;
     gpu::Memory state;
-    gpu::Memory scratch;        // all there is
-    int max_frames;             // of the first input, in a call
-    const float* control;       // one value a frame, or null
+    gpu::Memory scratch;   // all there is
+    int max_frames;        // of the first input, in a call
+    const float* control;  // one value a frame, or null
   };
   // What all operations of a session share.
   struct Shared {

@@ -239,8 +239,8 @@ void Session::give_controls(int num_ticks) noexcept {
   }
 }
 
-void Session::process_on(void* stream, const float* input, std::ptrdiff_t input_step,
-                         float* output, std::ptrdiff_t output_step, int num_ticks) {
+void Session::process_on(void* stream, const float* input, std::ptrdiff_t input_step, float* output,
+                         std::ptrdiff_t output_step, int num_ticks) {
   gpu_->wait();
   give_controls(num_ticks);
   gpu_->process_on(stream, {input, input_step, output, output_step, whole_ ? 1 : 0, num_ticks});

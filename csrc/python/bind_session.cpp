@@ -67,7 +67,8 @@ class PySession {
     auto* to = reinterpret_cast<float*>(y);
     const py::gil_scoped_release release;
     for (std::int64_t tick = 0; tick < ticks;) {
-      const int count = static_cast<int>(std::min<std::int64_t>(session_.max_ticks(), ticks - tick));
+      const int count =
+          static_cast<int>(std::min<std::int64_t>(session_.max_ticks(), ticks - tick));
       session_.process_on(reinterpret_cast<void*>(stream), from + tick * in, ticks * in,
                           to + tick * out, ticks * out, count);
       tick += count;

@@ -15,8 +15,8 @@ struct Gpu::Parts {
   mutable unsigned calls = 0;
 };
 Gpu::Gpu(const Weights& weights, bool strict)
-    : parts_(new Parts{
-          pack(weights, std::min(2, static_cast<int>(weights.layers.size())), strict), 0}) {}
+    : parts_(new Parts{pack(weights, std::min(2, static_cast<int>(weights.layers.size())), strict),
+                       0}) {}
 Gpu::~Gpu() = default;
 const Net& Gpu::net() const { return parts_->packed.net; }
 std::int64_t Gpu::ring_floats() const { return parts_->packed.ring_floats; }

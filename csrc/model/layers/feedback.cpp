@@ -74,9 +74,10 @@ class Feedback final : public Layer {
     const auto lanes = static_cast<std::size_t>(to.timing().lanes);
     const gpu::LoopLanes now{to.allocate<std::int64_t>(lanes), to.allocate<std::int32_t>(lanes),
                              to.allocate<std::int32_t>(lanes)};
-    const gpu::Loop loop{to.timing(), to.ports(), now, to.state(), width_, hop_,
-                         to.input(),  to.output()};
-    const gpu::Timing timing{now.steps, now.held, to.table(kEndless, 1), 0, loop.timing.lanes, 1, 0};
+    const gpu::Loop loop{to.timing(), to.ports(), now,        to.state(),
+                         width_,      hop_,       to.input(), to.output()};
+    const gpu::Timing timing{now.steps, now.held, to.table(kEndless, 1), 0, loop.timing.lanes,
+                             1,         0};
     const gpu::Memory signals = to.scratch(body_.signal_floats());
     const int most_scores = head_->num_parameters() + 2 * sampler::kRuns;
     const gpu::Memory scores = to.scratch(static_cast<std::size_t>(most_scores));

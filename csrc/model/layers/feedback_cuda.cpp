@@ -39,10 +39,21 @@ class GpuFeedback final : public Layer {
     const gpu::Signal &in = to.input(), &out = to.output();
     auto* const now = to.allocate<wavenet::Lane>(lanes);
     to.add(gpu::WaveNetLanes{to.timing(), state, net_.width, hop_, site_, out, to.prompts(), now});
-    const wavenet::Call call{to.timing().lanes, 0, hop_, voiced_, in.memory.data,
-                             in.memory.lane_step, in.row, now,
-                             state.data + loop_.floats(), state.lane_step, state.data,
-                             state.lane_step, out.memory.data, out.memory.lane_step, out.row};
+    const wavenet::Call call{to.timing().lanes,
+                             0,
+                             hop_,
+                             voiced_,
+                             in.memory.data,
+                             in.memory.lane_step,
+                             in.row,
+                             now,
+                             state.data + loop_.floats(),
+                             state.lane_step,
+                             state.data,
+                             state.lane_step,
+                             out.memory.data,
+                             out.memory.lane_step,
+                             out.row};
     to.add(gpu::WaveNetLoop{&gpu_, call, to.timing().frames,
                             to.allocate<char>(gpu_.mail_bytes(to.timing().lanes))});
     to.add(gpu::WaveNetEnd{state, net_.width, now, to.timing().lanes});
