@@ -151,6 +151,13 @@ class Session:
     def hold(self, mask: typing.Annotated[numpy.typing.ArrayLike, numpy.bool]) -> None: ...
     def num_bad_samples(self, lane: typing.SupportsInt | typing.SupportsIndex) -> int: ...
     def process(self, x: numpy.ndarray) -> numpy.typing.NDArray[numpy.float32]: ...
+    def process_on(
+        self,
+        stream: typing.SupportsInt | typing.SupportsIndex,
+        x: typing.SupportsInt | typing.SupportsIndex,
+        y: typing.SupportsInt | typing.SupportsIndex,
+        num_frames: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
     def reset(
         self,
         mask: typing.Annotated[numpy.typing.ArrayLike, numpy.bool],
