@@ -30,7 +30,7 @@ struct ConditionedHidden {
   RTA_HD void operator()(int item, int ticks) const {
     const int output = item % hidden, first = item / hidden * F;
     const int each = timing.frames * ticks, all = timing.lanes * each;
-    float z[F][1], opening[F][1];
+    float z[F][1], opening[F][1] = {};
     sums(first, each, all, output, z);
     if (gated) sums(first, each, all, h_row + output, opening);
     for (int f = 0; f < F && first + f < all; ++f) {

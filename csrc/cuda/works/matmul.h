@@ -177,6 +177,9 @@ RTA_HD void multiply(const Matrix& m, const R (&rows)[F], int output, const Star
                      float (&sum)[F][V]) {
   const int segment = (m.depth + m.splits - 1) / m.splits;
   float part[F][V], third[F][V] = {};
+  for (int f = 0; f < F; ++f) {
+    for (int v = 0; v < V; ++v) sum[f][v] = 0.0f;  // whatever the compiler thinks of splits
+  }
   for (int s = 0; s < m.splits; ++s) {
     for (int f = 0; f < F; ++f) {
       for (int v = 0; v < V; ++v) part[f][v] = s == 0 ? start(f, output + v) : 0.0f;
