@@ -7,6 +7,9 @@ namespace rtaudio::gpu {
 namespace {
 
 constexpr int kThreads = 128;
+// Of a graph. Loops that make more in a call are launched work by work: a graph of so many nodes
+// takes long to make and saves little of it.
+constexpr std::int64_t kMostLaunches = 20'000;
 
 template <class W>
 __global__ void __launch_bounds__(kThreads, 1) run_items(const W work, int ticks) {
@@ -86,6 +89,11 @@ class GpuQueue final : public Queue {
   void forget(char*, std::size_t) override {}
 
   void prepare(const Program& program, const Exchange& exchange, int ticks) override {
+    std::int64_t launches = 0;
+    for (const Section& section : program.sections) {
+      launches += static_cast<std::int64_t>(section.works.size()) * section.rounds(ticks);
+    }
+    if (launches > kMostLaunches) return;
     ready_ = capture(program, exchange, ticks, true);
     ready_on_device_ = capture(program, exchange, ticks, false);
     ready_ticks_ = ticks;
