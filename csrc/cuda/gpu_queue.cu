@@ -66,22 +66,19 @@ class GpuQueue final : public Queue {
   }
 
   std::shared_ptr<char> allocate(std::size_t bytes) override {
-    void* p = nullptr;
-    check_cuda(cudaMalloc(&p, std::max<std::size_t>(bytes, 16)), "give memory");
-    std::shared_ptr<char> owner(static_cast<char*>(p), DeviceDelete());
-    check_cuda(cudaMemsetAsync(p, 0, std::max<std::size_t>(bytes, 16), stream_), "be cleared");
+    std::shared_ptr<char> memory = allocate_on_device(bytes);
+    check_cuda(cudaMemsetAsync(memory.get(), 0, bytes, stream_), "be cleared");
     check_cuda(cudaStreamSynchronize(stream_), "be cleared");
-    return owner;
+    return memory;
   }
   std::shared_ptr<char> allocate_pinned(std::size_t bytes) override {
-    void* p = nullptr;
-    check_cuda(cudaMallocHost(&p, std::max<std::size_t>(bytes, 16)), "give memory");
-    return {static_cast<char*>(p), PinnedDelete()};
+    return allocate_on_host(bytes);
   }
   void write(void* to, const void* from, std::size_t bytes) override {
+    // From pageable memory, of which CUDA has a copy of its own when this returns.
     check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_), "take a state");
-    check_cuda(cudaStreamSynchronize(stream_), "take a state");
   }
+  void finish() override { check_cuda(cudaStreamSynchronize(stream_), "take a state"); }
   void read(void* to, const void* from, std::size_t bytes) override {
     check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "give a state");
     check_cuda(cudaStreamSynchronize(stream_), "give a state");

@@ -28,6 +28,7 @@ class HostQueue final : public Queue {
   void write(void* to, const void* from, std::size_t bytes) override {
     std::memcpy(to, from, bytes);
   }
+  void finish() override {}
   void read(void* to, const void* from, std::size_t bytes) override {
     std::memcpy(to, from, bytes);
   }

@@ -1,6 +1,7 @@
 // Memory of a GPU and of its host, with owners.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <span>
 
@@ -15,48 +16,30 @@ struct PinnedDelete {
   void operator()(void* p) const { cudaFreeHost(p); }
 };
 
-// Grows when it has to; what was in it is lost then.
-template <class Delete>
-class Bytes {
- public:
-  char* get(std::size_t size) {
-    if (size > size_) {
-      memory_.reset();
-      size_ = 0;
-      void* p = nullptr;
-      if constexpr (std::is_same_v<Delete, DeviceDelete>) {
-        check_cuda(cudaMalloc(&p, size), "give memory");
-      } else {
-        check_cuda(cudaMallocHost(&p, size), "give memory");
-      }
-      memory_.reset(static_cast<char*>(p));
-      size_ = size;
-    }
-    return memory_.get();
-  }
-
- private:
-  std::unique_ptr<char, Delete> memory_;
-  std::size_t size_ = 0;
-};
-using DeviceBytes = Bytes<DeviceDelete>;
-using PinnedBytes = Bytes<PinnedDelete>;
+// At least 16 bytes each. Throw std::runtime_error where there is no room.
+inline std::unique_ptr<char, DeviceDelete> allocate_on_device(std::size_t bytes) {
+  void* p = nullptr;
+  check_cuda(cudaMalloc(&p, std::max<std::size_t>(bytes, 16)), "give memory");
+  return std::unique_ptr<char, DeviceDelete>(static_cast<char*>(p));
+}
+inline std::unique_ptr<char, PinnedDelete> allocate_on_host(std::size_t bytes) {
+  void* p = nullptr;
+  check_cuda(cudaMallocHost(&p, std::max<std::size_t>(bytes, 16)), "give memory");
+  return std::unique_ptr<char, PinnedDelete>(static_cast<char*>(p));
+}
 
 // A copy of a host's values on the GPU.
 template <class T>
 class OnDevice {
  public:
-  explicit OnDevice(std::span<const T> values) {
-    auto* to = bytes_.get(std::max<std::size_t>(values.size_bytes(), 16));
-    check_cuda(cudaMemcpy(to, values.data(), values.size_bytes(), cudaMemcpyHostToDevice),
+  explicit OnDevice(std::span<const T> values) : bytes_(allocate_on_device(values.size_bytes())) {
+    check_cuda(cudaMemcpy(bytes_.get(), values.data(), values.size_bytes(), cudaMemcpyHostToDevice),
                "take a model's weights");
-    data_ = reinterpret_cast<const T*>(to);
   }
-  const T* data() const { return data_; }
+  const T* data() const { return reinterpret_cast<const T*>(bytes_.get()); }
 
  private:
-  DeviceBytes bytes_;
-  const T* data_ = nullptr;
+  std::unique_ptr<char, DeviceDelete> bytes_;
 };
 
 }  // namespace rtaudio

@@ -26,7 +26,9 @@ class Queue {
   virtual std::shared_ptr<char> allocate(std::size_t bytes) = 0;
   // Memory of the host that the device can read.
   virtual std::shared_ptr<char> allocate_pinned(std::size_t bytes) = 0;
+  // Before the calls that follow; `from` is free at once. finish() waits for it.
   virtual void write(void* to, const void* from, std::size_t bytes) = 0;
+  virtual void finish() = 0;
   virtual void read(void* to, const void* from, std::size_t bytes) = 0;
   // `program` and `exchange` will run with so many ticks over and over: in one launch, if possible.
   virtual void prepare(const Program& program, const Exchange& exchange, int ticks) = 0;

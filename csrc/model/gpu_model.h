@@ -21,6 +21,7 @@ class DeviceTables {
     if (table == nullptr) {
       table = queue_.allocate(bytes);
       if (bytes > 0) queue_.write(table.get(), host, bytes);
+      queue_.finish();  // sessions read it on queues of their own
     }
     return table.get();
   }

@@ -84,6 +84,24 @@ def test_lanes_come_and_go(name: str) -> None:
     np.testing.assert_array_equal(*answers)
 
 
+def test_a_thousand_lanes_come_and_go_each_block() -> None:
+    cpu, gpu = models("conv1d strided", "fp32")
+    chance = np.random.default_rng(5)
+    lanes, block = 1024, cpu.graph.plan.block
+    x = chance.standard_normal((lanes, 6 * block, cpu.graph.input.channels)).astype(np.float32)
+    masks = chance.random((6, 2, lanes)) < 0.3
+    answers = []
+    for model in (cpu, gpu):
+        session = Session(model, lanes=lanes)
+        parts = []
+        for i, (held, new) in enumerate(masks):
+            session.hold(held)
+            session.reset(new)
+            parts.append(session.process(x[:, i * block : (i + 1) * block]))
+        answers.append(np.concatenate(parts, axis=1))
+    np.testing.assert_array_equal(*answers)
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_saved_stream_goes_on_on_the_other_device(name: str) -> None:
     cpu, gpu = models(name, "fp32")
