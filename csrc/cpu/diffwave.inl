@@ -44,10 +44,10 @@ template <int kFrames, int V, class W, class X>
 RTA_HD void piece_tiles(const PackedMatrix& m, const W* w, int output, const Piece<X>* pieces,
                         int num_pieces, float* y, std::ptrdiff_t y_step, int& t, int num_frames) {
   constexpr int F = kFrames < kMostFrames ? kFrames : kMostFrames;
-  constexpr int kColumns = kWide || F == 1 ? V : 1;
+  constexpr int C = kColumns<F, V>;
   for (; fits<F>(num_frames - t); t += F) {
-    for (int v = 0; v < V; v += kColumns) {
-      piece_tile<F, kColumns>(m, w + v * kLanes, V * kLanes, output + v * kLanes, pieces,
+    for (int v = 0; v < V; v += C) {
+      piece_tile<F, C>(m, w + v * kLanes, V * kLanes, output + v * kLanes, pieces,
                               num_pieces, t, y, y_step);
     }
   }
@@ -65,26 +65,14 @@ void piece_panel(const PackedMatrix& m, const W* w, int output, const Piece<X>* 
 template <class W, class X>
 void multiply_pieces(const PackedMatrix& m, const W* weights, const Piece<X>* pieces,
                      int num_pieces, float* y, std::ptrdiff_t y_step, int num_frames) {
-  const int vectors = m.outputs / kLanes;
   std::ptrdiff_t steps = 0;
   for (int i = 0; i < num_pieces; ++i) steps += pieces[i].count / kEachStep<W>;
-  for (int v = 0; v < vectors; v += 4) {
-    const W* w = weights + v * kLanes * steps;
-    switch (vectors - v) {
-      case 1:
-        piece_panel<1>(m, w, v * kLanes, pieces, num_pieces, y, y_step, num_frames);
-        break;
-      case 2:
-        piece_panel<2>(m, w, v * kLanes, pieces, num_pieces, y, y_step, num_frames);
-        break;
-      case 3:
-        piece_panel<3>(m, w, v * kLanes, pieces, num_pieces, y, y_step, num_frames);
-        break;
-      default:
-        piece_panel<4>(m, w, v * kLanes, pieces, num_pieces, y, y_step, num_frames);
-        break;
+  for_each_panel(m.outputs, 0, false, [&]<int V>(int v) {
+    if constexpr (V <= 4) {
+      piece_panel<V>(m, weights + v * kLanes * steps, v * kLanes, pieces, num_pieces, y, y_step,
+                     num_frames);
     }
-  }
+  });
 }
 RTA_HD void multiply_pieces(const PackedMatrix& m, const Piece<float>* pieces, int num_pieces,
                             float* y, std::ptrdiff_t y_step, int num_frames) {

@@ -92,10 +92,10 @@ template <class Dot, int kFrames, int V, class Sink>
 RTA_HD void dot_tiles(const PackedMatrix& m, const std::int32_t* w, int output,
                       const RoundedRows& rows, const Sink& sink, int& t, int num_frames) {
   constexpr int F = kFrames < kMostFrames ? kFrames : kMostFrames;
-  constexpr int kColumns = kWide || F == 1 ? V : 1;
+  constexpr int C = kColumns<F, V>;
   for (; fits<F>(num_frames - t); t += F) {
-    for (int v = 0; v < V; v += kColumns) {
-      dot_tile<Dot, F, kColumns>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows, t, sink);
+    for (int v = 0; v < V; v += C) {
+      dot_tile<Dot, F, C>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows, t, sink);
     }
   }
 }
@@ -158,7 +158,7 @@ void note_largest(const PackedMatrix& m, const Rows& rows, int num_frames) {
   }
 }
 
-// Frames of the outputs from `first` on, a multiple of 64.
+// Frames of the outputs from `first` on, as panels().
 template <class Sink>
 void matmul_into(const PackedMatrix& m, const Rows& rows, int first, const Sink& sink,
                  int num_frames) {

@@ -1,25 +1,6 @@
 // A stack of gated dilated convolutions, all layers for a tile of frames while it is hot: of one
 // lane, or of several, so that each layer's weights are read once for all of them.
 
-RTA_HD std::int64_t slot_of(std::int64_t position, std::int64_t ring_frames) {
-  const std::int64_t slot = position % ring_frames;
-  return slot < 0 ? slot + ring_frames : slot;
-}
-
-// Rows of a tile: lane after lane, `frames` of each from `first` of the call on.
-struct LaneTile {
-  const GatedLane* lanes;
-  int num_lanes;
-  int first;
-  int frames;
-
-  RTA_HD int rows() const { return num_lanes * frames; }
-  RTA_HD const GatedStack& stack() const { return lanes[0].stack; }
-  RTA_HD std::int64_t reach(int layer) const {
-    return std::int64_t{stack().kernel_size - 1} * stack().layers[layer].weights->dilation;
-  }
-};
-
 // Where the lanes' rows of a layer begin, `before` frames ahead of the tile.
 class LaneRows {
  public:
@@ -91,24 +72,6 @@ void find_starts(const LaneTile& tile, int layer, float* vectors, const float** 
   }
 }
 
-// The sums of all rows over the older taps, rows of z_row: in z, or made ahead, those of this frame
-// and of the next ones as soon as the first of them is there.
-const float* sum_older(const GatedStack& stack, const GatedLayer& layer, Rows rows,
-                       const float** starts, float* z, std::ptrdiff_t z_row, int num_rows) {
-  --rows.taps;
-  if (layer.ahead == nullptr) {
-    matmul(layer.weights->older, rows, z, z_row, num_rows);
-    return z;
-  }
-  const int turn = stack.step % layer.frames_ahead, left = stack.steps - stack.step;
-  if (turn == 0) {
-    const int count = left < layer.frames_ahead ? left : layer.frames_ahead;
-    for (int i = 1; i < count && rows.starts != nullptr; ++i) starts[i] = starts[0];
-    matmul(layer.weights->older, rows, layer.ahead, z_row, count);
-  }
-  return layer.ahead + turn * z_row;
-}
-
 // Where a row's residual and skip go: the next layer's input is written to both halves of its ring.
 struct GatedRow {
   const float* x;
@@ -165,44 +128,6 @@ void find_rows(const LaneTile& tile, int layer, const LaneRows& oldest, std::ptr
   }
 }
 
-// One frame of a layer whose signals are whole panels: sums become gates, residuals and skips in
-// registers. x: of the newest tap; start: the sums over the older ones.
-RTA_HD bool is_in_panels(const GatedStack& stack, const GatedWeights& m) {
-  return has_whole_panels(stack.channels, stack.gate_channels, stack.skip_channels) &&
-         m.older.outputs > 0 && m.conv.format == m.out.format &&
-         (m.conv.format == WeightFormat::fp32 || (m.conv.in_pairs && m.out.in_pairs)) &&
-         m.conv.largest_inputs == nullptr && m.out.largest_inputs == nullptr;
-}
-template <class W>
-void frame_layer(const GatedStack& stack, const GatedWeights& m, const W* conv, const W* out,
-                 const float* x, const float* start, float* gated, const GatedSink& sink) {
-  const auto sum = [](Vec(&acc)[1][4], const float* from, const PackedMatrix& matrix, const W* w,
-                      int output, const float* in) {
-    for (int v = 0; v < 4; ++v) acc[0][v] = load(from + v * kLanes);
-    w += std::ptrdiff_t{output} * matrix.depth / kEachStep<W>;
-    accumulate(acc, w, 4 * kLanes, in, 0, matrix.depth);
-  };
-  const int gate = stack.gate_channels, channels = stack.channels;
-  for (int c = 0; c < gate; c += 64) {
-    Vec a[1][4], b[1][4];
-    sum(a, start + c, m.conv, conv, c, x);
-    sum(b, start + gate + c, m.conv, conv, gate + c, x);
-    for (int v = 0; v < 4; ++v) {
-      store(gated + c + v * kLanes, math::gated_tanh(a[0][v], b[0][v]));
-    }
-  }
-  for (int c = 0; c < channels && !sink.is_last; c += 64) {
-    Vec residual[1][4];
-    sum(residual, m.out.bias + c, m.out, out, c, gated);
-    for (int v = 0; v < 4; ++v) sink.add_residual(0, c + v * kLanes, residual[0][v]);
-  }
-  for (int c = 0; c < stack.skip_channels; c += 64) {
-    Vec skip[1][4];
-    sum(skip, m.out.bias + channels + c, m.out, out, channels + c, gated);
-    for (int v = 0; v < 4; ++v) sink.add_skip(0, c + v * kLanes, kLanes, skip[0][v]);
-  }
-}
-
 void gated_tile(const LaneTile& tile, std::ptrdiff_t skip_step, float* scratch) {
   const GatedStack& stack = tile.stack();
   const std::ptrdiff_t gate_row = padded(stack.gate_channels), z_row = 2 * gate_row;
@@ -211,6 +136,10 @@ void gated_tile(const LaneTile& tile, std::ptrdiff_t skip_step, float* scratch) 
   float* const z = taps + kGatedRows * padded(stack.kernel_size * stack.channels);
   float* const gated = z + kGatedRows * 2 * gate_row;
   float* const vectors = gated + kGatedRows * gate_row;
+  if (tile.rows() == 1 && is_in_panels(stack)) {
+    gated_frame(tile, skip_step, taps, gated);
+    return;
+  }
   const float* starts[kGatedRows];
   GatedRow out_rows[kGatedRows];
   for (int l = 0; l < stack.num_layers; ++l) {
@@ -228,15 +157,6 @@ void gated_tile(const LaneTile& tile, std::ptrdiff_t skip_step, float* scratch) 
     if (m.older.outputs > 0) {
       const float* sums = sum_older(stack, layer, rows, starts, z, z_row, tile.rows());
       const float* newest = rows.data + (rows.taps - 1) * rows.tap_step;
-      if (tile.rows() == 1 && is_in_panels(stack, m)) {
-        if (m.conv.format == WeightFormat::fp32) {
-          frame_layer(stack, m, m.conv.weights, m.out.weights, newest, sums, gated, sink);
-        } else {
-          frame_layer(stack, m, static_cast<const HalfPair*>(m.conv.narrow),
-                      static_cast<const HalfPair*>(m.out.narrow), newest, sums, gated, sink);
-        }
-        continue;
-      }
       for (int i = 0; i < tile.rows(); ++i) starts[i] = sums + i * z_row;
       rows = {newest, rows.frame_step, 0, 1, rows.inputs, starts};
     }

@@ -28,6 +28,7 @@ RTA_HD std::ptrdiff_t padded_row(int channels) {
 
 // These use the ones above.
 #include "cpu/cumulative.inl"
+#include "cpu/gated_frame.inl"
 #include "cpu/gated_stack.inl"
 #include "cpu/planes.inl"
 
@@ -43,6 +44,7 @@ RTA_HD std::ptrdiff_t padded_row(int channels) {
 
 const Kernels RTA_CONCAT(kernels_, RTAUDIO_ISA) = {
     RTA_STRING(RTAUDIO_ISA),
+    kWide,
     matmul,
     copy_rows,
     depthwise,

@@ -31,8 +31,9 @@ enum class WeightFormat : std::int32_t { fp32, bf16, bf16dot, int8 };
 // The deepest matrix that bf16dot and int8 take: a frame's inputs are rounded on the stack.
 constexpr int kMaxDotDepth = 4096;
 
-// Weights of a matrix [outputs, depth], packed in panels of up to 64 outputs. A panel of
-// 16 * v outputs (v = 1..4, the last panel may be narrower) stores for each k its 16 * v weights,
+// Weights of a matrix [outputs, depth], packed in panels of up to 64 outputs (in_wide_panels: of
+// 128 while there are as many). A panel of
+// 16 * v outputs (the last panel may be narrower) stores for each k its 16 * v weights,
 // one after the other; missing outputs are zero. The bias is padded to a multiple of 16.
 struct PackedMatrix {
   int outputs;
@@ -43,6 +44,7 @@ struct PackedMatrix {
   WeightFormat format = WeightFormat::fp32;
   const void* narrow = nullptr;         // the weights of the other formats
   bool in_pairs = false;                // bf16: pairs of k as in bf16dot; taps are whole pairs
+  bool in_wide_panels = false;          // only if in_pairs
   const float* input_scales = nullptr;  // int8, padded: an input is the whole number near x * scale
   const float* scales = nullptr;  // int8, padded: output = scale * sum of whole products + bias
   const std::int32_t* sums = nullptr;  // int8, padded: each output's sum of weights
@@ -220,6 +222,8 @@ constexpr std::size_t diffwave_scratch_floats(std::ptrdiff_t row, int chunk) {
 
 struct Kernels {
   const char* name;
+  // Whether one frame is multiplied fastest by wide panels; the results are the same.
+  bool wide_panels;
 
   // y[t][o] = tree(bias[o], sum_k w[o][k] x(t, k)) for all outputs; y rows are y_step floats apart.
   // If outputs >= 16 rows of y are written to their padded width, else exactly `outputs` floats.

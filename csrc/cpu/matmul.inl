@@ -160,18 +160,36 @@ void tile(const PackedMatrix& m, const W* w, std::ptrdiff_t w_step, int output, 
   give_tile(sum, t, output, sink);
 }
 
+// All frames of one panel of V vectors. Tiles keep their sums in registers: up to 24 of 32 zmm on
+// v4. Elsewhere columns are taken one vector at a time: 6 frames of it are 12 of 16 ymm on v3 and
+// 24 of 32 registers on NEON; v2 has room for 2 frames (8 of 16 xmm).
+#if defined(__AVX512F__)
+constexpr bool kWide = true;
+#else
+constexpr bool kWide = false;
+#endif
+#if defined(__AVX2__) || defined(__aarch64__)
+constexpr int kMostFrames = 8;
+#else
+constexpr int kMostFrames = 2;
+#endif
+
+// The columns of a panel of V vectors that a tile of F frames takes.
+template <int F, int V>
+constexpr int kColumns = kWide || (F == 1 && V <= 4) ? V : F == 1 ? 4 : 1;
+
 // One frame of a panel in a single chain of sums, tap by tap: the weights come in at the speed of
 // the cache that they are in, so nothing else may stand in the loop.
 template <int V, class W, class Sink>
-void whole_frame(const PackedMatrix& m, const W* w, int output, const Rows& rows, int t,
-                 const Sink& sink) {
+void whole_frame(const PackedMatrix& m, const W* w, std::ptrdiff_t w_step, int output,
+                 const Rows& rows, int t, const Sink& sink) {
   const float* x = rows.data + t * rows.frame_step;
   const float* start = start_of(m, rows.starts, t) + output;
   Vec sum[1][V];
   for (int v = 0; v < V; ++v) sum[0][v] = load(start + v * kLanes);
   for (int tap = 0; tap < rows.taps; ++tap, x += rows.tap_step) {
-    accumulate(sum, w, V * kLanes, x, 0, rows.inputs);
-    w += static_cast<std::ptrdiff_t>(V * kLanes) * rows.inputs / kEachStep<W>;
+    accumulate(sum, w, w_step, x, 0, rows.inputs);
+    w += w_step * rows.inputs / kEachStep<W>;
   }
   give_tile(sum, t, output, sink);
 }
@@ -226,20 +244,6 @@ void split_frame(const PackedMatrix& m, const W* w, const Rows& rows, int t, con
   }
 }
 
-// All frames of one panel of V vectors. Tiles keep their sums in registers: up to 24 of 32 zmm on
-// v4. Elsewhere columns are taken one vector at a time: 6 frames of it are 12 of 16 ymm on v3 and
-// 24 of 32 registers on NEON; v2 has room for 2 frames (8 of 16 xmm).
-#if defined(__AVX512F__)
-constexpr bool kWide = true;
-#else
-constexpr bool kWide = false;
-#endif
-#if defined(__AVX2__) || defined(__aarch64__)
-constexpr int kMostFrames = 8;
-#else
-constexpr int kMostFrames = 2;
-#endif
-
 // Whether a tile of F frames is next where so many are left: 8 are better 4 and 4 than 6, 1 and 1.
 template <int F>
 RTA_HD bool fits(int frames) {
@@ -250,10 +254,10 @@ template <int kFrames, int V, class W, class Sink>
 RTA_HD void tiles(const PackedMatrix& m, const W* w, int output, const Rows& rows, const Sink& sink,
                   int& t, int num_frames) {
   constexpr int F = kFrames < kMostFrames ? kFrames : kMostFrames;
-  constexpr int kColumns = kWide || F == 1 ? V : 1;
+  constexpr int C = kColumns<F, V>;
   for (; fits<F>(num_frames - t); t += F) {
-    for (int v = 0; v < V; v += kColumns) {
-      tile<F, kColumns>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows, t, sink);
+    for (int v = 0; v < V; v += C) {
+      tile<F, C>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows, t, sink);
     }
   }
 }
@@ -261,8 +265,12 @@ template <int V, class W, class Sink>
 void panel(const PackedMatrix& m, const W* w, int output, const Rows& rows, const Sink& sink,
            int num_frames) {
   int t = 0;
-  tiles < kWide&& V != 2 && V<4 ? 8 : 6, V>(m, w, output, rows, sink, t, num_frames);
-  tiles<4, V>(m, w, output, rows, sink, t, num_frames);
+  if constexpr (V == 8 && kWide) {  // 16 sums
+    tiles<2, V>(m, w, output, rows, sink, t, num_frames);
+  } else {
+    tiles < kWide&& V != 2 && V<4 ? 8 : 6, V>(m, w, output, rows, sink, t, num_frames);
+    tiles<4, V>(m, w, output, rows, sink, t, num_frames);
+  }
   if constexpr (V <= 2 && kEachStep<W> == 1) {
     if (m.splits == 4 / V && m.depth <= kMaxGathered) {
       for (; t < num_frames; ++t) split_frame<4 / V, V>(m, w, rows, t, sink);
@@ -270,35 +278,54 @@ void panel(const PackedMatrix& m, const W* w, int output, const Rows& rows, cons
     }
   }
   if (m.splits == 1) {
-    for (; t < num_frames; ++t) whole_frame<V>(m, w, output, rows, t, sink);
+    constexpr int C = kColumns<1, V>;
+    for (; t < num_frames; ++t) {
+      for (int v = 0; v < V; v += C) {
+        whole_frame<C>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows, t, sink);
+      }
+    }
     return;
   }
   tiles<1, V>(m, w, output, rows, sink, t, num_frames);
 }
 
-// Outputs from `first` on, a multiple of 64.
-template <class W, class Sink>
-void panels(const PackedMatrix& m, const W* weights, const Rows& rows, int first, const Sink& sink,
-            int num_frames) {
-  const int vectors = (m.outputs + kLanes - 1) / kLanes;
-  for (int v = first / kLanes; v < vectors; v += 4) {
-    const W* w = weights + std::ptrdiff_t{v} * kLanes * m.depth / kEachStep<W>;
-    const int output = v * kLanes;
+// f.operator()<V>(v) for the panels of V vectors that begin with vector v, from output `first` on,
+// a multiple of 64.
+template <class F>
+RTA_HD void for_each_panel(int outputs, int first, bool in_wide_panels, const F& f) {
+  const int vectors = (outputs + kLanes - 1) / kLanes;
+  int v = first / kLanes;
+  if (in_wide_panels) {
+    for (v = v / 8 * 8; vectors - v >= 8; v += 8) f.template operator()<8>(v);
+  }
+  for (; v < vectors; v += 4) {
     switch (vectors - v) {
       case 1:
-        panel<1>(m, w, output, rows, sink, num_frames);
+        f.template operator()<1>(v);
         break;
       case 2:
-        panel<2>(m, w, output, rows, sink, num_frames);
+        f.template operator()<2>(v);
         break;
       case 3:
-        panel<3>(m, w, output, rows, sink, num_frames);
+        f.template operator()<3>(v);
         break;
       default:
-        panel<4>(m, w, output, rows, sink, num_frames);
+        f.template operator()<4>(v);
         break;
     }
   }
+}
+
+// Outputs from `first` on, a multiple of 64, or from the wide panel that it is in.
+template <class W, class Sink>
+void panels(const PackedMatrix& m, const W* weights, const Rows& rows, int first, const Sink& sink,
+            int num_frames) {
+  for_each_panel(m.outputs, first, m.in_wide_panels, [&]<int V>(int v) {
+    if constexpr (V <= 4 || kEachStep<W> == 2) {
+      const W* w = weights + std::ptrdiff_t{v} * kLanes * m.depth / kEachStep<W>;
+      panel<V>(m, w, v * kLanes, rows, sink, num_frames);
+    }
+  });
 }
 
 // F frames of one vector of channels; the weights are loaded once for all of them.

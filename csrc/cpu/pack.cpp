@@ -63,12 +63,15 @@ WeightFormat fitting(WeightFormat wanted, int outputs, int depth) {
   return dot && (outputs < 16 || depth < 16 || depth > kMaxDotDepth) ? WeightFormat::fp32 : wanted;
 }
 
-// The panels of kernels.h: at(row, k) is one weight.
+// The panels of kernels.h, `widest` outputs while there are as many: at(row, k) is one weight.
 template <class T, class F>
-void fill_panels(T* to, std::size_t rows, std::size_t columns, std::size_t group, const F& at) {
+void fill_panels(T* to, std::size_t rows, std::size_t columns, std::size_t group, const F& at,
+                 std::size_t widest = 64) {
   const std::size_t padded = (rows + 15) / 16 * 16, groups = (columns + group - 1) / group;
-  for (std::size_t panel = 0; panel < padded; panel += 64) {
-    const std::size_t width = std::min<std::size_t>(64, padded - panel);
+  std::size_t width = 0;
+  for (std::size_t panel = 0; panel < padded; panel += width) {
+    const std::size_t left = padded - panel;
+    width = left >= widest ? widest : std::min<std::size_t>(64, left);
     T* out = to + panel * groups * group;
     for (std::size_t row = panel; row < std::min(panel + width, rows); ++row) {
       for (std::size_t k = 0; k < columns; ++k) {
@@ -119,15 +122,17 @@ PackedWeights pack_matrix(const float* weights, int outputs, int depth, const fl
   // One load then serves two k, and each costs one operation to widen instead of two.
   const bool in_pairs = format == WeightFormat::bf16 && num_splits(outputs, depth) == 1 &&
                         wanted.num_inputs > 0 && wanted.num_inputs % 2 == 0;
+  const bool in_wide_panels = in_pairs && wanted.wide_panels;
   const std::size_t group = in_pairs ? 2 : group_of(format);
   const std::size_t bytes = format == WeightFormat::fp32 ? 4 : format == WeightFormat::int8 ? 1 : 2;
   const std::size_t weight_floats = padded * ((columns + group - 1) / group * group) * bytes / 4;
   const bool is_int8 = format == WeightFormat::int8;
-  const std::size_t num_floats =
-      weight_floats + padded +
+  const std::size_t num_constants =
+      padded +
       (is_int8 ? 2 * padded + static_cast<std::size_t>(wanted.num_inputs + 15) / 16 * 16 : 0);
-  SharedFloats storage = make_weight_floats(num_floats);
-  float* bias_out = storage.get() + weight_floats;
+  SharedFloats storage = make_weight_floats(weight_floats);
+  SharedFloats constants(make_aligned_floats(num_constants).release(), AlignedDelete());
+  float* bias_out = constants.get();
   if (bias != nullptr) std::copy_n(bias, rows, bias_out);
   const auto weight = [&](std::size_t row, std::size_t k) { return weights[row * columns + k]; };
 
@@ -136,15 +141,18 @@ PackedWeights pack_matrix(const float* weights, int outputs, int depth, const fl
   if (format == WeightFormat::fp32) {
     fill_panels(storage.get(), rows, columns, group, weight);
     matrix.weights = storage.get();
-    return PackedWeights(std::move(storage), matrix, num_floats);
+    return {std::move(storage), weight_floats, std::move(constants), num_constants, matrix};
   }
   matrix.narrow = storage.get();
   matrix.in_pairs = in_pairs;
+  matrix.in_wide_panels = in_wide_panels;
   matrix.input_scales = bias_out;  // bf16dot reads none, but its kernel steps along them
   if (format != WeightFormat::int8) {
-    fill_panels(reinterpret_cast<std::uint16_t*>(storage.get()), rows, columns, group,
-                [&](std::size_t row, std::size_t k) { return to_bf16(weight(row, k)); });
-    return PackedWeights(std::move(storage), matrix, num_floats);
+    fill_panels(
+        reinterpret_cast<std::uint16_t*>(storage.get()), rows, columns, group,
+        [&](std::size_t row, std::size_t k) { return to_bf16(weight(row, k)); },
+        in_wide_panels ? 128 : 64);
+    return {std::move(storage), weight_floats, std::move(constants), num_constants, matrix};
   }
   // The inputs' scales go into the weights, so that one sum of whole numbers serves all of them.
   const auto num_inputs = static_cast<std::size_t>(wanted.num_inputs);
@@ -181,7 +189,7 @@ PackedWeights pack_matrix(const float* weights, int outputs, int depth, const fl
   matrix.input_scales = input_scales;
   matrix.scales = scales;
   matrix.sums = sums;
-  return PackedWeights(std::move(storage), matrix, num_floats);
+  return {std::move(storage), weight_floats, std::move(constants), num_constants, matrix};
 }
 
 }  // namespace rtaudio

@@ -29,19 +29,30 @@ struct MatrixFormat {
   const float* input_ranges = nullptr;
   int num_inputs = 0;
   float* largest_inputs = nullptr;
+  bool wide_panels = false;  // for bf16
 };
 
 class PackedWeights {
  public:
-  PackedWeights(SharedFloats storage, PackedMatrix matrix, std::size_t num_floats)
-      : storage_(std::move(storage)), matrix_(matrix), num_floats_(num_floats) {}
+  // `constants`: the bias and whatever follows it.
+  PackedWeights(SharedFloats weights, std::size_t num_weights, SharedFloats constants,
+                std::size_t num_constants, PackedMatrix matrix)
+      : weights_(std::move(weights)),
+        constants_(std::move(constants)),
+        matrix_(matrix),
+        num_weights_(num_weights),
+        num_constants_(num_constants) {}
   const PackedMatrix& view() const { return matrix_; }
-  std::size_t num_floats() const { return num_floats_; }
+  std::size_t num_weights() const { return num_weights_; }  // in floats
+  std::size_t num_constants() const { return num_constants_; }
+  std::size_t num_floats() const { return num_weights_ + num_constants_; }
 
  private:
-  SharedFloats storage_;
+  SharedFloats weights_;
+  SharedFloats constants_;  // elsewhere: between weights they would break the stream
   PackedMatrix matrix_;
-  std::size_t num_floats_;
+  std::size_t num_weights_;
+  std::size_t num_constants_;
 };
 
 // weights: [outputs][depth], bias: [outputs] or null. Matrices of less than 16 outputs or inputs,

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "cpu/isa.h"
+
 namespace rtaudio {
 
 const BufferSpec& LayerContext::input(std::size_t i) const {
@@ -64,7 +66,10 @@ MatrixFormat LayerContext::format(const std::string& slot, int num_inputs) const
   const auto exception = precision_.exceptions.find(name);
   const WeightFormat format =
       exception == precision_.exceptions.end() ? precision_.format : exception->second;
-  if (format != WeightFormat::int8) return {format, nullptr, num_inputs};
+  if (format != WeightFormat::int8) {
+    const bool wide = device() == Device::cpu && select_kernels().wide_panels;
+    return {format, nullptr, num_inputs, nullptr, wide};
+  }
   const auto found = precision_.input_ranges.find(name);
   const auto usable = [](float range) { return std::isfinite(range) && range >= 0.0f; };
   if (found == precision_.input_ranges.end() || found->second.size() != count ||

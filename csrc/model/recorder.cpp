@@ -14,13 +14,15 @@ gpu::Memory Recorder::scratch(std::size_t floats) {
 
 gpu::Matrix Recorder::matrix(const PackedWeights& weights) {
   const PackedMatrix& m = weights.view();
-  // Everything of a matrix stands in one piece of memory, its weights first.
   const void* host = m.format == WeightFormat::fp32 ? m.weights : m.narrow;
-  const char* device = table(static_cast<const char*>(host), weights.num_floats() * sizeof(float));
+  const char* device = table(static_cast<const char*>(host), weights.num_weights() * sizeof(float));
+  // The other numbers stand behind the bias.
+  const char* constants =
+      table(reinterpret_cast<const char*>(m.bias), weights.num_constants() * sizeof(float));
   const auto moved = [&](const float* p) {
     if (p == nullptr) return p;
     return reinterpret_cast<const float*>(
-        device + (reinterpret_cast<const char*>(p) - static_cast<const char*>(host)));
+        constants + (reinterpret_cast<const char*>(p) - reinterpret_cast<const char*>(m.bias)));
   };
   return {m.outputs,      m.depth, m.splits,      static_cast<gpu::Format>(m.format),
           m.in_pairs,     device,  moved(m.bias), moved(m.input_scales),
