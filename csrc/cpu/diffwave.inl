@@ -47,8 +47,8 @@ RTA_HD void piece_tiles(const PackedMatrix& m, const W* w, int output, const Pie
   constexpr int C = kColumns<F, V>;
   for (; fits<F>(num_frames - t); t += F) {
     for (int v = 0; v < V; v += C) {
-      piece_tile<F, C>(m, w + v * kLanes, V * kLanes, output + v * kLanes, pieces,
-                              num_pieces, t, y, y_step);
+      piece_tile<F, C>(m, w + v * kLanes, V * kLanes, output + v * kLanes, pieces, num_pieces, t, y,
+                       y_step);
     }
   }
 }

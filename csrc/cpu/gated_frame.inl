@@ -46,7 +46,8 @@ bool is_in_panels(const GatedStack& stack) {
   const int gate = stack.gate_channels;
   // A row of sums a layer has to go where taps and sums of a tile's rows do otherwise.
   const std::ptrdiff_t z_row = std::ptrdiff_t{2} * gate;
-  const std::ptrdiff_t room = kGatedRows * (std::ptrdiff_t{stack.kernel_size} * stack.channels + z_row);
+  const std::ptrdiff_t room =
+      kGatedRows * (std::ptrdiff_t{stack.kernel_size} * stack.channels + z_row);
   if (!has_whole_panels(stack.channels, gate, stack.skip_channels) ||
       (first.in_wide_panels && gate != 64 && gate % 128 != 0) ||
       (first.format != WeightFormat::fp32 && !first.in_pairs) || stack.num_layers > kFrameSteps ||
@@ -86,8 +87,8 @@ void find_steps(const LaneTile& tile, float* z, FrameStep* steps) {
     const std::int64_t reach = tile.reach(l);
     const std::int64_t slot = slot_of(lane.position + tile.first, layer.ring_frames);
     const std::int64_t oldest = slot < reach ? slot - reach + layer.ring_frames : slot - reach;
-    Rows rows{layer.ring + oldest * stack.row, stack.row, m.dilation * stack.row,
-              stack.kernel_size, stack.channels};
+    Rows rows{layer.ring + oldest * stack.row, stack.row, m.dilation * stack.row, stack.kernel_size,
+              stack.channels};
     if (lane.condition != nullptr) {
       starts[0] = lane.condition + tile.first * lane.condition_step + z_row * l;
       rows.starts = starts;

@@ -32,9 +32,9 @@ enum class WeightFormat : std::int32_t { fp32, bf16, bf16dot, int8 };
 constexpr int kMaxDotDepth = 4096;
 
 // Weights of a matrix [outputs, depth], packed in panels of up to 64 outputs (in_wide_panels: of
-// 128 while there are as many). A panel of
-// 16 * v outputs (the last panel may be narrower) stores for each k its 16 * v weights,
-// one after the other; missing outputs are zero. The bias is padded to a multiple of 16.
+// 128 while there are as many). A panel of 16 * v outputs (the last panel may be narrower) stores
+// for each k its 16 * v weights, one after the other; missing outputs are zero. The bias is padded
+// to a multiple of 16.
 struct PackedMatrix {
   int outputs;
   int depth;             // K = taps * inputs, k = tap * inputs + channel
