@@ -27,7 +27,9 @@ void GateWeights::record(Recorder& to, gpu::Cell::Kind kind, bool is_relu, int r
     const gpu::Window h{{to.state()}, 0, stride_, 0, 1, hidden_};
     const gpu::Memory uh = to.scratch(floats(1, step.row()));
     for (int t = 0; t < to.max_frames(); ++t) {
-      to.matmul(step.u, h, uh, step.row(), 0, false, rows);
+      // In the order of Recurrence, on tensor cores as well.
+      to.multiply<gpu::Matmul>(step.u, std::int64_t{to.timing().lanes} * rows, h, uh, step.row(), 0,
+                               false, rows);
       to.add(gpu::RecurrenceStep{to.timing(), step, rows, gates, uh, to.state(), to.output(), t});
     }
     return;

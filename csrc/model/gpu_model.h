@@ -35,12 +35,15 @@ class DeviceTables {
 class GpuModel {
  public:
   // Throws std::runtime_error where there is no GPU. `emulated`: the host in its place.
-  explicit GpuModel(bool emulated) : emulated_(emulated), queue_(make_queue()), tables_(*queue_) {}
+  GpuModel(bool emulated, bool tensor_cores)
+      : emulated_(emulated), tensor_cores_(tensor_cores), queue_(make_queue()), tables_(*queue_) {}
 
   std::unique_ptr<gpu::Queue> make_queue() const {
     return emulated_ ? gpu::make_host_queue() : gpu::make_gpu_queue();
   }
   DeviceTables& tables() { return tables_; }
+  // Whether sums may come in the order of tensor cores.
+  bool tensor_cores() const { return tensor_cores_; }
 
   void fail(const char* what) {
     const std::lock_guard lock(mutex_);
@@ -52,7 +55,7 @@ class GpuModel {
   }
 
  private:
-  bool emulated_;
+  bool emulated_, tensor_cores_;
   std::unique_ptr<gpu::Queue> queue_;
   DeviceTables tables_;
   mutable std::mutex mutex_;

@@ -114,12 +114,12 @@ void GpuSession::record(std::span<const std::size_t> state_offsets, gpu::Memory 
     const float* const control = controls_[i];
     std::vector<gpu::Signal> inputs;
     for (const int input : op.inputs) inputs.push_back(signal(input));
-    Recorder recorder(
-        {program_, model_.gpu().tables(), *queue_, owned_, on_device(ports_), prompts_},
-        {timing(op.inputs[0], i), std::move(inputs), signal(op.output),
-         states.after(static_cast<std::int64_t>(state_offsets[i])), scratch,
-         timing(op.inputs[0], i).frames * max_ticks_,
-         control == nullptr ? nullptr : on_device(control)});
+    Recorder recorder({program_, model_.gpu().tables(), *queue_, owned_, on_device(ports_),
+                       prompts_, model_.gpu().tensor_cores()},
+                      {timing(op.inputs[0], i), std::move(inputs), signal(op.output),
+                       states.after(static_cast<std::int64_t>(state_offsets[i])), scratch,
+                       timing(op.inputs[0], i).frames * max_ticks_,
+                       control == nullptr ? nullptr : on_device(control)});
     op.layer->record(recorder);
     scratch_floats_ = std::max(scratch_floats_, recorder.scratch_floats());
   }

@@ -110,8 +110,8 @@ class Layer {
                     std::span<const std::span<const float>> /*in*/) const {}
 };
 
-// Where a model runs. cuda_strict: with the CPU's order of sums, and so its bits; emulated: that,
-// by the host in a GPU's place, to test it.
+// Where a model runs. cuda_strict: with the CPU's order of sums, and so its bits; emulated: the
+// host in a GPU's place, to test it.
 enum class Device { cpu, cuda, cuda_strict, emulated };
 
 // What the matrices of a model are stored in. int8 needs `input_ranges`: the largest |x| of
@@ -123,6 +123,7 @@ struct Precision {
   std::map<std::string, std::vector<float>> input_ranges;
   std::map<std::string, WeightFormat> exceptions;
   Device device = Device::cpu;
+  bool tensor_cores = false;  // a GPU may use them, in their own order of sums
   // What has been packed: operations that name the same tensors share one matrix.
   std::map<std::string, PackedWeights> packed;
 };

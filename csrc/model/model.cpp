@@ -133,7 +133,8 @@ Model::Model(const ProgramSpec& program, Precision precision)
   }
   precision_.packed.clear();
   if (precision_.device != Device::cpu) {
-    gpu_ = std::make_unique<GpuModel>(precision_.device == Device::emulated);
+    gpu_ =
+        std::make_unique<GpuModel>(precision_.device == Device::emulated, precision_.tensor_cores);
   }
 }
 

@@ -56,6 +56,15 @@ void Recorder::add(gpu::Work work) {
 void Recorder::matmul(const gpu::Matrix& m, const gpu::Window& x, gpu::Memory y, int y_step,
                       int frames, bool zeros, int more) {
   const std::int64_t rows = std::int64_t{frames} * max_ticks() + more;
+  if (shared_.tensor_cores && !zeros && gpu::fits_tiles(m, x)) {
+    constexpr std::int64_t kMany = 1 << 11;  // warps that keep a GPU busy
+    if (timing().lanes * rows * m.outputs >= kMany * gpu::kTileRows * 4 * gpu::kTileOutputs) {
+      add(gpu::TileMatmul<4>{timing(), m, x, y, y_step, frames, more});
+    } else {
+      add(gpu::TileMatmul<1>{timing(), m, x, y, y_step, frames, more});
+    }
+    return;
+  }
   multiply<gpu::Matmul>(m, timing().lanes * rows, x, y, y_step, frames, zeros, more);
 }
 

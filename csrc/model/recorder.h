@@ -34,6 +34,7 @@ class Recorder {
     std::vector<std::shared_ptr<char>>& owned;  // memory of the session
     const gpu::Ports* ports;                    // of the call
     const float* const* prompts;                // [lane]
+    bool tensor_cores;
   };
 
   Recorder(const Shared& shared, Operation operation)
@@ -51,6 +52,9 @@ class Recorder {
   // 1 where a call brings whole signals.
   const std::int32_t* whole() const { return &shared_.ports->whole; }
   const float* const* prompts() const { return shared_.prompts; }
+  // Whether to use tensor cores, with another order of sums than the CPU's. A layer may not choose
+  // by how many rows there are: every session of a model has the same sums.
+  bool tensor_cores() const { return shared_.tensor_cores; }
   // Frames of the first input in the longest call.
   int max_frames() const { return operation_.max_frames; }
   int max_ticks() const { return operation_.max_frames / operation_.timing.frames; }

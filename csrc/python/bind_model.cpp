@@ -23,12 +23,14 @@ namespace {
 
 constexpr const char* kPrecisionNames[] = {"fp32", "bf16", "bf16dot", "int8"};
 constexpr const char* kDeviceNames[] = {"cpu", "cuda", "cuda-strict", "emulated"};
+constexpr const char* kEmulatedFast = "emulated-fast";  // what "cuda" runs, emulated
 using BufferTuple = std::tuple<int, int, int>;
 using OperationTuple =
     std::tuple<std::string, std::vector<int>, int, std::map<std::string, std::int64_t>,
                std::map<std::string, double>, std::map<std::string, std::string>, int>;
 
 Device device_of(const std::string& name) {
+  if (name == kEmulatedFast) return Device::emulated;
   for (std::size_t i = 0; i < std::size(kDeviceNames); ++i) {
     if (name == kDeviceNames[i]) return static_cast<Device>(i);
   }
@@ -41,6 +43,7 @@ Precision make_precision(const std::string& name,
                          const std::string& device) {
   Precision precision;
   precision.device = device_of(device);
+  precision.tensor_cores = precision.device == Device::cuda || device == kEmulatedFast;
   if (name == "calibrate") {
     precision.calibrate = true;
     return precision;

@@ -34,15 +34,15 @@ _CALIBRATION_TICKS = 32
 _HEADROOM = 2.0
 
 
-# cuda-strict: with the CPU's order of sums, and so its bits. emulated: the works of a GPU on the
-# host, thread by thread, for tests.
-DEVICES = ("cpu", "cuda", "cuda-strict", "emulated")
+# cuda-strict: with the CPU's order of sums, and so its bits. emulated and emulated-fast: what that
+# and cuda do, on the host, thread by thread, for tests.
+DEVICES = ("cpu", "cuda", "cuda-strict", "emulated", "emulated-fast")
 
 
 def check_device(device: str, precision: str) -> None:
     if device not in DEVICES:
         raise RtaudioError(f"there is no device {device!r}; the devices are {', '.join(DEVICES)}.")
-    if device in ("cpu", "emulated"):
+    if device == "cpu" or device.startswith("emulated"):
         return
     reason = _native.query_cuda().reason
     if reason:

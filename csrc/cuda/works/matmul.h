@@ -50,9 +50,9 @@ struct Window {
     const float* first = ring.size > 0 ? ring.oldest(lane, position) : ring.memory.of(lane);
     return first + offset + t * frame_step;
   }
+  RTA_HD bool in_quads() const { return (offset | frame_step | tap_step | ring.row) % 4 == 0; }
   RTA_HD Row row(int lane, std::int64_t position, int t) const {
-    const bool in_quads = (offset | frame_step | tap_step | ring.row) % 4 == 0;
-    return {at(lane, position, t), tap_step, inputs, in_quads};
+    return {at(lane, position, t), tap_step, inputs, in_quads()};
   }
 };
 

@@ -181,29 +181,29 @@ gpu::Memory DiffWaveNetwork::record(Recorder& to, const gpu::Refinement& how, gp
     const bool is_last = i + 1 == table_.size();
     const gpu::Store next = is_last ? y : store_of(i + 1);
     behind += std::int64_t{ahead_} * table_[i].dilation;
-    const auto add = [&](auto layer) {
-      layer = {how,
-               behind,
-               taps_,
-               ahead_,
-               table_[i].dilation,
-               to.matrix(packed_[2 * i]),
-               to.matrix(packed_[2 * i + 1]),
-               y,
-               next,
-               is_last ? nullptr : steps + static_cast<std::ptrdiff_t>(i + 1) * row,
-               i == 0,
-               memory,
-               view().skip_scale,
-               z,
-               skips};
-      to.add(layer);
-    };
+    const gpu::DiffWaveParts parts{
+        how,
+        behind,
+        taps_,
+        ahead_,
+        table_[i].dilation,
+        to.matrix(packed_[2 * i]),
+        to.matrix(packed_[2 * i + 1]),
+        y,
+        next,
+        is_last ? nullptr : steps + static_cast<std::ptrdiff_t>(i + 1) * row,
+        i == 0,
+        memory,
+        view().skip_scale,
+        z,
+        skips};
     constexpr int kFew = 16 * 256;  // rows in tiles of 16, that would leave a GPU idle
-    if (to.timing().lanes * chunk < kFew) {
-      add(gpu::DiffWaveLayer<4, 1, 4>{});
+    if (halves_ && to.tensor_cores()) {
+      to.add(gpu::DiffWaveTiles{parts});
+    } else if (to.timing().lanes * chunk < kFew) {
+      to.add(gpu::DiffWaveLayer<4, 1, 4>{parts});
     } else {
-      add(gpu::DiffWaveLayer<8, 2, 16>{});
+      to.add(gpu::DiffWaveLayer<8, 2, 16>{parts});
     }
     y = next;
   }
