@@ -9,9 +9,11 @@
 #define RTA_HD inline __attribute__((always_inline))
 #endif
 
-// Before a short loop over an array of vectors: GCC keeps the array in registers only if the loop
-// is gone before it looks.
-#if defined(__clang__)
+// Before a short loop over an array of vectors: GCC, as nvcc, keeps the array in registers only if
+// the loop is gone before it looks.
+#if defined(__CUDACC__)
+#define RTA_UNROLL _Pragma("unroll")
+#elif defined(__clang__)
 #define RTA_UNROLL
 #else
 #define RTA_UNROLL _Pragma("GCC unroll 16")

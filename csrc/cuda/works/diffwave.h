@@ -197,6 +197,7 @@ struct DiffWaveLayer : DiffWaveParts {
     } else {
       accumulate_quads(column, 0, memory.row, x, sum);
     }
+    RTA_UNROLL
     for (int f = 0; f < F; ++f) {
       if (f >= count || !is_wanted(all, r + f)) continue;
       const Outputs to = outputs_of(all, r + f);

@@ -85,6 +85,7 @@ struct DiffWaveTiles : DiffWaveParts {
   }
   RTA_HD void give(const FlatRows& all, int first, int lane, const int (&outputs)[4],
                    const float (&sum)[4][4]) const {
+    RTA_UNROLL
     for (int h = 0; h < 2; ++h) {
       const int r = first + tile_row(lane, h);
       if (r >= all.count() || !is_wanted(all, r)) continue;
