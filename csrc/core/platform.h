@@ -11,9 +11,9 @@
 
 // Before a short loop over an array of vectors: GCC, as nvcc, keeps the array in registers only if
 // the loop is gone before it looks.
-#if defined(__CUDACC__)
+#if defined(__CUDA_ARCH__)
 #define RTA_UNROLL _Pragma("unroll")
-#elif defined(__clang__)
+#elif defined(__clang__) || defined(__CUDACC__)
 #define RTA_UNROLL
 #else
 #define RTA_UNROLL _Pragma("GCC unroll 16")

@@ -10,13 +10,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rtaudio import Session
+from rtaudio import Session, _native
 from rtaudio.graph import GRU, Conv1d, Layer, Linear, Refine
 from rtaudio.graph.layer import FloatArray
 from rtaudio.runtime.laws import graph_of
 from rtaudio.runtime.model import Model
 
 from .catalogue_refine import network, steps
+
+if _native.cpu_level() != _native.supported_cpu_levels()[-1]:
+    pytest.skip("runs at this processor's best level only", allow_module_level=True)
 
 # Matrices whose outputs and rows fill no whole tile, taps that are apart, rings, groups; networks
 # narrower and wider than a team's warps.
