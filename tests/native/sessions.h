@@ -59,13 +59,17 @@ inline std::vector<float> run_alone(const std::shared_ptr<const Model>& model,
 
 // fp32, bf16, bf16dot and int8.
 inline std::vector<std::shared_ptr<const Model>> in_every_precision(const ProgramSpec& program) {
-  const auto observer = std::make_shared<const Model>(program, Precision{{}, true, {}, {}, {}, {}});
+  Precision noting;
+  noting.calibrate = true;
+  const auto observer = std::make_shared<const Model>(program, noting);
   run_alone(observer, signal(*observer, 20));
   std::vector<std::shared_ptr<const Model>> models;
   for (const auto format :
        {WeightFormat::fp32, WeightFormat::bf16, WeightFormat::bf16dot, WeightFormat::int8}) {
-    models.push_back(std::make_shared<const Model>(
-        program, Precision{format, false, observer->precision().input_ranges, {}, {}, {}}));
+    Precision precision;
+    precision.format = format;
+    precision.input_ranges = observer->precision().input_ranges;
+    models.push_back(std::make_shared<const Model>(program, precision));
   }
   return models;
 }
