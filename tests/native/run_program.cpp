@@ -72,7 +72,8 @@ ProgramSpec read_program(std::istream& in, std::istream& floats) {
 }
 
 Precision read_precision(std::istream& in) {
-  Precision precision{static_cast<WeightFormat>(next<int>(in)), false, {}, {}, {}, {}};
+  Precision precision;
+  precision.format = static_cast<WeightFormat>(next<int>(in));
   for (int n = next<int>(in); n > 0; --n) {
     const auto name = next<std::string>(in);
     precision.input_ranges[name] = next_list<float>(in);
