@@ -131,7 +131,9 @@ void run(const std::string& text) {
     run_session(model, seed);
     run_layers(*model, seed);
     if (model->precision().calibrate) {
-      Precision noted{WeightFormat::int8, false, model->precision().input_ranges, {}, {}, {}};
+      Precision noted;
+      noted.format = WeightFormat::int8;
+      noted.input_ranges = model->precision().input_ranges;
       model = std::make_shared<const Model>(program, std::move(noted));
     }
     run_stream(model, seed);

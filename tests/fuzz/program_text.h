@@ -145,8 +145,8 @@ inline ProgramSpec make_program(const ProgramText& text) {
 
 // With a range for each input of each matrix, as a calibration run would note it.
 inline Precision make_precision(const ProgramText& text) {
-  if (text.format == kCalibrating) return {WeightFormat::fp32, true, {}, {}, {}, {}};
   Precision precision;
+  precision.calibrate = text.format == kCalibrating;
   if (text.format > 0 && text.format < kCalibrating) {
     precision.format = static_cast<WeightFormat>(text.format);
   }
