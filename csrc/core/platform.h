@@ -19,6 +19,13 @@
 #define RTA_UNROLL _Pragma("GCC unroll 16")
 #endif
 
+// Before a loop whose body is long: a GPU's compiler would write it out for every turn.
+#if defined(__CUDA_ARCH__)
+#define RTA_ROLLED _Pragma("unroll 1")
+#else
+#define RTA_ROLLED
+#endif
+
 #define RTA_CONCAT_(a, b) a##b
 #define RTA_CONCAT(a, b) RTA_CONCAT_(a, b)
 

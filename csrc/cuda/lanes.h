@@ -76,6 +76,20 @@ RTA_HD std::int64_t places(int lanes, int frames, int channels) {
   return std::int64_t{lanes} * frames * channels;
 }
 
+// One of some floats in registers, which have no addresses, in a loop that is not written out.
+template <int N>
+RTA_HD float one_of(const float (&values)[N], int i) {
+  float value = values[0];
+  RTA_UNROLL
+  for (int k = 1; k < N; ++k) value = i == k ? values[k] : value;
+  return value;
+}
+template <int N>
+RTA_HD void set_one_of(float (&values)[N], int i, float value) {
+  RTA_UNROLL
+  for (int k = 0; k < N; ++k) values[k] = i == k ? value : values[k];
+}
+
 // A ring of rows written twice (model/ring.h), of which each lane has one.
 struct RingRows {
   Memory memory;

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "cuda/works/attention.h"
-#include "cuda/works/bidirectional.h"
 #include "cuda/works/cells.h"
 #include "cuda/works/conditioned.h"
 #include "cuda/works/diffusion.h"
@@ -32,6 +31,7 @@
 #include "cuda/works/spectra.h"
 #include "cuda/works/stacks.h"
 #include "cuda/works/tensor_cores.h"
+#include "cuda/works/walks.h"
 #include "cuda/works/wavenet.h"
 
 namespace rtaudio::gpu {
@@ -43,19 +43,16 @@ template <class W>
 constexpr bool launches_itself = requires(const W& work) { work.launch(1, nullptr); };
 
 // What kernels are made of; each header of works/ adds its own.
-using Work =
-    std::variant<Advance, Append, Attend, Backward<kFewUnits>, Backward<kManyUnits>, Channelwise,
-                 ConditionedHidden<1>, ConditionedHidden<4>, ConditionedOutput<1>,
-                 ConditionedOutput<4>, Copy, CountFrames, CountHeld, DeepFilter, Depthwise,
-                 DiffWaveFirst, DiffWaveLayer<4, 1, 4>, DiffWaveLayer<8, 2, 16>, DiffWaveTiles,
-                 Draw, Embedding, Enter, Forward<kFewUnits>, Forward<kManyUnits>, Function,
-                 GatedLayer, Istft, KeepKeys, Leave, LongNorm, LoopBegin, LoopDraw, LoopSource,
-                 MapDepthwise, MapMatmul<1, 1>, MapMatmul<4, 1>, MapMatmul<8, 4>, Matmul<1, 1>,
-                 Matmul<4, 1>, Matmul<8, 4>, MeanSubtract, Moments, Move, Norm, Normalize, NoteEnd,
-                 Overlap, Pairwise, Pool, PulseTrain, Recall, Recurrence<kFewUnits>,
-                 Recurrence<kManyUnits>, RecurrenceStep, RefineStep, Remember, RunningMoments,
-                 RunningNorm, Scan<kFewUnits>, Scan<kManyUnits>, Stft, TakeCondition, TileMatmul<1>,
-                 TileMatmul<4>, Unpool, Upsample, WaveNetEnd, WaveNetLanes, WaveNetLoop>;
+using Work = std::variant<
+    Advance, Append, Attend, Channelwise, ConditionedHidden<1>, ConditionedHidden<4>,
+    ConditionedOutput<1>, ConditionedOutput<4>, Copy, CountFrames, CountHeld, DeepFilter, Depthwise,
+    DiffWaveFirst, DiffWaveLayer<4, 1, 4>, DiffWaveLayer<8, 2, 16>, DiffWaveTiles, Draw, Embedding,
+    Enter, Function, GatedLayer, Istft, KeepKeys, Leave, LongNorm, LoopBegin, LoopDraw, LoopSource,
+    MapDepthwise, MapMatmul<1, 1>, MapMatmul<4, 1>, MapMatmul<8, 4>, Matmul<1, 1>, Matmul<4, 1>,
+    Matmul<8, 4>, MeanSubtract, Moments, Move, Norm, Normalize, NoteEnd, Overlap, Pairwise, Pool,
+    PulseTrain, Recall, RecurrenceStep, RefineStep, Remember, RunningMoments, RunningNorm, Stft,
+    TakeCondition, TileMatmul<1>, TileMatmul<4>, Unpool, Upsample, Walk<kFewUnits>,
+    Walk<kManyUnits>, WaveNetEnd, WaveNetLanes, WaveNetLoop>;
 
 // Works that run one after another: once a call, or `rounds_per_tick` times for each of its ticks,
 // one tick at a time.

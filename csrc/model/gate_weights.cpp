@@ -27,7 +27,7 @@ void GateWeights::record(Recorder& to, gpu::Cell::Kind kind, bool is_relu, int r
     const gpu::Window h{{to.state()}, 0, stride_, 0, 1, hidden_};
     const gpu::Memory uh = to.scratch(floats(1, step.row()));
     for (int t = 0; t < to.max_frames(); ++t) {
-      // In the order of Recurrence, on tensor cores as well.
+      // In the order of a walk, on tensor cores as well.
       to.multiply<gpu::Matmul>(step.u, std::int64_t{to.timing().lanes} * rows, h, uh, step.row(), 0,
                                false, rows);
       to.add(gpu::RecurrenceStep{to.timing(), step, rows, gates, uh, to.state(), to.output(), t});
@@ -35,13 +35,8 @@ void GateWeights::record(Recorder& to, gpu::Cell::Kind kind, bool is_relu, int r
     return;
   }
   const gpu::Memory h = to.scratch(floats(2, stride_));
-  if (hidden_ <= gpu::kFewUnits) {
-    to.add(gpu::Recurrence<gpu::kFewUnits>{to.timing(), step, rows, gates, to.state(), h,
-                                           to.output()});
-  } else {
-    to.add(gpu::Recurrence<gpu::kManyUnits>{to.timing(), step, rows, gates, to.state(), h,
-                                            to.output()});
-  }
+  record_walk(to, step,
+              gpu::AlongTime{{to.timing()}, rows, gates, to.state(), h, to.output(), hidden_});
 }
 
 }  // namespace rtaudio

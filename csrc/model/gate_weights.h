@@ -64,4 +64,14 @@ class GateWeights {
 // A recorded input's frames in `rows` equal parts, one after the other.
 gpu::Window parts_of_input(Recorder& to, int rows);
 
+// A cell's steps, with as many threads as suit its units.
+template <class W>
+void record_walk(Recorder& to, const gpu::Cell& cell, const W& walk) {
+  if (cell.hidden <= gpu::kFewUnits) {
+    to.add(gpu::Walk<gpu::kFewUnits>(cell, walk));
+  } else {
+    to.add(gpu::Walk<gpu::kManyUnits>(cell, walk));
+  }
+}
+
 }  // namespace rtaudio

@@ -1,6 +1,5 @@
-// Recurrent cells. W x of all frames is a product of its own; U h follows the frames. Rows of a
-// lane (bands, or one) know nothing of one another, so each has a team, whose threads share its
-// units; calls of a few frames go frame by frame through all rows at once.
+// Recurrent cells, of which W x of all frames is a product of its own. Calls of a few frames go
+// frame by frame through all rows at once; else walks.h.
 #pragma once
 
 #include "core/cells.h"
@@ -9,10 +8,6 @@
 #include "cuda/works/pointwise.h"
 
 namespace rtaudio::gpu {
-
-// Threads of a team.
-constexpr int kFewUnits = 64;
-constexpr int kManyUnits = 256;
 
 struct Cell {
   enum class Kind : std::int32_t { gru, lstm, rnn };
@@ -55,16 +50,17 @@ struct Cell {
   }
   template <int G, class Wx>
   RTA_HD float with_sums(int unit, const Wx& wx, const float* h, float* c) const {
-    float sum[G];
+    float sum[G] = {};
     const Row row{h, 0, hidden, true};
     if constexpr (G == 1) {
       sum[0] = product(u, row, unit, [this](int, int output) { return u.bias[output]; });
     } else if (u.format == Format::fp32 || u.format == Format::bf16) {
       side_by_side(unit, h, sum);
     } else {
+      RTA_ROLLED
       for (int g = 0; g < G; ++g) {
         const int output = g * stride + unit;
-        sum[g] = multiply_dot(u, row, u.bias[output], output);
+        set_one_of(sum, g, multiply_dot(u, row, u.bias[output], output));
       }
     }
     return step<G>(wx, [&](int gate) { return sum[gate]; }, h[unit], c + unit);
@@ -93,49 +89,6 @@ struct Cell {
         const std::uint16_t half = w[at[g] + k / group * step[g] + k % group];
         sum[g] = fma(h[k], from_bf16(half), sum[g]);
       }
-    }
-  }
-};
-
-// Every frame of a call: rows of h and behind them of c are the state.
-template <int Threads>
-struct Recurrence {
-  static constexpr int kTeam = Threads;
-  Timing timing;
-  Cell cell;
-  int rows;      // of a lane
-  Memory wx;     // [frame][row][gate]
-  Memory state;  // [row] h, then [row] c
-  Memory h;      // [row][2], of every second frame
-  Signal y;      // [frame][row][unit]
-
-  RTA_HD std::int64_t teams(int /*ticks*/) const { return std::int64_t{timing.lanes} * rows; }
-  RTA_HD int phases(int ticks) const { return 1 + timing.frames * ticks; }
-  RTA_HD void operator()(int team, int phase, int thread, int ticks) const {
-    const int lane = team / rows, row = team % rows;
-    if (timing.held[lane] != 0) return;
-    const Span span = timing.span(lane, ticks);
-    float* const now = state.of(lane) + std::ptrdiff_t{row} * cell.stride;
-    float* const c = now + std::ptrdiff_t{rows} * cell.stride;
-    float* const between = h.of(lane) + std::ptrdiff_t{row} * 2 * cell.stride;
-    if (phase == 0) {
-      for (int i = thread; i < cell.hidden; i += Threads) between[i] = now[i];
-      for (int t = 0; t < span.frames; ++t) {
-        if (span.contains(t)) continue;
-        float* const to = y.at(lane, t) + row * cell.hidden;
-        for (int i = thread; i < cell.hidden; i += Threads) to[i] = 0.0f;
-      }
-      return;
-    }
-    const int t = span.begin + phase - 1;
-    if (t >= span.end) return;
-    const float* const from = between + (phase - 1) % 2 * cell.stride;
-    float* const next = t + 1 == span.end ? now : between + phase % 2 * cell.stride;
-    const float* const gates = wx.of(lane) + (std::ptrdiff_t{t} * rows + row) * cell.row();
-    float* const to = y.at(lane, t) + row * cell.hidden;
-    for (int i = thread; i < cell.hidden; i += Threads) {
-      const auto at = [&](int gate) { return gates[gate * cell.stride + i]; };
-      next[i] = to[i] = cell.next_of(i, at, from, c);
     }
   }
 };
@@ -169,52 +122,6 @@ struct RecurrenceStep {
                    [&](int gate) { return u[gate * stride]; }, *h,
                    h + std::ptrdiff_t{rows} * stride);
     *to = *h;
-  }
-};
-
-// Along the bands of each frame, both directions (and all groups) as one cell: units are [group]
-// [direction][run], and those of the backward direction take the bands in falling order.
-template <int Threads>
-struct Scan {
-  static constexpr int kTeam = Threads;
-  Timing timing;
-  Cell cell;
-  int bands;
-  int directions;
-  int run;
-  Memory wx;        // [frame][band][gate], of forward units where there are two directions
-  Memory backward;  // the same of the others
-  Memory h;         // [frame]: two rows of h, one of c
-  Signal y;
-
-  RTA_HD std::int64_t teams(int ticks) const {
-    return std::int64_t{timing.lanes} * timing.frames * ticks;
-  }
-  RTA_HD int phases(int /*ticks*/) const { return 1 + bands; }
-  RTA_HD void operator()(int team, int phase, int thread, int ticks) const {
-    const int lane = team / (timing.frames * ticks), t = team % (timing.frames * ticks);
-    if (timing.held[lane] != 0) return;
-    float* const between = h.of(lane) + std::ptrdiff_t{t} * 3 * cell.stride;
-    float* const c = between + 2 * cell.stride;
-    if (phase == 0) {
-      for (int i = thread; i < cell.hidden; i += Threads) between[i] = c[i] = 0.0f;
-      return;
-    }
-    const int band = phase - 1, mirrored = bands - phase;
-    const float* const from = between + band % 2 * cell.stride;
-    float* const next = between + phase % 2 * cell.stride;
-    const std::ptrdiff_t frame = std::ptrdiff_t{t} * bands;
-    const float* const ahead = wx.of(lane) + (frame + band) * cell.row();
-    const float* const back = backward.of(lane) + (frame + mirrored) * cell.row();
-    for (int i = thread; i < cell.hidden; i += Threads) {
-      const auto at = [&](int gate) {
-        const int g = gate * cell.stride + i;
-        return directions == 1 ? ahead[g] : ahead[g] + back[g];
-      };
-      next[i] = cell.next_of(i, at, from, c);
-      const bool falls = directions == 2 && i / run % 2 == 1;
-      y.at(lane, t)[(falls ? mirrored : band) * cell.hidden + i] = next[i];
-    }
   }
 };
 

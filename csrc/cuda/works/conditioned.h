@@ -30,19 +30,22 @@ struct ConditionedHidden {
   RTA_HD void operator()(int item, int ticks) const {
     const int output = item % hidden, first = item / hidden * F;
     const int each = timing.frames * ticks, all = timing.lanes * each;
-    float z[F][1], opening[F][1] = {};
-    sums(first, each, all, output, z);
-    if (gated) sums(first, each, all, h_row + output, opening);
+    float z[F] = {}, last[F] = {};  // a gate's sums are the last ones, where there is one
+    RTA_ROLLED
+    for (int half = 0; half < (gated ? 2 : 1); ++half) {
+      for (int f = 0; f < F; ++f) z[f] = last[f];
+      sums(first, each, all, half * h_row + output, last);
+    }
+    RTA_ROLLED
     for (int f = 0; f < F && first + f < all; ++f) {
       const int lane = (first + f) / each, t = (first + f) % each;
       if (timing.held[lane] != 0) continue;
-      h.of(lane)[std::ptrdiff_t{t} * h_row + output] =
-          function(z[f][0], gated ? opening[f][0] : 0.0f);
+      h.of(lane)[std::ptrdiff_t{t} * h_row + output] = function(one_of(z, f), one_of(last, f));
     }
   }
 
  private:
-  RTA_HD void sums(int first, int each, int all, int output, float (&sum)[F][1]) const {
+  RTA_HD void sums(int first, int each, int all, int output, float (&to)[F]) const {
     Row inputs[F];
     const float* condition_of[F];
     for (int f = 0; f < F; ++f) {
@@ -51,16 +54,17 @@ struct ConditionedHidden {
       inputs[f] = past.row(lane, timing.position(lane), t);
       condition_of[f] = rows.at(lane, t) + channels;
     }
+    float sum[F][1];
     multiply(conv, inputs, output, [this](int, int o) { return conv.bias[o]; }, sum);
     for (int f = 0; f < F; ++f) {
-      sum[f][0] = sum[f][0] + fma(*condition_of[f], condition[output], 0.0f);
+      to[f] = sum[f][0] + fma(*condition_of[f], condition[output], 0.0f);
     }
   }
-  RTA_HD float function(float z, float opening) const {
-    if (!gated) return apply_unary(activation, z, activation_a, activation_b);
-    if (activation == Unary::tanh && gate == Unary::sigmoid) return math::gated_tanh(z, opening);
+  RTA_HD float function(float z, float last) const {
+    if (!gated) return apply_unary(activation, last, activation_a, activation_b);
+    if (activation == Unary::tanh && gate == Unary::sigmoid) return math::gated_tanh(z, last);
     return apply_unary(activation, z, activation_a, activation_b) *
-           apply_unary(gate, opening, gate_a, gate_b);
+           apply_unary(gate, last, gate_a, gate_b);
   }
 };
 

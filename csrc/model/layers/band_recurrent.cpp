@@ -148,15 +148,9 @@ class BandScan final : public BandCells {
     const gpu::Memory wx = project(both ? to.matrix(directional_[0]) : weights_.wx(to));
     const gpu::Memory backward = both ? project(to.matrix(directional_[1])) : wx;
     const gpu::Memory h = to.scratch(frames * static_cast<std::size_t>(3 * cell.stride));
-    const auto add = [&]<int Threads>() {
-      to.add(gpu::Scan<Threads>{to.timing(), cell, bands_, directions_, run_, wx, backward, h,
-                                to.output()});
-    };
-    if (hidden_ <= gpu::kFewUnits) {
-      add.template operator()<gpu::kFewUnits>();
-    } else {
-      add.template operator()<gpu::kManyUnits>();
-    }
+    record_walk(
+        to, cell,
+        gpu::AlongBands{to.timing(), bands_, directions_, run_, wx, backward, h, to.output()});
   }
 
  private:

@@ -68,11 +68,23 @@ class Bidirectional final : public Layer {
   void record(Recorder& to) const override {
     const gpu::RingRows rows = to.ring(ring_, 2 * row() + 16);
     to.add(gpu::Append{to.timing(), to.input(), rows, false});
-    if (hidden_ <= gpu::kFewUnits) {
-      record_cells<gpu::kFewUnits>(to, rows);
-    } else {
-      record_cells<gpu::kManyUnits>(to, rows);
-    }
+    const gpu::Window x{rows, 0, ring_.row(), 0, 1, forward_.inputs()};
+    const int kept = ring_.history(), frames = to.input().frames;
+    const gpu::Reach reach{to.timing(), kept, to.state(2 * row())};
+    const auto project = [&](const GateWeights& weights, int more) {
+      const auto count = static_cast<std::size_t>(to.max_frames() + more);
+      const gpu::Memory wx = to.scratch(count * gate_floats());
+      to.matmul(weights.wx(to), x, wx, static_cast<int>(gate_floats()), frames, false, more);
+      return wx;
+    };
+    const gpu::Memory ahead = project(forward_, 0), back = project(backward_, kept);
+    const auto chunks = static_cast<std::size_t>(to.max_frames() / chunk_);
+    const gpu::Memory h = to.scratch(2 * row()), h_back = to.scratch(chunks * 3 * row());
+    record_walk(to, forward_.cell(to, cell_, false),
+                gpu::AlongTime{reach, 1, ahead, to.state(), h, to.output(), 2 * hidden_});
+    record_walk(to, backward_.cell(to, cell_, false),
+                gpu::AgainstTime{reach, back, h_back, to.output(), chunk_, lookahead_, to.whole()});
+    to.add(gpu::NoteEnd{reach});
   }
 
   std::vector<StateSpec> state_specs() const override {
@@ -103,27 +115,6 @@ class Bidirectional final : public Layer {
   std::ptrdiff_t out_row() const { return row_floats(2 * hidden_); }
   // Frames whose W x is computed together.
   int piece() const { return std::min(chunk_, 64); }
-
-  template <int Threads>
-  void record_cells(Recorder& to, const gpu::RingRows& rows) const {
-    const gpu::Window x{rows, 0, ring_.row(), 0, 1, forward_.inputs()};
-    const int kept = ring_.history(), frames = to.input().frames;
-    const gpu::Reach reach{to.timing(), kept, to.state(2 * row())};
-    const auto project = [&](const GateWeights& weights, int more) {
-      const auto count = static_cast<std::size_t>(to.max_frames() + more);
-      const gpu::Memory wx = to.scratch(count * gate_floats());
-      to.matmul(weights.wx(to), x, wx, static_cast<int>(gate_floats()), frames, false, more);
-      return wx;
-    };
-    const gpu::Memory ahead = project(forward_, 0), back = project(backward_, kept);
-    const auto chunks = static_cast<std::size_t>(to.max_frames() / chunk_);
-    const gpu::Memory h = to.scratch(2 * row()), h_back = to.scratch(chunks * 3 * row());
-    to.add(gpu::Forward<Threads>{reach, forward_.cell(to, cell_, false), ahead, to.state(), h,
-                                 to.output()});
-    to.add(gpu::Backward<Threads>{reach, backward_.cell(to, cell_, false), back, h_back,
-                                  to.output(), chunk_, lookahead_, to.whole()});
-    to.add(gpu::NoteEnd{reach});
-  }
 
   // Frames [low, high); the backward cell begins at `known`.
   void answer(const Call& call, const float* rows, int low, int high, int known) const noexcept {
