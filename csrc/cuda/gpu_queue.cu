@@ -14,7 +14,7 @@ constexpr std::int64_t kMostLaunches = 20'000;
 template <class W>
 __global__ void __launch_bounds__(kThreads, 1) run_items(const W work, int ticks) {
   const std::int64_t item = std::int64_t{blockIdx.x} * kThreads + threadIdx.x;
-  if (item < work.items(ticks)) work(static_cast<int>(item), ticks);
+  if (item < items_of(work, ticks)) do_item(work, static_cast<int>(item), ticks);
 }
 template <class W>
 __global__ void __launch_bounds__(W::kTeam, 1) run_team(const W work, int ticks) {
@@ -33,7 +33,7 @@ void launch(const W& work, int ticks, cudaStream_t stream) {
     const auto teams = static_cast<unsigned>(work.teams(ticks));
     if (teams > 0) run_team<<<teams, W::kTeam, 0, stream>>>(work, ticks);
   } else {
-    const auto blocks = static_cast<unsigned>((work.items(ticks) + kThreads - 1) / kThreads);
+    const auto blocks = static_cast<unsigned>((items_of(work, ticks) + kThreads - 1) / kThreads);
     if (blocks > 0) run_items<<<blocks, kThreads, 0, stream>>>(work, ticks);
   }
 }

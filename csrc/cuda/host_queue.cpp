@@ -72,7 +72,7 @@ class HostQueue final : public Queue {
         }
       });
     } else {
-      in_any_order(work.items(ticks), seed_, [&](int item) { work(item, ticks); });
+      in_any_order(items_of(work, ticks), seed_, [&](int item) { do_item(work, item, ticks); });
     }
   }
 

@@ -76,6 +76,13 @@ RTA_HD std::int64_t places(int lanes, int frames, int channels) {
   return std::int64_t{lanes} * frames * channels;
 }
 
+// The places of a work that leaves held lanes alone.
+struct Grid {
+  const Timing& timing;
+  int frames;
+  int channels;
+};
+
 // One of some floats in registers, which have no addresses, in a loop that is not written out.
 template <int N>
 RTA_HD float one_of(const float (&values)[N], int i) {

@@ -3,6 +3,8 @@
 // host, where tests compare them with the CPU's sessions bit for bit.
 //   std::int64_t items(int ticks) const;       threads of a call
 //   void operator()(int item, int ticks) const;
+// or, of a thread a place, in lanes that are not held:
+//   Grid grid(int ticks) const; void operator()(const Place& place, int ticks) const;
 // A team's threads go through phases together, with a barrier between them:
 //   static constexpr int kTeam; std::int64_t teams(int ticks) const; int phases(int ticks) const;
 //   void operator()(int team, int phase, int thread, int ticks) const;
@@ -41,6 +43,26 @@ constexpr bool is_team = requires { W::kTeam; };
 
 template <class W>
 constexpr bool launches_itself = requires(const W& work) { work.launch(1, nullptr); };
+
+template <class W>
+RTA_HD std::int64_t items_of(const W& work, int ticks) {
+  if constexpr (requires { work.grid(ticks); }) {
+    const Grid grid = work.grid(ticks);
+    return places(grid.timing.lanes, grid.frames, grid.channels);
+  } else {
+    return work.items(ticks);
+  }
+}
+template <class W>
+RTA_HD void do_item(const W& work, int item, int ticks) {
+  if constexpr (requires { work.grid(ticks); }) {
+    const Grid grid = work.grid(ticks);
+    const Place place(item, grid.frames, grid.channels);
+    if (grid.timing.held[place.lane] == 0) work(place, ticks);
+  } else {
+    work(item, ticks);
+  }
+}
 
 // What kernels are made of; each header of works/ adds its own.
 using Work = std::variant<

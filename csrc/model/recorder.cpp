@@ -42,7 +42,7 @@ void Recorder::add(gpu::Work work) {
         if constexpr (gpu::is_team<std::decay_t<decltype(w)>>) {
           return w.teams(ticks);
         } else {
-          return w.items(ticks);
+          return gpu::items_of(w, ticks);
         }
       },
       work);

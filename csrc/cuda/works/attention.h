@@ -98,13 +98,10 @@ struct KeepKeys {
   AttentionRing ring;
   Signal x;
 
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(timing.lanes, timing.frames * ticks, ring.channels);
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, timing.frames * ticks, ring.channels);
+  RTA_HD Grid grid(int ticks) const { return {timing, timing.frames * ticks, ring.channels}; }
+  RTA_HD void operator()(const Place& p, int ticks) const {
     const Span span = timing.span(p.lane, ticks);
-    if (timing.held[p.lane] != 0 || !span.contains(p.t) || span.end - p.t > ring.frames) return;
+    if (!span.contains(p.t) || span.end - p.t > ring.frames) return;
     const int slot = (ring.next(p.lane) + p.t - span.begin) % ring.frames;
     const float* const from = x.at(p.lane, p.t) + ring.channels + p.c;
     ring.keys(p.lane, slot)[p.c] = from[0];

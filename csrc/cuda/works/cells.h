@@ -104,11 +104,10 @@ struct RecurrenceStep {
   Signal y;
   int t;
 
-  RTA_HD std::int64_t items(int /*ticks*/) const { return places(timing.lanes, rows, cell.hidden); }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, rows, cell.hidden);
+  RTA_HD Grid grid(int /*ticks*/) const { return {timing, rows, cell.hidden}; }
+  RTA_HD void operator()(const Place& p, int ticks) const {
     const Span span = timing.span(p.lane, ticks);
-    if (timing.held[p.lane] != 0 || t >= span.frames) return;
+    if (t >= span.frames) return;
     float* const to = y.at(p.lane, t) + p.t * cell.hidden + p.c;
     if (!span.contains(t)) {
       *to = 0.0f;

@@ -76,12 +76,8 @@ struct TakeCondition {
   int channels;  // of the condition
 
   RTA_HD int width() const { return how.condition.row + how.flag_rows; }
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(how.timing.lanes, how.timing.frames * ticks, width());
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, how.timing.frames * ticks, width());
-    if (how.timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int ticks) const { return {how.timing, how.timing.frames * ticks, width()}; }
+  RTA_HD void operator()(const Place& p, int ticks) const {
     const Span span = how.timing.span(p.lane, ticks);
     const std::int64_t index = span.position + p.t;
     const bool valid = span.contains(p.t);
@@ -109,12 +105,8 @@ struct RefineStep {
   Memory next;        // the next step's; null after the last
   std::int64_t ring;  // frames of these
 
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(how.timing.lanes, how.timing.frames * ticks, how.values);
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, how.timing.frames * ticks, how.values);
-    if (how.timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int ticks) const { return {how.timing, how.timing.frames * ticks, how.values}; }
+  RTA_HD void operator()(const Place& p, int /*ticks*/) const {
     const std::int64_t index = how.timing.position(p.lane) + p.t - (step + 1) * ahead;
     const float value = how.inside(p.lane, index) ? make(p, index) : 0.0f;
     x.at(p.lane, p.t)[p.c] = value;

@@ -27,12 +27,8 @@ struct DiffWaveFirst {
   Store y;
   const float* step;  // what this step adds
 
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(how.timing.lanes, how.timing.frames * ticks, memory.row);
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, how.timing.frames * ticks, memory.row);
-    if (how.timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int ticks) const { return {how.timing, how.timing.frames * ticks, memory.row}; }
+  RTA_HD void operator()(const Place& p, int /*ticks*/) const {
     const std::int64_t index = how.timing.position(p.lane) + p.t - behind;
     const float value = max(0.0f, h.of(p.lane)[std::ptrdiff_t{p.t} * memory.row + p.c]);
     memory.at(memory.h, p.lane, index)[p.c] = value;

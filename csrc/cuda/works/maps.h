@@ -99,12 +99,10 @@ struct MapDepthwise {
   const float* bias;
   MapBands to;
 
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(timing.lanes, to.y.frames * ticks * x.count, to.band_floats);
+  RTA_HD Grid grid(int ticks) const {
+    return {timing, to.y.frames * ticks * x.count, to.band_floats};
   }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, to.y.frames * ticks * x.count, to.band_floats);
-    if (timing.held[p.lane] != 0) return;
+  RTA_HD void operator()(const Place& p, int /*ticks*/) const {
     const int t = p.t / x.count, i = p.t % x.count;
     const float* frame = x.x.at(p.lane, timing.position(p.lane), t);
     const float* w = weights + p.c;

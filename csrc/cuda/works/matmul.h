@@ -303,12 +303,8 @@ struct Depthwise {
   int frames;
   int channels;
 
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(timing.lanes, frames * ticks, channels);
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, frames * ticks, channels);
-    if (timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int ticks) const { return {timing, frames * ticks, channels}; }
+  RTA_HD void operator()(const Place& p, int /*ticks*/) const {
     const float* from = x.at(p.lane, timing.position(p.lane), p.t) + p.c;
     float sum = bias[p.c];
     for (int tap = 0; tap < x.taps; ++tap) {

@@ -39,12 +39,8 @@ struct Norm {
   const float* bias;
   float eps;
 
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(timing.lanes, y.frames * ticks, bands);
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, y.frames * ticks, bands);
-    if (timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int ticks) const { return {timing, y.frames * ticks, bands}; }
+  RTA_HD void operator()(const Place& p, int /*ticks*/) const {
     const int n = y.channels / bands;
     const float* in = x.at(p.lane, p.t) + p.c * n;
     float* out = y.at(p.lane, p.t) + p.c * n;

@@ -19,12 +19,8 @@ struct Function {
   Unary function;
   float a, b;
 
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(timing.lanes, y.frames * ticks, y.channels);
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, y.frames * ticks, y.channels);
-    if (timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int ticks) const { return {timing, y.frames * ticks, y.channels}; }
+  RTA_HD void operator()(const Place& p, int /*ticks*/) const {
     y.at(p.lane, p.t)[p.c] = apply_unary(function, x.at(p.lane, p.t)[p.c], a, b);
   }
 };
@@ -48,12 +44,8 @@ struct Channelwise {
   const float* second;
   float a, b;
 
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(timing.lanes, y.frames * ticks, y.channels);
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, y.frames * ticks, y.channels);
-    if (timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int ticks) const { return {timing, y.frames * ticks, y.channels}; }
+  RTA_HD void operator()(const Place& p, int /*ticks*/) const {
     y.at(p.lane, p.t)[p.c] = value(x.at(p.lane, p.t), p.c);
   }
 
@@ -94,12 +86,8 @@ struct Pairwise {
   int offset;
   const float* control;  // one value a frame
 
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(timing.lanes, y.frames * ticks, y.channels);
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, y.frames * ticks, y.channels);
-    if (timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int ticks) const { return {timing, y.frames * ticks, y.channels}; }
+  RTA_HD void operator()(const Place& p, int /*ticks*/) const {
     const float left = a.at(p.lane, p.t)[p.c], right = b.at(p.lane, p.t)[offset + p.c];
     y.at(p.lane, p.t)[p.c] = kind == Kind::add        ? left + right
                              : kind == Kind::multiply ? left * right
@@ -114,12 +102,8 @@ struct Copy {
   int from, to, count;
   const std::int32_t* index;
 
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(timing.lanes, y.frames * ticks, count);
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, y.frames * ticks, count);
-    if (timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int ticks) const { return {timing, y.frames * ticks, count}; }
+  RTA_HD void operator()(const Place& p, int /*ticks*/) const {
     const int at = index != nullptr ? index[p.c] : from + p.c;
     y.at(p.lane, p.t)[to + p.c] = at >= 0 && at < x.channels ? x.at(p.lane, p.t)[at] : 0.0f;
   }
@@ -132,12 +116,8 @@ struct Embedding {
   const float* columns;  // rows like y's
   int levels;
 
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(timing.lanes, y.frames * ticks, y.channels);
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, y.frames * ticks, y.channels);
-    if (timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int ticks) const { return {timing, y.frames * ticks, y.channels}; }
+  RTA_HD void operator()(const Place& p, int /*ticks*/) const {
     const int code = nearest_code(x.at(p.lane, p.t)[0], levels);
     y.at(p.lane, p.t)[p.c] = columns[std::ptrdiff_t{code} * y.row + p.c];
   }

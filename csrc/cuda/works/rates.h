@@ -14,12 +14,8 @@ struct Upsample {
   bool linear;
   Memory before;
 
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(timing.lanes, y.frames * ticks, y.channels);
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, y.frames * ticks, y.channels);
-    if (timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int ticks) const { return {timing, y.frames * ticks, y.channels}; }
+  RTA_HD void operator()(const Place& p, int ticks) const {
     const int t = p.t / factor, i = p.t % factor + 1;
     float value = x.at(p.lane, t)[p.c];
     if (linear) {
@@ -43,10 +39,9 @@ struct Remember {
   Signal x;
   Memory to;
 
-  RTA_HD std::int64_t items(int /*ticks*/) const { return places(timing.lanes, 1, x.channels); }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, 1, x.channels);
-    if (timing.held[p.lane] == 0) to.of(p.lane)[p.c] = x.at(p.lane, x.frames * ticks - 1)[p.c];
+  RTA_HD Grid grid(int /*ticks*/) const { return {timing, 1, x.channels}; }
+  RTA_HD void operator()(const Place& p, int ticks) const {
+    to.of(p.lane)[p.c] = x.at(p.lane, x.frames * ticks - 1)[p.c];
   }
 };
 
@@ -59,12 +54,8 @@ struct Pool {
   Mode mode;
   int channels;
 
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(timing.lanes, y.frames * ticks, channels);
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, y.frames * ticks, channels);
-    if (timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int ticks) const { return {timing, y.frames * ticks, channels}; }
+  RTA_HD void operator()(const Place& p, int /*ticks*/) const {
     const float* in = x.at(p.lane, timing.position(p.lane), p.t) + p.c;
     float value = in[0];
     int index = 0;
@@ -90,12 +81,8 @@ struct Unpool {
   Signal x, y;
   int size;
 
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(timing.lanes, y.frames * ticks, y.channels);
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, y.frames * ticks, y.channels);
-    if (timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int ticks) const { return {timing, y.frames * ticks, y.channels}; }
+  RTA_HD void operator()(const Place& p, int ticks) const {
     const int t = p.t / size;
     const float* in = x.at(p.lane, t) + p.c;
     const bool here =

@@ -13,12 +13,8 @@ struct Append {
   RingRows ring;
   bool all;
 
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(timing.lanes, timing.frames * ticks, x.channels);
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, timing.frames * ticks, x.channels);
-    if (timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int ticks) const { return {timing, timing.frames * ticks, x.channels}; }
+  RTA_HD void operator()(const Place& p, int ticks) const {
     const Span span = timing.span(p.lane, ticks);
     const float value = all || span.contains(p.t) ? x.at(p.lane, p.t)[p.c] : 0.0f;
     const std::ptrdiff_t slot = (span.position + p.t) % ring.size;
@@ -34,12 +30,8 @@ struct Recall {
   RingRows ring;
   Signal y;
 
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(timing.lanes, timing.frames * ticks, y.channels);
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, timing.frames * ticks, y.channels);
-    if (timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int ticks) const { return {timing, timing.frames * ticks, y.channels}; }
+  RTA_HD void operator()(const Place& p, int /*ticks*/) const {
     const float* oldest = ring.oldest(p.lane, timing.position(p.lane));
     y.at(p.lane, p.t)[p.c] = oldest[std::ptrdiff_t{p.t} * ring.row + p.c];
   }
@@ -59,13 +51,11 @@ struct Overlap {
   Memory next;  // what is to become of the sums
 
   RTA_HD int channels() const { return groups * outputs; }
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(timing.lanes, timing.frames * ticks * stride + kernel - stride, channels());
+  RTA_HD Grid grid(int ticks) const {
+    return {timing, timing.frames * ticks * stride + kernel - stride, channels()};
   }
-  RTA_HD void operator()(int item, int ticks) const {
+  RTA_HD void operator()(const Place& p, int ticks) const {
     const int frames = timing.frames * ticks;
-    const Place p(item, frames * stride + kernel - stride, channels());
-    if (timing.held[p.lane] != 0) return;
     const int last = p.t / stride < frames - 1 ? p.t / stride : frames - 1;
     const int reach = p.t - (kernel - 1);
     const int first = reach > 0 ? (reach + stride - 1) / stride : 0;
@@ -89,10 +79,9 @@ struct Move {
   Memory from, to;
   int count;
 
-  RTA_HD std::int64_t items(int /*ticks*/) const { return places(timing.lanes, 1, count); }
-  RTA_HD void operator()(int item, int /*ticks*/) const {
-    const Place p(item, 1, count);
-    if (timing.held[p.lane] == 0) to.of(p.lane)[p.c] = from.of(p.lane)[p.c];
+  RTA_HD Grid grid(int /*ticks*/) const { return {timing, 1, count}; }
+  RTA_HD void operator()(const Place& p, int /*ticks*/) const {
+    to.of(p.lane)[p.c] = from.of(p.lane)[p.c];
   }
 };
 
@@ -112,12 +101,8 @@ struct Enter {
   const Ports* ports;
   Signal y;
 
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(timing.lanes, y.frames * ticks, y.channels);
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, y.frames * ticks, y.channels);
-    if (timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int ticks) const { return {timing, y.frames * ticks, y.channels}; }
+  RTA_HD void operator()(const Place& p, int /*ticks*/) const {
     const float x =
         ports->input[p.lane * ports->input_step + std::ptrdiff_t{p.t} * y.channels + p.c];
     y.at(p.lane, p.t)[p.c] = is_sample(x) ? x : 0.0f;
@@ -128,12 +113,8 @@ struct Leave {
   const Ports* ports;
   Signal x;
 
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(timing.lanes, x.frames * ticks, x.channels);
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, x.frames * ticks, x.channels);
-    if (timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int ticks) const { return {timing, x.frames * ticks, x.channels}; }
+  RTA_HD void operator()(const Place& p, int /*ticks*/) const {
     ports->output[p.lane * ports->output_step + std::ptrdiff_t{p.t} * x.channels + p.c] =
         x.at(p.lane, p.t)[p.c];
   }

@@ -13,10 +13,8 @@ struct MeanSubtract {
   Memory mean;
   float alpha;
 
-  RTA_HD std::int64_t items(int /*ticks*/) const { return places(timing.lanes, 1, y.channels); }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, 1, y.channels);
-    if (timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int /*ticks*/) const { return {timing, 1, y.channels}; }
+  RTA_HD void operator()(const Place& p, int ticks) const {
     const Span span = timing.span(p.lane, ticks);
     const float rate = 1.0f - alpha;
     float m = mean.of(p.lane)[p.c];
@@ -45,10 +43,8 @@ struct RunningNorm {
   const float* bias;
   float eps;
 
-  RTA_HD std::int64_t items(int /*ticks*/) const { return places(timing.lanes, 1, y.channels); }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, 1, y.channels);
-    if (timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int /*ticks*/) const { return {timing, 1, y.channels}; }
+  RTA_HD void operator()(const Place& p, int ticks) const {
     const Span span = timing.span(p.lane, ticks);
     float seen = *count.of(p.lane), m = mean.of(p.lane)[p.c], v = variance.of(p.lane)[p.c];
     for (int t = 0; t < span.frames; ++t) {
@@ -116,12 +112,8 @@ struct Normalize {
   const float* scale;
   const float* bias;
 
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(timing.lanes, y.frames * ticks, y.channels);
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, y.frames * ticks, y.channels);
-    if (timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int ticks) const { return {timing, y.frames * ticks, y.channels}; }
+  RTA_HD void operator()(const Place& p, int ticks) const {
     const float* const now = used.of(p.lane) + 2 * p.t;
     float out = 0.0f;
     if (timing.span(p.lane, ticks).contains(p.t)) {

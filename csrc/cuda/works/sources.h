@@ -19,12 +19,8 @@ struct Draw {
   int step, step_step;
 
   RTA_HD int draws() const { return (values + 3) / 4; }
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(timing.lanes, y.frames * ticks, entries * draws());
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, y.frames * ticks, entries * draws());
-    if (timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int ticks) const { return {timing, y.frames * ticks, entries * draws()}; }
+  RTA_HD void operator()(const Place& p, int ticks) const {
     const int entry = p.c / draws(), index = p.c % draws();
     const int count = values - 4 * index < 4 ? values - 4 * index : 4;
     const Span span = timing.span(p.lane, ticks);

@@ -209,12 +209,8 @@ struct DeepFilter {
   int taps, bins;
   Signal y;
 
-  RTA_HD std::int64_t items(int ticks) const {
-    return places(timing.lanes, y.frames * ticks, bins);
-  }
-  RTA_HD void operator()(int item, int ticks) const {
-    const Place p(item, y.frames * ticks, bins);
-    if (timing.held[p.lane] != 0) return;
+  RTA_HD Grid grid(int ticks) const { return {timing, y.frames * ticks, bins}; }
+  RTA_HD void operator()(const Place& p, int /*ticks*/) const {
     const float* oldest = x.at(p.lane, timing.position(p.lane), p.t) + p.c;
     const float* coefficients = oldest + (taps - 1) * x.tap_step;
     const float* in = oldest + std::ptrdiff_t{2} * bins * taps;
