@@ -85,20 +85,28 @@ def run_layers(
     for done, kind in enumerate(kinds):
         rows += _time_case(kind, CASES[kind], precision, level, limits)
         on_progress((done + 1) / len(kinds))
+    peak = {
+        "gmacs": {n: round(x / 1e9, 1) for n, x in limits.macs_per_second.items()},
+        "gbytes_per_second": {
+            str(n): round(limits.bytes_per_second(n) / 1e9, 1) for n in FOOTPRINTS
+        },
+    }
+    return layers_result(precision, level, "cpu", peak, rows)
+
+
+def layers_result(
+    precision: str, level: str, device: str, peak: object, rows: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Rows of a layer and a shape each, under the design's keys."""
     return {
         "schema": SCHEMA,
         "kind": "layers",
         "model": None,
         "precision": precision,
         "isa": level,
-        "device": "cpu",
+        "device": device,
         "threads": 1,
-        "peak": {
-            "gmacs": {n: round(x / 1e9, 1) for n, x in limits.macs_per_second.items()},
-            "gbytes_per_second": {
-                str(n): round(limits.bytes_per_second(n) / 1e9, 1) for n in FOOTPRINTS
-            },
-        },
+        "peak": peak,
         "layers": rows,
         "peers": {},
         "machine": describe_machine(),

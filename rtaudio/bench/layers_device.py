@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from rtaudio.bench.denoise import SCHEMA, quantiles_us
-from rtaudio.bench.hardware import describe_machine, device_name, device_peak, floors
+from rtaudio.bench.denoise import quantiles_us
+from rtaudio.bench.hardware import device_name, device_peak, floors
 from rtaudio.bench.layer_cases import CASES, Case
+from rtaudio.bench.layers import layers_result
 from rtaudio.bench.torch_peers import NAMES, torch_device, torch_peer
 from rtaudio.errors import RtaudioError
 from rtaudio.graph.layer import FloatArray
@@ -44,19 +45,9 @@ def run_device_layers(
         except RtaudioError as error:
             notes.append(f"{kind}: {error}")
         on_progress((done + 1) / len(kinds))
-    return {
-        "schema": SCHEMA,
-        "kind": "layers",
-        "model": None,
-        "precision": precision,
-        "isa": level,
-        "device": device_name(device),
-        "threads": 1,
-        **{k: v for k, v in floors(peak, 0, 0).items() if k == "peak"},
-        "layers": rows,
-        "peers": {},
-        "machine": describe_machine(),
-    }, list(dict.fromkeys(notes))
+    shown = floors(peak, 0, 0).get("peak")
+    result = layers_result(precision, level, device_name(device), shown, rows)
+    return result, list(dict.fromkeys(notes))
 
 
 def _row(
