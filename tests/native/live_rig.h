@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -37,6 +38,8 @@ class FaultyProcessor final : public Processor {
   void process(const float* in, float* out, int frames) noexcept RTA_NONBLOCKING override {
     const std::int64_t until = now_ns() + 1'250'000'000LL * frames / kRate;
     while (faults_->stuck.load() || (faults_->slow.load() && now_ns() < until)) {
+      // As root this thread has a priority with which it would take a core from all others.
+      RTA_WAKE(std::this_thread::sleep_for(std::chrono::microseconds(20)));
     }
     for (int i = 0; i < frames * lanes_; ++i) {
       float& cell = line_[static_cast<std::size_t>(at_)];
