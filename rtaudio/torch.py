@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
+import torch.utils.dlpack
 from torch import Tensor, nn
 
 from rtaudio import _native
@@ -206,21 +207,25 @@ def diffusion_noise(
     return z
 
 
-def process(session: Session, x: Tensor) -> Tensor:
+def process(session: Session, x: Any) -> Tensor:
     """session.process of a tensor on the session's GPU: nothing goes by way of the host.
 
-    x: float32 (lanes, frames), or (lanes, frames, channels) where a port has several channels, as
-    Session.process takes it; so is what it returns, on x's device. The work is queued on the
-    current stream of that device and may still be under way when this returns. Held lanes answer
-    zeros. Raises ValueError or TypeError for another shape, type or device, RtaudioError for a
-    session on the CPU.
+    x: a tensor, or an array of another library that gives its memory by DLPack (JAX, CuPy); float32
+    (lanes, frames), or (lanes, frames, channels) where a port has several channels, as
+    Session.process takes it; so is the tensor it returns, on x's device, which DLPack gives to
+    others. The work is queued on torch's current stream of that device and may still be under way
+    when this returns. Held lanes answer zeros. Raises ValueError or TypeError for another shape,
+    type or device, RtaudioError for a session on the CPU.
     """
+    if not hasattr(x, "__dlpack__"):
+        raise TypeError(f"x is a {type(x).__name__}; this takes a tensor, or what has __dlpack__")
+    x = x if isinstance(x, Tensor) else torch.utils.dlpack.from_dlpack(x)
     if session.model.device == "cpu":
         raise RtaudioError(
             "this session's model is on the CPU; load it with device='cuda', or give process() an "
             "array."
         )
-    place = "cpu" if session.model.device == "emulated" else "cuda"
+    place = "cuda" if session.model.device.startswith("cuda") else "cpu"
     if x.device.type != place or x.device.index not in (None, 0) or x.dtype != torch.float32:
         raise TypeError(f"x is {x.dtype} on {x.device}; this session takes float32 on {place}:0")
     graph = session.model.graph_at(session.sample_rate)

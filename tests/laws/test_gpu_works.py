@@ -207,8 +207,12 @@ def test_tensors_go_through_a_session_without_the_host() -> None:
     _, gpu = models("conv_transpose1d", "fp32")
     x = np.stack([signal(gpu, 5) * np.float32(lane + 1) for lane in range(LANES)])
     x[1, 3, 0] = np.nan
-    by_host, by_device = (Session(gpu, lanes=LANES, max_ticks=2) for _ in range(2))
-    for session in (by_host, by_device):
+    sessions = [Session(gpu, lanes=LANES, max_ticks=2) for _ in range(3)]
+    for session in sessions:
         session.hold(np.array([False, False, True]))
-    y = process(by_device, torch.from_numpy(x))
-    np.testing.assert_array_equal(y.numpy(), by_host.process(x))
+    by_host = sessions[0].process(x)
+    np.testing.assert_array_equal(process(sessions[1], torch.from_numpy(x)).numpy(), by_host)
+    # NumPy's arrays give their memory by DLPack, as those of libraries for GPUs do.
+    np.testing.assert_array_equal(process(sessions[2], x).numpy(), by_host)
+    with pytest.raises(TypeError, match="a list"):
+        process(sessions[2], x.tolist())
