@@ -39,7 +39,7 @@ const float* sum_older(const GatedStack& stack, const GatedLayer& layer, Rows ro
 
 // One frame through layers whose signals are whole panels, or halves of them: sums become gates,
 // residuals and skips in registers.
-constexpr int kFrameSteps = 64;
+constexpr int kFrameSteps = 64;  // the most layers
 
 bool is_in_panels(const GatedStack& stack) {
   const PackedMatrix& first = stack.layers[0].weights->conv;
@@ -70,37 +70,80 @@ struct FrameStep {
   const void* conv;
   const void* out;
   const float* bias;   // of out
-  const float* start;  // the sums over the older taps
-  float* x;            // the layer's row in its ring, in both halves
-  float* mirror;
+  const float* start;  // this frame's sums over the older taps
+  float* x;            // the layer's row in its ring
+  float* ring;         // whose rows stand again `mirror` floats on
+  std::ptrdiff_t mirror;
+  float* sums;  // over the older taps, of this frame and those after it
+  int frames_ahead, turn;
+  const PackedMatrix* older;
+  std::ptrdiff_t tap_step, reach;  // of the older taps' rows, in floats
 };
 
-// z: room for a row of sums of each layer.
-void find_steps(const LaneTile& tile, float* z, FrameStep* steps) {
+// Kept in the scratch from step to step of a loop: what the weights drove out of the caches is not
+// looked for again, and nothing is divided.
+struct FrameTable {
+  std::int64_t position;  // that the steps are for
+  bool is_in_panels;
+  FrameStep steps[kFrameSteps];
+};
+static_assert(sizeof(FrameTable) <= kFrameTableFloats * sizeof(float));
+
+// sums: room for a row of each layer.
+void find_steps(const LaneTile& tile, float* sums, FrameStep* steps) {
+  const GatedStack& stack = tile.stack();
+  const std::int64_t position = tile.lanes[0].position + tile.first;
+  const std::ptrdiff_t z_row = std::ptrdiff_t{2} * stack.gate_channels;
+  for (int l = 0; l < stack.num_layers; ++l, sums += z_row) {
+    const GatedLayer& layer = stack.layers[l];
+    const GatedWeights& m = *layer.weights;
+    const bool is_fp32 = m.conv.format == WeightFormat::fp32, is_ahead = layer.ahead != nullptr;
+    FrameStep& step = steps[l];
+    step.conv = is_fp32 ? m.conv.weights : m.conv.narrow;
+    step.out = is_fp32 ? m.out.weights : m.out.narrow;
+    step.bias = m.out.bias;
+    step.x = layer.ring + slot_of(position, layer.ring_frames) * stack.row;
+    step.ring = layer.ring;
+    step.mirror = layer.ring_frames * stack.row;
+    step.sums = is_ahead ? layer.ahead : sums;
+    step.frames_ahead = is_ahead ? layer.frames_ahead : 1;
+    step.turn = stack.step % step.frames_ahead;
+    step.start = step.sums + step.turn * z_row;
+    step.older = &m.older;
+    step.tap_step = m.dilation * stack.row;
+    step.reach = tile.reach(l) * stack.row;
+  }
+}
+void move_steps(const GatedStack& stack, FrameStep* steps) {
+  const std::ptrdiff_t z_row = std::ptrdiff_t{2} * stack.gate_channels;
+  for (FrameStep* step = steps; step < steps + stack.num_layers; ++step) {
+    step->x += stack.row;
+    if (step->x == step->ring + step->mirror) step->x = step->ring;
+    step->turn = step->turn + 1 < step->frames_ahead ? step->turn + 1 : 0;
+    step->start = step->sums + step->turn * z_row;
+  }
+}
+
+// The sums over the older taps that are due, of this frame and of those known to come.
+void sum_due(const LaneTile& tile, const FrameStep* steps) {
   const GatedLane& lane = tile.lanes[0];
   const GatedStack& stack = lane.stack;
   const std::ptrdiff_t z_row = std::ptrdiff_t{2} * stack.gate_channels;
+  const int left = stack.steps - stack.step;
   const float* starts[kGatedRows];
-  for (int l = 0; l < stack.num_layers; ++l, z += z_row) {
-    const GatedLayer& layer = stack.layers[l];
-    const GatedWeights& m = *layer.weights;
-    const std::int64_t reach = tile.reach(l);
-    const std::int64_t slot = slot_of(lane.position + tile.first, layer.ring_frames);
-    const std::int64_t oldest = slot < reach ? slot - reach + layer.ring_frames : slot - reach;
-    Rows rows{layer.ring + oldest * stack.row, stack.row, m.dilation * stack.row, stack.kernel_size,
-              stack.channels};
+  for (int l = 0; l < stack.num_layers; ++l) {
+    const FrameStep& step = steps[l];
+    if (step.turn > 0) continue;
+    const int count = left < step.frames_ahead ? left : step.frames_ahead;
+    const std::ptrdiff_t at = step.x - step.ring, oldest = at - step.reach;
+    Rows rows{step.ring + (oldest < 0 ? oldest + step.mirror : oldest), stack.row, step.tap_step,
+              stack.kernel_size - 1, stack.channels};
     if (lane.condition != nullptr) {
-      starts[0] = lane.condition + tile.first * lane.condition_step + z_row * l;
+      const float* const start = lane.condition + tile.first * lane.condition_step + z_row * l;
+      for (int i = 0; i < count; ++i) starts[i] = start;
       rows.starts = starts;
     }
-    const bool is_fp32 = m.conv.format == WeightFormat::fp32;
-    float* const x = layer.ring + slot * stack.row;
-    steps[l] = {is_fp32 ? m.conv.weights : m.conv.narrow,
-                is_fp32 ? m.out.weights : m.out.narrow,
-                m.out.bias,
-                sum_older(stack, layer, rows, starts, z, z_row, 1),
-                x,
-                x + layer.ring_frames * stack.row};
+    matmul(*step.older, rows, step.sums, z_row, count);
   }
 }
 
@@ -147,7 +190,7 @@ void frame_layer(const GatedStack& stack, const FrameStep& step, const FrameStep
     } else if (next != nullptr) {
       const Vec x = is_valid ? load(step.x + output) + sums : zero();
       store(next->x + output, x);
-      store(next->mirror + output, x);
+      store(next->x + next->mirror + output, x);
     }
   };
   const int outputs = channels + stack.skip_channels;
@@ -163,13 +206,25 @@ void frame_layer(const GatedStack& stack, const FrameStep& step, const FrameStep
   }
 }
 
-void gated_frame(const LaneTile& tile, std::ptrdiff_t skip_step, float* z, float* gated) {
+// Nothing is done where a frame does not go through the layers like this.
+bool gated_frame(const LaneTile& tile, std::ptrdiff_t skip_step, float* z, float* gated,
+                 FrameTable& table) {
   const GatedLane& lane = tile.lanes[0];
   const GatedStack& stack = lane.stack;
+  const std::int64_t position = lane.position + tile.first;
+  const bool is_next = stack.step > 0 && table.position == position - 1;
+  table.position = position;
+  if (!is_next) table.is_in_panels = is_in_panels(stack);
+  if (!table.is_in_panels) return false;
+  FrameStep* const steps = table.steps;
+  if (is_next) {
+    move_steps(stack, steps);
+  } else {
+    find_steps(tile, z, steps);
+  }
+  sum_due(tile, steps);
   const bool is_valid = tile.first >= lane.valid_begin && tile.first < lane.valid_end;
   float* const skip = lane.skip + tile.first * skip_step;
-  FrameStep steps[kFrameSteps];
-  find_steps(tile, z, steps);
   const PackedMatrix& m = stack.layers[0].weights->conv;
   const auto layer = m.format == WeightFormat::fp32 ? frame_layer<4, float>
                      : m.in_wide_panels             ? frame_layer<8, HalfPair>
@@ -178,4 +233,5 @@ void gated_frame(const LaneTile& tile, std::ptrdiff_t skip_step, float* z, float
     const FrameStep* const next = l + 1 < stack.num_layers ? steps + l + 1 : nullptr;
     layer(stack, steps[l], next, is_valid, l == 0, gated, skip);
   }
+  return true;
 }

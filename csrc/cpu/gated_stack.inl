@@ -85,7 +85,22 @@ struct GatedSink {
   int residual_row, skip_channels;
   bool is_first, is_last;  // of the layers
 
-  RTA_HD void operator()(int t, int output, Vec sums) const {
+  template <int V>
+  RTA_HD void operator()(int t, int output, const Vec (&sums)[V]) const {
+    const int end = output + V * kLanes;
+    if (output >= residual_row && end <= residual_row + skip_channels) {
+      float* const to = rows[t].skip + output - residual_row;
+      RTA_UNROLL for (int v = 0; v < V; ++v) {
+        store(to + v * kLanes, is_first ? sums[v] : load(to + v * kLanes) + sums[v]);
+      }
+    } else if (end <= residual_row) {
+      if (is_last) return;
+      RTA_UNROLL for (int v = 0; v < V; ++v) add_residual(t, output + v * kLanes, sums[v]);
+    } else {
+      for (int v = 0; v < V; ++v) add_vector(t, output + v * kLanes, sums[v]);
+    }
+  }
+  RTA_HD void add_vector(int t, int output, Vec sums) const {
     const int c = output - residual_row, left = skip_channels - c;
     if (c >= 0) {
       add_skip(t, c, left < kLanes ? left : kLanes, sums);
@@ -136,10 +151,9 @@ void gated_tile(const LaneTile& tile, std::ptrdiff_t skip_step, float* scratch) 
   float* const z = taps + kGatedRows * padded(stack.kernel_size * stack.channels);
   float* const gated = z + kGatedRows * 2 * gate_row;
   float* const vectors = gated + kGatedRows * gate_row;
-  if (tile.rows() == 1 && is_in_panels(stack)) {
-    gated_frame(tile, skip_step, taps, gated);
-    return;
-  }
+  const auto end = reinterpret_cast<std::uintptr_t>(vectors + kGatedRows * 2 * gate_row);
+  auto* const table = reinterpret_cast<FrameTable*>((end + 63) / 64 * 64);
+  if (tile.rows() == 1 && gated_frame(tile, skip_step, taps, gated, *table)) return;
   const float* starts[kGatedRows];
   GatedRow out_rows[kGatedRows];
   for (int l = 0; l < stack.num_layers; ++l) {

@@ -134,7 +134,8 @@ struct GatedStack {
   int kernel_size;
   int channels, gate_channels, skip_channels;
   std::ptrdiff_t row;  // round_up(channels, 16)
-  // Calls of one frame: this is number `step` of `steps` with the same condition.
+  // Calls of one frame: this is number `step` of `steps` with the same condition; but for the first
+  // of them the scratch is as the one before left it.
   int step = 0;
   int steps = 1;
 };
@@ -319,10 +320,11 @@ extern const Kernels kernels_v4;
 extern const Kernels kernels_v4x;
 extern const Kernels kernels_neon;
 
+constexpr std::size_t kFrameTableFloats = 2048;  // where a frame's addresses are kept
 // Scratch may have any alignment; 64 bytes is fastest.
 constexpr std::size_t gated_stack_scratch_floats(int kernel, int channels, int gate) {
   auto up = [](int n) { return static_cast<std::size_t>((n + 15) / 16 * 16); };
-  return kGatedRows * (up(kernel * channels) + 5 * up(gate)) + 64;
+  return kGatedRows * (up(kernel * channels) + 5 * up(gate)) + kFrameTableFloats;
 }
 
 // A history as planes, one a channel: kPlanePad floats, R frames in a ring, the first kPlanePad of

@@ -1,15 +1,21 @@
 // Matrix times rows. See the numbers rules in kernels.h: every path below forms the same sums.
 
+#if defined(__AVX512F__)
+constexpr bool kWide = true;
+#else
+constexpr bool kWide = false;
+#endif
+
 // acc[f][v] += sum over k of w[k][v] * x[f][k], k rising.
 template <int F, int V, class W>
 RTA_HD void accumulate(Vec (&acc)[F][V], const W* w, std::ptrdiff_t w_step, const float* x,
                        std::ptrdiff_t frame_step, int count) {
   for (int k = 0; k < count; ++k) {
     Vec weights[V];
-    for (int v = 0; v < V; ++v) weights[v] = load(w + v * kLanes);
-    for (int f = 0; f < F; ++f) {
+    RTA_UNROLL for (int v = 0; v < V; ++v) weights[v] = load(w + v * kLanes);
+    RTA_UNROLL for (int f = 0; f < F; ++f) {
       const Vec value(x[f * frame_step + k]);
-      for (int v = 0; v < V; ++v) acc[f][v] = fma(value, weights[v], acc[f][v]);
+      RTA_UNROLL for (int v = 0; v < V; ++v) acc[f][v] = fma(value, weights[v], acc[f][v]);
     }
     w += w_step;
   }
@@ -19,13 +25,28 @@ template <int F, int V>
 RTA_HD void accumulate(Vec (&acc)[F][V], const HalfPair* w, std::ptrdiff_t w_step, const float* x,
                        std::ptrdiff_t frame_step, int count) {
   const Int upper(static_cast<int>(0xffff0000u));
-  if constexpr (F == 1) {  // vector by vector: few registers, and no weight is loaded twice
+  if constexpr (F == 1) {  // a few vectors at once: no weight is loaded twice
+    constexpr int kGroup = kWide && V % 4 == 0 ? 4 : 1;
     for (int k = 0; k < count; k += 2, w += w_step) {
       const Vec even(x[k]), odd(x[k + 1]);
-      RTA_UNROLL for (int v = 0; v < V; ++v) {
-        const Int words = in_register(load_words(w + v * kLanes));
-        acc[0][v] = fma(even, as_float(shift_left<16>(words)), acc[0][v]);
-        acc[0][v] = fma(odd, as_float(words & upper), acc[0][v]);
+      RTA_UNROLL for (int v = 0; v < V; v += kGroup) {
+        Int words[kGroup];
+        Vec weights[kGroup];
+        RTA_UNROLL for (int i = 0; i < kGroup; ++i) {
+          words[i] = in_register(load_words(w + (v + i) * kLanes));
+        }
+        RTA_UNROLL for (int i = 0; i < kGroup; ++i) {
+          weights[i] = in_order(as_float(shift_left<16>(words[i])));
+        }
+        RTA_UNROLL for (int i = 0; i < kGroup; ++i) {
+          acc[0][v + i] = in_order(fma(even, weights[i], acc[0][v + i]));
+        }
+        RTA_UNROLL for (int i = 0; i < kGroup; ++i) {
+          weights[i] = in_order(as_float(words[i] & upper));
+        }
+        RTA_UNROLL for (int i = 0; i < kGroup; ++i) {
+          acc[0][v + i] = in_order(fma(odd, weights[i], acc[0][v + i]));
+        }
       }
     }
     return;
@@ -97,25 +118,24 @@ RTA_HD void add_to(Vec (&acc)[F][V], const Vec (&other)[F][V]) {
   }
 }
 
-// Where sums go: sink(t, output, sums) takes 16 outputs of frame t. This one stores rows.
+// Where sums go: sink(t, output, sums) takes vectors of outputs of frame t. This one stores rows.
 struct RowSink {
   float* y;
   std::ptrdiff_t y_step;
   int outputs;
-  RTA_HD void operator()(int t, int output, Vec sums) const {
+  template <int V>
+  RTA_HD void operator()(int t, int output, const Vec (&sums)[V]) const {
     float* to = y + t * y_step + output;
-    if (outputs >= kLanes) {
-      store(to, sums);
-    } else {
-      store_first(to, outputs, sums);
+    if (V == 1 && outputs < kLanes) {
+      store_first(to, outputs, sums[0]);
+      return;
     }
+    RTA_UNROLL for (int v = 0; v < V; ++v) store(to + v * kLanes, sums[v]);
   }
 };
 template <int F, int V, class Sink>
 RTA_HD void give_tile(const Vec (&sum)[F][V], int t, int output, const Sink& sink) {
-  for (int f = 0; f < F; ++f) {
-    for (int v = 0; v < V; ++v) sink(t + f, output + v * kLanes, sum[f][v]);
-  }
+  RTA_UNROLL for (int f = 0; f < F; ++f) sink(t + f, output, sum[f]);
 }
 
 // The sums of a tile, which begins as the biases: next(sum, n) adds the next n of `depth` products.
@@ -163,11 +183,6 @@ void tile(const PackedMatrix& m, const W* w, std::ptrdiff_t w_step, int output, 
 // All frames of one panel of V vectors. Tiles keep their sums in registers: up to 24 of 32 zmm on
 // v4. Elsewhere columns are taken one vector at a time: 6 frames of it are 12 of 16 ymm on v3 and
 // 24 of 32 registers on NEON; v2 has room for 2 frames (8 of 16 xmm).
-#if defined(__AVX512F__)
-constexpr bool kWide = true;
-#else
-constexpr bool kWide = false;
-#endif
 #if defined(__AVX2__) || defined(__aarch64__)
 constexpr int kMostFrames = 8;
 #else
@@ -178,17 +193,19 @@ constexpr int kMostFrames = 2;
 template <int F, int V>
 constexpr int kColumns = kWide || (F == 1 && V <= 4) ? V : F == 1 ? 4 : 1;
 
-// One frame of a panel in a single chain of sums, tap by tap: the weights come in at the speed of
-// the cache that they are in, so nothing else may stand in the loop.
-template <int V, class W, class Sink>
-void whole_frame(const PackedMatrix& m, const W* w, std::ptrdiff_t w_step, int output,
-                 const Rows& rows, int t, const Sink& sink) {
+// The same in a single chain of sums, tap by tap: the weights come in at the speed of the cache
+// that they are in, so nothing else may stand in the loop.
+template <int F, int V, class W, class Sink>
+void whole_tile(const PackedMatrix& m, const W* w, std::ptrdiff_t w_step, int output,
+                const Rows& rows, int t, const Sink& sink) {
   const float* x = rows.data + t * rows.frame_step;
-  const float* start = start_of(m, rows.starts, t) + output;
-  Vec sum[1][V];
-  for (int v = 0; v < V; ++v) sum[0][v] = load(start + v * kLanes);
+  Vec sum[F][V];
+  RTA_UNROLL for (int f = 0; f < F; ++f) {
+    const float* start = start_of(m, rows.starts, t + f) + output;
+    RTA_UNROLL for (int v = 0; v < V; ++v) sum[f][v] = load(start + v * kLanes);
+  }
   for (int tap = 0; tap < rows.taps; ++tap, x += rows.tap_step) {
-    accumulate(sum, w, w_step, x, 0, rows.inputs);
+    accumulate(sum, w, w_step, x, rows.frame_step, rows.inputs);
     w += w_step * rows.inputs / kEachStep<W>;
   }
   give_tile(sum, t, output, sink);
@@ -237,11 +254,12 @@ void split_frame(const PackedMatrix& m, const W* w, const Rows& rows, int t, con
       }
     }
   }
+  Vec sum[V];
   for (int v = 0; v < V; ++v) {
-    Vec sum = acc[0][v] + acc[1][v];
-    if constexpr (S == 4) sum = sum + (acc[2][v] + acc[3][v]);
-    sink(t, v * kLanes, sum);
+    sum[v] = acc[0][v] + acc[1][v];
+    if constexpr (S == 4) sum[v] = sum[v] + (acc[2][v] + acc[3][v]);
   }
+  sink(t, 0, sum);
 }
 
 // Whether a tile of F frames is next where so many are left: 8 are better 4 and 4 than 6, 1 and 1.
@@ -257,7 +275,11 @@ RTA_HD void tiles(const PackedMatrix& m, const W* w, int output, const Rows& row
   constexpr int C = kColumns<F, V>;
   for (; fits<F>(num_frames - t); t += F) {
     for (int v = 0; v < V; v += C) {
-      tile<F, C>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows, t, sink);
+      if constexpr (V > 2) {  // more than 32 outputs: never split
+        whole_tile<F, C>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows, t, sink);
+      } else {
+        tile<F, C>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows, t, sink);
+      }
     }
   }
 }
@@ -281,7 +303,7 @@ void panel(const PackedMatrix& m, const W* w, int output, const Rows& rows, cons
     constexpr int C = kColumns<1, V>;
     for (; t < num_frames; ++t) {
       for (int v = 0; v < V; v += C) {
-        whole_frame<C>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows, t, sink);
+        whole_tile<1, C>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows, t, sink);
       }
     }
     return;

@@ -39,6 +39,7 @@ namespace {
 
 #if !defined(__AVX512F__)
 RTA_HD Int in_register(Int a) { return a; }
+RTA_HD Vec in_order(Vec a) { return a; }
 // The low halves, and the low bytes, of the first n words.
 RTA_HD void store_halves(Half* p, int n, Int a) {
   std::int32_t words[kLanes];

@@ -72,6 +72,11 @@ RTA_HD Int in_register(Int a) {
   asm("" : "+v"(a.v));
   return a;
 }
+// The order in which these are written is that of the instructions, which ports they go to.
+RTA_HD Vec in_order(Vec a) {
+  asm volatile("" : "+v"(a.v));
+  return a;
+}
 RTA_HD Vec load(const Half* p) {
   const __m512i wide =
       _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));

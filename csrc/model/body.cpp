@@ -53,11 +53,11 @@ Body::Body(const LayerContext& loop, int count, int source, int result, int cond
 }
 
 std::size_t Body::scratch_floats(int lanes) const {
-  std::size_t most = 0;
-  for (const Step& step : steps_) most = std::max(most, step.layer->scratch_floats(lanes));
+  std::size_t own = 0;
+  for (const Step& step : steps_) own += aligned(step.layer->scratch_floats(lanes));
   const auto count = static_cast<std::size_t>(lanes);
   return count * buffer_floats_ + floats_for(count * steps_.size() * sizeof(Call)) +
-         floats_for(count * num_inputs_ * sizeof(float*)) + aligned(most) + 16;
+         floats_for(count * num_inputs_ * sizeof(float*)) + own + 16;
 }
 
 void Body::reset(float* state) const noexcept {
@@ -129,7 +129,7 @@ Body::Run Body::bind(std::span<const Call> lanes, std::size_t offset,
   auto* calls = reinterpret_cast<Call*>(table);
   table += floats_for(count * steps_.size() * sizeof(Call));
   auto* pointers = reinterpret_cast<const float**>(table);
-  float* rest = table + floats_for(count * num_inputs_ * sizeof(float*));
+  float* own = table + floats_for(count * num_inputs_ * sizeof(float*));
   // The lanes' rows of a buffer lie one after the other.
   const auto row = [&](std::size_t buffer, std::size_t lane) {
     return scratch + count * buffers_[buffer] + lane * rows_[buffer];
@@ -148,11 +148,12 @@ Body::Run Body::bind(std::span<const Call> lanes, std::size_t offset,
                                           frames,
                                           0,
                                           lanes[lane].state + offset + step.state,
-                                          rest,
+                                          own,
                                           nullptr,
                                           false,
                                           step.held};
     }
+    own += aligned(step.layer->scratch_floats(static_cast<int>(count)));
   }
   Run run;
   run.body_ = this;

@@ -39,7 +39,8 @@ struct Call {
   const float* control;  // one value a frame, null where the layer has no control port
   bool whole = false;    // the call brings the whole signal, and nothing follows
   // Inside a loop: this is call `step` of `steps` of one frame in which these channels of each
-  // input stay the same, and so does what follows from them alone.
+  // input stay the same, and so does what follows from them alone. The lanes are the same too, and
+  // the scratch is as the step before left it.
   std::span<const ChannelRange> held = {};
   int step = 0;
   int steps = 1;

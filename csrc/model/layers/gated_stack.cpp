@@ -78,9 +78,10 @@ class Stack final : public Layer {
     for (std::size_t first = 0; first < calls.size(); first += lanes.size()) {
       const auto batch = calls.subspan(first, std::min(lanes.size(), calls.size() - first));
       float* table = batch[0].scratch + table_offset();
+      float* const room = table + batch.size() * table_floats();
       for (std::size_t i = 0; i < batch.size(); ++i, table += table_floats()) {
         const Call& call = batch[i];
-        lanes[i] = {begin(call, table), call.position, call.valid_begin, call.valid_end,
+        lanes[i] = {begin(call, table, room), call.position, call.valid_begin, call.valid_end,
                     call.output};
         if (!conditioned_) continue;
         lanes[i].condition = call.inputs[0] + channels_;
@@ -148,12 +149,12 @@ class Stack final : public Layer {
   }
 
  private:
-  // Takes a call's rows in and builds the kernel's table of layers, with this stream's rings; room
-  // for the rows, padded, is behind it.
-  GatedStack begin(const Call& call, float* floats) const noexcept {
+  // Takes a call's rows in and builds the kernel's table of layers, with this stream's rings, which
+  // a loop keeps from step to step. room: for the rows, padded.
+  GatedStack begin(const Call& call, float* floats, float* room) const noexcept {
     auto* table = reinterpret_cast<GatedLayer*>(floats);
     float* state = call.state;
-    for (std::size_t i = 0; i < weights_.size(); ++i) {
+    for (std::size_t i = 0; call.step == 0 && i < weights_.size(); ++i) {
       new (table + i)
           GatedLayer{&weights_[i], state, rings_[i].frames(ring_frames(i, call.max_frames))};
       state += ring_floats(i, call.max_frames);
@@ -161,11 +162,10 @@ class Stack final : public Layer {
     const float* rows = call.inputs[0];
     const std::ptrdiff_t in_row = input_row();
     if (in_row != padded(channels_)) {
-      float* wide = floats + table_floats();
       for (int t = 0; t < call.num_frames; ++t) {
-        std::copy_n(rows + t * in_row, channels_, wide + t * padded(channels_));
+        std::copy_n(rows + t * in_row, channels_, room + t * padded(channels_));
       }
-      rows = wide;
+      rows = room;
     }
     rings_[0].append(call.state, call.max_frames, call.position, rows, call.num_frames,
                      call.valid_begin, call.valid_end);
@@ -189,6 +189,7 @@ class Stack final : public Layer {
   void sum_ahead(const Call& call, GatedStack& stack) const noexcept {
     stack.step = call.step;
     stack.steps = call.steps;
+    if (call.step > 0) return;
     auto* const table = reinterpret_cast<GatedLayer*>(call.scratch + table_offset());
     float* ahead = call.state;
     for (std::size_t i = 0; i < weights_.size(); ++i) ahead += ring_floats(i, 1);
