@@ -63,25 +63,25 @@ void dot_tile(const PackedMatrix& m, const std::int32_t* w, std::ptrdiff_t w_ste
   const unsigned char* x = rows.data + static_cast<std::ptrdiff_t>(4 * t) * rows.words;
   typename Dot::Sum sum[F][V];
   const float* starts[F];
-  for (int f = 0; f < F; ++f) {
+  RTA_UNROLL for (int f = 0; f < F; ++f) {
     starts[f] = start_of(m, rows.starts, t + f) + output;
-    for (int v = 0; v < V; ++v) {
+    RTA_UNROLL for (int v = 0; v < V; ++v) {
       sum[f][v] = Dot::start(m, output + v * kLanes, starts[f] + v * kLanes);
     }
   }
   for (int k = 0; k < rows.words; ++k, w += w_step) {
     Int weights[V];
-    for (int v = 0; v < V; ++v) weights[v] = load_words(w + v * kLanes);
-    for (int f = 0; f < F; ++f) {
+    RTA_UNROLL for (int v = 0; v < V; ++v) weights[v] = load_words(w + v * kLanes);
+    RTA_UNROLL for (int f = 0; f < F; ++f) {
       std::int32_t word;
       __builtin_memcpy(&word, x + 4 * (f * rows.words + k), sizeof word);
       const Int value(word);
-      for (int v = 0; v < V; ++v) sum[f][v] = Dot::step(sum[f][v], weights[v], value);
+      RTA_UNROLL for (int v = 0; v < V; ++v) sum[f][v] = Dot::step(sum[f][v], weights[v], value);
     }
   }
   Vec out[F][V];
-  for (int f = 0; f < F; ++f) {
-    for (int v = 0; v < V; ++v) {
+  RTA_UNROLL for (int f = 0; f < F; ++f) {
+    RTA_UNROLL for (int v = 0; v < V; ++v) {
       out[f][v] = Dot::finish(m, output + v * kLanes, starts[f] + v * kLanes, sum[f][v]);
     }
   }

@@ -97,7 +97,7 @@ struct GatedSink {
       if (is_last) return;
       RTA_UNROLL for (int v = 0; v < V; ++v) add_residual(t, output + v * kLanes, sums[v]);
     } else {
-      for (int v = 0; v < V; ++v) add_vector(t, output + v * kLanes, sums[v]);
+      RTA_UNROLL for (int v = 0; v < V; ++v) add_vector(t, output + v * kLanes, sums[v]);
     }
   }
   RTA_HD void add_vector(int t, int output, Vec sums) const {
