@@ -82,9 +82,11 @@ struct FrameStep {
 
 // Kept in the scratch from step to step of a loop: what the weights drove out of the caches is not
 // looked for again, and nothing is divided.
+using FrameLayer = void (*)(const GatedStack&, const FrameStep&, const FrameStep*, bool, bool,
+                            float*, float*);
 struct FrameTable {
   std::int64_t position;  // that the steps are for
-  bool is_in_panels;
+  FrameLayer layer;       // null: a frame does not go through the layers like this
   FrameStep steps[kFrameSteps];
 };
 static_assert(sizeof(FrameTable) <= kFrameTableFloats * sizeof(float));
@@ -206,7 +208,14 @@ void frame_layer(const GatedStack& stack, const FrameStep& step, const FrameStep
   }
 }
 
-// Nothing is done where a frame does not go through the layers like this.
+FrameLayer find_layer(const GatedStack& stack) {
+  if (!is_in_panels(stack)) return nullptr;
+  const PackedMatrix& m = stack.layers[0].weights->conv;
+  if (m.format == WeightFormat::fp32) return frame_layer<4, float>;
+  return m.in_wide_panels ? frame_layer<8, HalfPair> : frame_layer<4, HalfPair>;
+}
+
+// False, and nothing is done, where a frame does not go through the layers like this.
 bool gated_frame(const LaneTile& tile, std::ptrdiff_t skip_step, float* z, float* gated,
                  FrameTable& table) {
   const GatedLane& lane = tile.lanes[0];
@@ -214,8 +223,8 @@ bool gated_frame(const LaneTile& tile, std::ptrdiff_t skip_step, float* z, float
   const std::int64_t position = lane.position + tile.first;
   const bool is_next = stack.step > 0 && table.position == position - 1;
   table.position = position;
-  if (!is_next) table.is_in_panels = is_in_panels(stack);
-  if (!table.is_in_panels) return false;
+  if (!is_next) table.layer = find_layer(stack);
+  if (table.layer == nullptr) return false;
   FrameStep* const steps = table.steps;
   if (is_next) {
     move_steps(stack, steps);
@@ -225,13 +234,9 @@ bool gated_frame(const LaneTile& tile, std::ptrdiff_t skip_step, float* z, float
   sum_due(tile, steps);
   const bool is_valid = tile.first >= lane.valid_begin && tile.first < lane.valid_end;
   float* const skip = lane.skip + tile.first * skip_step;
-  const PackedMatrix& m = stack.layers[0].weights->conv;
-  const auto layer = m.format == WeightFormat::fp32 ? frame_layer<4, float>
-                     : m.in_wide_panels             ? frame_layer<8, HalfPair>
-                                                    : frame_layer<4, HalfPair>;
   for (int l = 0; l < stack.num_layers; ++l) {
     const FrameStep* const next = l + 1 < stack.num_layers ? steps + l + 1 : nullptr;
-    layer(stack, steps[l], next, is_valid, l == 0, gated, skip);
+    table.layer(stack, steps[l], next, is_valid, l == 0, gated, skip);
   }
   return true;
 }
