@@ -59,18 +59,19 @@ class Net {
 
   void time(const Kernels& k, int block) {
     const int width = 2 * shape_.channels + 1, row = (width + 15) / 16 * 16;
-    const ConditionedStack stack{table_.data(),
-                                 static_cast<int>(table_.size()),
-                                 shape_.channels,
-                                 shape_.channels,
-                                 shape_.channels,
-                                 false,
-                                 shape_.function,
-                                 Unary::identity,
-                                 0.01f,
-                                 0.0f,
-                                 0.0f,
-                                 0.0f};
+    ConditionedStack stack{table_.data(),
+                           static_cast<int>(table_.size()),
+                           shape_.channels,
+                           shape_.channels,
+                           shape_.channels,
+                           false,
+                           shape_.function,
+                           Unary::identity,
+                           0.01f,
+                           0.0f,
+                           0.0f,
+                           0.0f};
+    stack.is_whole = has_whole_tiles(stack);
     const auto x = random(static_cast<std::size_t>(row * block));
     std::vector<float> outputs[2];
     double ns[2];

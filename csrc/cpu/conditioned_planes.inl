@@ -1,20 +1,6 @@
 // A stack of dilated layers under one condition, time in lanes: layer after layer over a chunk of
 // frames, so that a layer's weights are read once a chunk.
 
-// The chunk's signals and what one tile of V vectors needs.
-struct ConditionedScratch {
-  float* x;  // planes of kPlaneChunk frames
-  float* condition;
-  float* skip;
-  float* z;  // planes of one tile
-};
-
-struct PlaneRing {
-  float* data;  // slot 0 of the first channel
-  std::int32_t plane;
-  std::int32_t frames;
-};
-
 // x into the ring, zeros outside [begin, end). What a tile writes beyond the call's last frame lies
 // in slots that hold nothing yet, beyond the ring and its copy in the padding.
 template <int V>
@@ -137,6 +123,11 @@ void conditioned_planes(const ConditionedStack& stack, float* state, int max_fra
   for (int begin = 0; begin < num_frames; begin += kPlaneChunk) {
     const int count = num_frames - begin < kPlaneChunk ? num_frames - begin : kPlaneChunk;
     rows_to_planes(in + begin * row, row, static_cast<int>(width), count, scratch, kPlaneChunk);
+    if (stack.is_whole && valid_begin <= begin && valid_end >= begin + count) {
+      whole_chunk(stack, state, max_frames, position + begin, count, planes);
+      planes_to_rows(scratch, kPlaneChunk, static_cast<int>(width), count, out + begin * row, row);
+      continue;
+    }
     float* history = state;
     for (int l = 0; l < stack.num_layers; ++l) {
       const ConditionedLayer& layer = stack.layers[l];

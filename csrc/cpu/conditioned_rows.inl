@@ -110,9 +110,10 @@ void conditioned_rows(const ConditionedStack& stack, float* state, int max_frame
   const std::ptrdiff_t z_row = padded(stack.hidden) * (stack.gated ? 2 : 1);
   const bool is_narrow = x_row == kLanes && skip_row == kLanes && z_row == kLanes;
   if (is_narrow && num_frames < kFewFrames) {
+    const WholeFrame frame = stack.is_whole ? find_whole_frame(stack) : conditioned_frame;
     for (int t = 0; t < num_frames; ++t) {
-      conditioned_frame(stack, state, max_frames, position + t, t >= valid_begin && t < valid_end,
-                        in + t * row, out + t * row);
+      frame(stack, state, max_frames, position + t, t >= valid_begin && t < valid_end, in + t * row,
+            out + t * row);
     }
     return;
   }

@@ -7,6 +7,7 @@
 #include "core/cells.h"
 #include "core/fft_butterfly.h"
 #include "core/moments.h"
+#include "core/sum_tree.h"
 #include "cpu/simd.h"
 
 namespace rtaudio {
@@ -31,6 +32,9 @@ RTA_HD std::ptrdiff_t padded_row(int channels) {
 #include "cpu/gated_frame.inl"
 #include "cpu/gated_stack.inl"
 #include "cpu/planes.inl"
+
+#include "cpu/conditioned_frame.inl"
+#include "cpu/conditioned_whole.inl"
 
 #include "cpu/conditioned_planes.inl"
 #include "cpu/conditioned_rows.inl"

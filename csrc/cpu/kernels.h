@@ -174,7 +174,26 @@ struct ConditionedStack {
   bool gated;
   Unary activation, gate;
   float activation_a, activation_b, gate_a, gate_b;
+  bool is_whole = false;  // has_whole_tiles(), found at construction
 };
+// Whether a stack has a shape of amplifiers' models, for which there are kernels without branches.
+constexpr bool has_whole_tiles(const ConditionedStack& stack) {
+  const bool is_plain =
+      !stack.gated && stack.hidden == stack.channels && stack.skip_channels == stack.channels;
+  const bool is_standard =
+      stack.activation == Unary::tanh && (stack.channels == 8 || stack.channels == 16);
+  if (!is_plain ||
+      !(is_standard || (stack.activation == Unary::leaky_relu && stack.channels == 8))) {
+    return false;
+  }
+  for (int l = 0; l < stack.num_layers; ++l) {
+    const ConditionedLayer& layer = stack.layers[l];
+    const int taps = layer.kernel_size;
+    if (layer.skip.weights != nullptr) return false;
+    if (is_standard ? taps != 3 : taps != 6 && taps != 15) return false;
+  }
+  return true;
+}
 
 // One layer of a diffusion network (rtaudio/graph/refine.py): z = in [y at each tap; condition],
 // [r; s] = out (tanh(z_a) sigmoid(z_b)), h = (h + r) / sqrt(2), skips += s. Each half of z and of

@@ -188,6 +188,12 @@ RTA_HD Int dot_bytes(Int sum, Int w, Int x) {
 }
 RTA_HD Vec dot_halves(Vec sum, Int w, Int x) { return dot_halves_by_fma(sum, w, x); }
 
+RTA_HD Vec in_register(Vec a) { return a; }
+// Lane I in all lanes.
+template <int I>
+RTA_HD Vec spread(Vec a) {
+  return Vec(a.q[I / 4][I % 4]);
+}
 RTA_HD Vec reverse(Vec a) {
   return quads<Vec>([&](int i) {
     const Floats x = a.q[3 - i];

@@ -142,6 +142,10 @@ RTA_HD Int load_words(const void* p) {
   const auto* q = static_cast<const __m256i*>(p);
   return {_mm256_loadu_si256(q), _mm256_loadu_si256(q + 1)};
 }
+RTA_HD Vec in_register(Vec a) {
+  asm("" : "+x"(a.lo), "+x"(a.hi));
+  return a;
+}
 RTA_HD Vec load(const Half* p) {
   const auto* q = reinterpret_cast<const __m128i*>(p);
   return as_float(shift_left<16>(
@@ -160,6 +164,14 @@ RTA_HD Int dot_bytes(Int sum, Int w, Int x) {
 }
 RTA_HD Vec dot_halves(Vec sum, Int w, Int x) { return dot_halves_by_fma(sum, w, x); }
 
+// Lane I in all lanes.
+template <int I>
+RTA_HD Vec spread(Vec a) {
+  const __m256 half = I < 8 ? a.lo : a.hi;
+  const __m256 quad = _mm256_permute2f128_ps(half, half, I % 8 / 4 * 0x11);
+  const __m256 all = _mm256_permute_ps(quad, I % 4 * 0x55);
+  return {all, all};
+}
 RTA_HD Vec reverse(Vec a) {
   const __m256i order = _mm256_set_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   return {_mm256_permutevar8x32_ps(a.hi, order), _mm256_permutevar8x32_ps(a.lo, order)};

@@ -72,6 +72,10 @@ RTA_HD Int in_register(Int a) {
   asm("" : "+v"(a.v));
   return a;
 }
+RTA_HD Vec in_register(Vec a) {
+  asm("" : "+v"(a.v));
+  return a;
+}
 // The order in which these are written is that of the instructions, which ports they go to.
 RTA_HD Vec in_order(Vec a) {
   asm volatile("" : "+v"(a.v));
@@ -107,6 +111,13 @@ RTA_HD Int dot_bytes(Int sum, Int w, Int x) {
 RTA_HD Vec dot_halves(Vec sum, Int w, Int x) { return dot_halves_by_fma(sum, w, x); }
 #endif
 
+// Lane I in all lanes.
+template <int I>
+RTA_HD Vec spread(Vec a) {
+  if constexpr (I == 0) return _mm512_broadcastss_ps(_mm512_castps512_ps128(a.v));
+  const __m512 quad = _mm512_shuffle_f32x4(a.v, a.v, I / 4 * 0x55);
+  return _mm512_permute_ps(quad, I % 4 * 0x55);
+}
 RTA_HD Vec reverse(Vec a) {
   const __m512i order = _mm512_set_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   return _mm512_permutexvar_ps(order, a.v);

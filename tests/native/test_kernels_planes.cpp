@@ -9,6 +9,8 @@ struct Shape {
   int channels, hidden, skip;
   bool gated, has_skip;
   std::vector<int> taps;
+  Unary function = Unary::leaky_relu;  // where it is not gated
+  bool is_whole = false;               // has kernels of its own
 };
 
 struct Conditioned {
@@ -59,12 +61,14 @@ struct Conditioned {
       floats += planes ? plane_state_floats(shape.channels, reach(layer), max_frames)
                        : row_state_floats(shape.channels, reach(layer), max_frames);
     }
-    const ConditionedStack stack{table.data(),   static_cast<int>(table.size()),
-                                 shape.channels, shape.hidden,
-                                 shape.skip,     shape.gated,
-                                 function(),     Unary::sigmoid,
-                                 0.1f,           0.0f,
-                                 0.0f,           0.0f};
+    ConditionedStack stack{table.data(),   static_cast<int>(table.size()),
+                           shape.channels, shape.hidden,
+                           shape.skip,     shape.gated,
+                           function(),     Unary::sigmoid,
+                           0.1f,           0.0f,
+                           0.0f,           0.0f};
+    stack.is_whole = has_whole_tiles(stack);
+    EXPECT_EQ(stack.is_whole, shape.is_whole);
     std::vector<float> state(floats, 0.0f), y(x.size() + 1, kGuard);
     std::vector<float> scratch(
         (planes ? conditioned_planes_scratch_floats : conditioned_rows_scratch_floats)(
@@ -80,9 +84,11 @@ struct Conditioned {
     return y;
   }
 
-  Unary function() const { return shape.gated ? Unary::tanh : Unary::leaky_relu; }
+  Unary function() const { return shape.gated ? Unary::tanh : shape.function; }
   float activated(float a, float b) const {
-    return shape.gated ? math::gated_tanh(a, b) : a > 0.0f ? a : 0.1f * a;
+    if (shape.gated) return math::gated_tanh(a, b);
+    if (shape.function == Unary::tanh) return math::tanh(a);
+    return a > 0.0f ? a : 0.1f * a;
   }
 
   std::vector<float> naive(std::vector<float> rows, int valid_begin, int valid_end) const {
@@ -123,7 +129,11 @@ struct Conditioned {
 TEST(ConditionedStack, EqualsItsDefinitionInBitsForEveryBlock) {
   for (const Shape& s :
        {Shape{16, 16, 16, false, false, {3, 3, 2, 3}}, Shape{3, 3, 3, false, false, {6, 15, 1}},
-        Shape{8, 6, 5, true, true, {3, 2, 4}}, Shape{20, 9, 33, true, true, {2, 3}}}) {
+        Shape{8, 6, 5, true, true, {3, 2, 4}}, Shape{20, 9, 33, true, true, {2, 3}},
+        Shape{16, 16, 16, false, false, {3, 3, 2}, Unary::tanh},
+        Shape{16, 16, 16, false, false, {3, 3, 3, 3, 3}, Unary::tanh, true},
+        Shape{8, 8, 8, false, false, {3, 3, 3, 3}, Unary::tanh, true},
+        Shape{8, 8, 8, false, false, {6, 15, 6}, Unary::leaky_relu, true}}) {
     const Conditioned stack(s);
     constexpr int kFrames = 150, kBegin = 3, kEnd = 140;
     const std::vector<float> x = random_floats(static_cast<std::size_t>(kFrames * stack.width()));

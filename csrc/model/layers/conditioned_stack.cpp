@@ -79,6 +79,7 @@ class Stack final : public Layer {
                         layer.skip ? layer.skip->view() : PackedMatrix{}, layer.kernel,
                         layer.dilation});
     }
+    is_whole_ = has_whole_tiles(as_stack());
   }
 
   std::size_t state_floats(int max_frames) const override {
@@ -96,19 +97,7 @@ class Stack final : public Layer {
   }
 
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
-    const Function gate = gate_.value_or(Function{});
-    const ConditionedStack stack{table_.data(),
-                                 static_cast<int>(table_.size()),
-                                 channels_,
-                                 hidden_,
-                                 skip_,
-                                 gate_.has_value(),
-                                 activation_.kind,
-                                 gate.kind,
-                                 activation_.a,
-                                 activation_.b,
-                                 gate.a,
-                                 gate.b};
+    const ConditionedStack stack = as_stack();
     const auto run = in_planes(call.max_frames) ? call.kernels.conditioned_planes
                                                 : call.kernels.conditioned_rows;
     run(stack, call.state, call.max_frames, call.position, call.num_frames, call.valid_begin,
@@ -190,6 +179,22 @@ class Stack final : public Layer {
                                      hidden_, to.output(), channels_, skip_, next});
   }
 
+  ConditionedStack as_stack() const {
+    const Function gate = gate_.value_or(Function{});
+    return {table_.data(),
+            static_cast<int>(table_.size()),
+            channels_,
+            hidden_,
+            skip_,
+            gate_.has_value(),
+            activation_.kind,
+            gate.kind,
+            activation_.a,
+            activation_.b,
+            gate.a,
+            gate.b,
+            is_whole_};
+  }
   bool in_planes(int max_frames) const { return is_narrow_ && max_frames >= kFewestFrames; }
   // f(ring, where it begins in the state, its number among those that are saved, max_frames)
   template <class F>
@@ -248,6 +253,7 @@ class Stack final : public Layer {
   bool has_skip_;
   bool on_gpu_;
   bool is_narrow_;
+  bool is_whole_ = false;
   Function activation_;
   std::optional<Function> gate_;
   std::vector<Step> layers_;
