@@ -73,13 +73,20 @@ Session::Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, d
   buffer_offsets_ = std::move(placement.offsets);
   const std::size_t floats = placement.floats;
   std::size_t scratch = 16;
-  std::size_t most_inputs = 1;
+  std::size_t most_inputs = 1, num_inputs = 0;
   int most_frames = 1;
   for (const Model::Operation& op : model_->operations()) {
     state_offsets_.push_back(lane_floats_);
-    for (int i = 0; i < op.layer->num_parts(); ++i) {
-      parts_.push_back({state_offsets_.size() - 1, i});
+    const int num_parts = op.layer->num_parts();
+    for (int i = 0; i < num_parts; ++i) {
+      parts_.push_back(
+          {state_offsets_.size() - 1, i, op.layer.get(), op.layer->stateless(), num_parts == 1});
     }
+    const BufferSpec& in = model_->buffers()[static_cast<std::size_t>(op.inputs[0])];
+    wiring_.push_back({in.delay, in.frames, max_frames(op), op.output, op.control,
+                       buffer_offsets_[static_cast<std::size_t>(op.output)], lane_floats_,
+                       op.inputs, num_inputs});
+    num_inputs += op.inputs.size();
     const std::int64_t frames =
         std::int64_t{model_->buffers()[static_cast<std::size_t>(op.inputs[0])].frames} *
         batch_ticks_ * threads;
@@ -108,6 +115,12 @@ Session::Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, d
     desk.inputs.resize(batch * most_inputs);
     desk.batch.resize(batch);
     desk.calls.reserve(batch);
+    desk.first_inputs.reserve(num_inputs);
+    for (const Model::Operation& op : model_->operations()) {
+      for (const int input : op.inputs) {
+        desk.first_inputs.push_back(rows_of(desk, input, 0, 0));
+      }
+    }
   }
   state_ = make_aligned_floats(lane_floats_ * static_cast<std::size_t>(here) + 32);
   memory_ = state_.get();
@@ -323,10 +336,10 @@ float* Session::rows_of(Desk& desk, int buffer, std::size_t slot, int num_ticks)
 }
 
 void Session::run(Desk& desk, const Part& part, Ticks ticks) noexcept {
-  const Layer& layer = *model_->operations()[part.operation].layer;
+  const Layer& layer = *part.layer;
   const auto count = desk.lanes().size();
   if (count == 0) return;
-  if (layer.stateless()) {
+  if (part.is_stateless) {
     Call all = make_call(desk, 0, part.operation, ticks);
     all.num_frames *= static_cast<int>(count);
     all.valid_begin = 0;
@@ -334,51 +347,60 @@ void Session::run(Desk& desk, const Part& part, Ticks ticks) noexcept {
     layer.process(all);
     return;
   }
+  if (count == 1 && part.is_whole) {
+    layer.process(make_call(desk, 0, part.operation, ticks));
+    return;
+  }
   desk.calls.clear();
   for (std::size_t slot = 0; slot < count; ++slot) {
     desk.calls.push_back(make_call(desk, slot, part.operation, ticks));
   }
-  if (layer.num_parts() > 1) {
-    for (const Call& call : desk.calls) layer.process_part(call, part.index);
-  } else if (count == 1) {
-    layer.process(desk.calls[0]);
-  } else {
+  if (part.is_whole) {
     layer.process_lanes(desk.calls);
+  } else {
+    for (const Call& call : desk.calls) layer.process_part(call, part.index);
   }
 }
 
 Call Session::make_call(Desk& desk, std::size_t slot, std::size_t index, Ticks ticks) noexcept {
-  const Model::Operation& op = model_->operations()[index];
+  const Wiring& wiring = wiring_[index];
   const int lane_index = desk.batch[slot];
   const Lane& lane = lanes_state_[static_cast<std::size_t>(lane_index)];
-  const BufferSpec& in = model_->buffers()[static_cast<std::size_t>(op.inputs[0])];
-  const int num_frames = in.frames * ticks.count;
-  const std::int64_t position = (lane.ticks + ticks.before) * in.frames;
-  std::int64_t shortest = INT64_MAX / 2;
-  const float** inputs = desk.inputs.data() + slot * op.inputs.size();
-  for (std::size_t i = 0; i < op.inputs.size(); ++i) {
-    inputs[i] = rows_of(desk, op.inputs[i], slot, ticks.count);
-    if (lane.ended) {
-      shortest = std::min(shortest, lane.lengths[static_cast<std::size_t>(op.inputs[i])]);
+  const int num_frames = wiring.frames * ticks.count;
+  const std::int64_t position = (lane.ticks + ticks.before) * wiring.frames;
+  const std::size_t num_inputs = wiring.inputs.size();
+  const float* const* inputs = desk.first_inputs.data() + wiring.first_inputs;
+  float* output = desk.buffers.get() + wiring.output_offset;
+  if (slot > 0) {
+    const float** own = desk.inputs.data() + slot * num_inputs;
+    for (std::size_t i = 0; i < num_inputs; ++i) {
+      own[i] = rows_of(desk, wiring.inputs[i], slot, ticks.count);
     }
+    inputs = own;
+    output = rows_of(desk, wiring.output, slot, ticks.count);
+  }
+  std::int64_t shortest = INT64_MAX / 2;
+  for (std::size_t i = 0; lane.ended && i < num_inputs; ++i) {
+    shortest = std::min(shortest, lane.lengths[static_cast<std::size_t>(wiring.inputs[i])]);
   }
   const auto clip = [num_frames](std::int64_t t) {
     return static_cast<int>(std::clamp<std::int64_t>(t, 0, num_frames));
   };
-  const int begin = clip(in.delay - position);
-  const int end = std::max(begin, clip(in.delay + shortest - position));
-  return {*kernels_,
-          {inputs, op.inputs.size()},
-          rows_of(desk, op.output, slot, ticks.count),
-          num_frames,
-          max_frames(op),
-          begin,
-          end,
-          position,
-          state_of(lane_index, index),
-          desk.scratch.get(),
-          op.control >= 0 ? control_values(desk, op.control, ticks, in.frames) : nullptr,
-          whole_};
+  const int begin = clip(wiring.delay - position);
+  const int end = std::max(begin, clip(wiring.delay + shortest - position));
+  return {
+      *kernels_,
+      {inputs, num_inputs},
+      output,
+      num_frames,
+      wiring.max_frames,
+      begin,
+      end,
+      position,
+      lane_memory(lane_index) + wiring.state_offset,
+      desk.scratch.get(),
+      wiring.control >= 0 ? control_values(desk, wiring.control, ticks, wiring.frames) : nullptr,
+      whole_};
 }
 
 bool Session::can_save(int lane) const {

@@ -118,6 +118,9 @@ class Session {
   struct Part {
     std::size_t operation;
     int index;
+    const Layer* layer;
+    bool is_stateless;
+    bool is_whole;  // there is no other of its operation
   };
   // What one thread works with: a batch's signals, reused batch after batch, and scratch.
   struct Desk {
@@ -125,11 +128,24 @@ class Session {
     AlignedFloats scratch;
     std::vector<float> control_values;
     std::vector<const float*> inputs;
-    std::vector<int> batch;  // of which the first `count` hold lanes
+    std::vector<const float*> first_inputs;  // every operation's, of the batch's first lane
+    std::vector<int> batch;                  // of which the first `count` hold lanes
     int count = 0;
     std::vector<Call> calls;
 
     std::span<const int> lanes() const { return {batch.data(), static_cast<std::size_t>(count)}; }
+  };
+
+  // What every call of an operation has.
+  struct Wiring {
+    std::int64_t delay;  // of its input
+    int frames;          // of its input in a tick
+    int max_frames;      // of the pieces that are under way together
+    int output;          // the buffer
+    int control;
+    std::size_t output_offset, state_offset;
+    std::span<const int> inputs;
+    std::size_t first_inputs;  // of a desk: where its own begin
   };
 
   // The next lanes from `lane` on that are not held, `most` of them; returns the one after.
@@ -170,6 +186,7 @@ class Session {
   bool whole_ = false;
   int batch_ticks_;  // ticks of all lanes of a batch together
   std::vector<Part> parts_;
+  std::vector<Wiring> wiring_;
   std::vector<Desk> desks_;
   AlignedFloats state_;
   float* memory_ = nullptr;          // state_, or the caller's
