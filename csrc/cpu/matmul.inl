@@ -191,13 +191,15 @@ constexpr int kMostFrames = 2;
 
 // The columns of a panel of V vectors that a tile of F frames takes.
 template <int F, int V>
-constexpr int kColumns = kWide || (F == 1 && V <= 4) ? V : F == 1 ? 4 : 1;
+constexpr int kColumns = kWide || (F == 1 && V <= 4) ? V
+                         : F == 1                    ? 4
+                                                     : 1;
 
 // The same in a single chain of sums, tap by tap: the weights come in at the speed of the cache
 // that they are in, so nothing else may stand in the loop.
 template <int F, int V, class W, class Sink>
-void whole_tile(const PackedMatrix& m, const W* w, std::ptrdiff_t w_step, int output,
-                const Rows& rows, int t, const Sink& sink) {
+void unsplit_tile(const PackedMatrix& m, const W* w, std::ptrdiff_t w_step, int output,
+                  const Rows& rows, int t, const Sink& sink) {
   const float* x = rows.data + t * rows.frame_step;
   Vec sum[F][V];
   RTA_UNROLL for (int f = 0; f < F; ++f) {
@@ -276,7 +278,7 @@ RTA_HD void tiles(const PackedMatrix& m, const W* w, int output, const Rows& row
   for (; fits<F>(num_frames - t); t += F) {
     for (int v = 0; v < V; v += C) {
       if constexpr (V > 2) {  // more than 32 outputs: never split
-        whole_tile<F, C>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows, t, sink);
+        unsplit_tile<F, C>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows, t, sink);
       } else {
         tile<F, C>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows, t, sink);
       }
@@ -303,7 +305,7 @@ void panel(const PackedMatrix& m, const W* w, int output, const Rows& rows, cons
     constexpr int C = kColumns<1, V>;
     for (; t < num_frames; ++t) {
       for (int v = 0; v < V; v += C) {
-        whole_tile<1, C>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows, t, sink);
+        unsplit_tile<1, C>(m, w + v * kLanes, V * kLanes, output + v * kLanes, rows, t, sink);
       }
     }
     return;
