@@ -1,4 +1,4 @@
-// An autoregressive WaveNet in a persistent kernel: sizes, and where everything lies. The layers
+// An autoregressive WaveNet in a persistent kernel: sizes, and where weights lie. The layers
 // are dealt to blocks in order; a sample's x and the sum of its skips go from block to block, and
 // every block has some rows of each matrix behind the skips. So each weight has one place, from
 // which it need not move, and a stream crosses blocks once each, not once a layer (nv-wavenet) or
@@ -14,6 +14,8 @@ namespace rtaudio::wavenet {
 
 constexpr int kMaxMatrices = 8;
 constexpr int kMaxParts = 8;
+constexpr int kTile = 16;  // rows and depth of a tensor core's weights
+constexpr int kWarp = 32;
 
 // Weights of one row for some inputs that follow one another; the same of the next row is next.
 struct alignas(16) Group {
@@ -38,7 +40,8 @@ RTA_HD int divided_up(int n, int by) { return (n + by - 1) / by; }
 RTA_HD int padded(int n, int to) { return divided_up(n, to) * to; }
 // The first of `count` that block b of `blocks` has.
 RTA_HD int share_begin(int count, int blocks, int b) {
-  return static_cast<int>(std::int64_t{count} * b / blocks);
+  return static_cast<int>(static_cast<unsigned>(count) * static_cast<unsigned>(b) /
+                          static_cast<unsigned>(blocks));
 }
 
 struct Range {
@@ -54,6 +57,7 @@ struct Net {
   int levels;              // of the embedding of codes; 0: a matrix times the values, and a bias
   bool halves;
   bool strict;  // sums in the CPU's order, and so its bits; else in parts that suit the threads
+  bool tiles;   // or in tiles by tensor cores, of inputs that are rounded to bf16
   int blocks;
   bool softmax;  // which of the two heads counts
   heads::Softmax codes;
@@ -66,6 +70,12 @@ struct Net {
 
   RTA_HD int each() const { return halves ? Halves::kEach : Floats::kEach; }
   RTA_HD int groups(int depth) const { return divided_up(depth, each()); }
+  // Rows as they are stored: tiles are whole.
+  RTA_HD int whole(int rows) const { return tiles ? padded(rows, kTile) : rows; }
+  RTA_HD int matrix_groups(int rows, int depth) const {
+    return tiles ? divided_up(rows, kTile) * divided_up(depth, kTile) * kWarp
+                 : groups(depth) * rows;
+  }
   RTA_HD int ring_row() const { return padded(channels, 4); }
   RTA_HD int ring_frames(int layer) const { return (kernel - 1) * dilations[layer]; }
   RTA_HD int depth(int matrix) const { return matrix == 0 ? skip : rows[matrix - 1]; }
@@ -113,24 +123,25 @@ struct Share {
   RTA_HD int num_layers() const {
     return share_begin(net.num_layers, net.blocks, block + 1) - first_layer();
   }
-  RTA_HD int first_row(int m) const { return share_begin(net.rows[m], net.blocks, block); }
-  RTA_HD int num_rows(int m) const {
-    return share_begin(net.rows[m], net.blocks, block + 1) - first_row(m);
-  }
+  RTA_HD int first_row(int m) const { return row_of(m, block); }
+  RTA_HD int num_rows(int m) const { return row_of(m, block + 1) - first_row(m); }
 
   // Biases, in floats: [layer][residual; skip], then of each matrix.
-  RTA_HD int layer_bias(int l) const { return l * (net.channels + net.skip); }
+  RTA_HD int residual_bias(int l) const {
+    return l * (net.whole(net.channels) + net.whole(net.skip));
+  }
+  RTA_HD int skip_bias(int l) const { return residual_bias(l) + net.whole(net.channels); }
   RTA_HD int matrix_bias(int m) const {
-    int at = layer_bias(num_layers());
-    for (int i = 0; i < m; ++i) at += num_rows(i);
+    int at = residual_bias(num_layers());
+    for (int i = 0; i < m; ++i) at += net.whole(num_rows(i));
     return at;
   }
 
-  RTA_HD int tap_groups() const { return net.groups(net.channels) * 2 * net.gate; }
-  RTA_HD int near_groups() const { return tap_groups() + net.groups(net.gate) * net.channels; }
-  RTA_HD int far_groups() const {
-    return (net.kernel - 1) * tap_groups() + net.groups(net.gate) * net.skip;
-  }
+  RTA_HD int tap_groups() const { return 2 * net.matrix_groups(net.gate, net.channels); }
+  RTA_HD int residual_groups() const { return net.matrix_groups(net.channels, net.gate); }
+  RTA_HD int skip_groups() const { return net.matrix_groups(net.skip, net.gate); }
+  RTA_HD int near_groups() const { return tap_groups() + residual_groups(); }
+  RTA_HD int far_groups() const { return (net.kernel - 1) * tap_groups() + skip_groups(); }
   RTA_HD int newest_tap(int l) const {
     return divided_up(matrix_bias(net.num_matrices), 4) + l * near_groups();
   }
@@ -141,74 +152,17 @@ struct Share {
   RTA_HD int skip(int l) const { return older_tap(l, net.kernel - 1); }
   RTA_HD int matrix(int m) const {
     int at = older_tap(num_layers(), 0);
-    for (int i = 0; i < m; ++i) at += net.groups(net.depth(i)) * num_rows(i);
+    for (int i = 0; i < m; ++i) at += net.matrix_groups(num_rows(i), net.depth(i));
     return at;
   }
   RTA_HD int end() const { return matrix(net.num_matrices); }
-};
 
-// What blocks send one another, of one lane and step.
-struct Port {
-  int number;
-};
-constexpr Port kX{0};                                // to the next block
-constexpr Port kSkips{1};                            // likewise: the sum so far
-RTA_HD Port matrix_input(int m) { return {2 + m}; }  // to all; m = num_matrices: the parameters
-
-RTA_HD int num_ports(const Net& net) { return 3 + net.num_matrices; }
-RTA_HD int port_floats(const Net& net, Port port) {
-  if (port.number == kX.number) return net.channels;
-  return port.number <= 2 ? net.skip : net.rows[port.number - 3];
-}
-// Which floats of a message block `from` sends.
-RTA_HD Range slice(const Net& net, Port port, int from) {
-  if (port.number > 2) {
-    const Share share{net, from};
-    const int begin = share.first_row(port.number - 3);
-    return {begin, begin + share.num_rows(port.number - 3)};
-  }
-  return {0, port_floats(net, port)};
-}
-// The blocks that send `to` what arrives at a port: [begin, end).
-RTA_HD Range senders(const Net& net, Port port, int to) {
-  if (port.number < 2) return {to - 1, to};
-  return port.number == 2 ? Range{net.blocks - 1, net.blocks} : Range{0, net.blocks};
-}
-
-// Where a block's own memory has what, in floats.
-struct Room {
-  int values, slots, x, z, h, residual, skips, sums, scores, inbox, end;
-  int lane_inbox;  // from a lane's inbox of one parity to the next
-
-  RTA_HD Room(const Net& net, int lanes) {
-    const int layers = divided_up(net.num_layers, net.blocks);
-    int most = net.skip;
-    int parts = 1;
-    for (int m = 0; m < net.num_matrices; ++m) {
-      const int here = divided_up(net.rows[m], net.blocks);
-      most = here > most ? here : most;
-      parts = net.matrix_parts(m) > parts ? net.matrix_parts(m) : parts;
-    }
-    values = 0;
-    slots = values + padded(lanes * net.width, 4);
-    x = slots + padded(lanes * layers, 4);
-    z = x + padded(net.channels, 4);
-    h = z + padded(layers * net.conv_parts() * 2 * net.gate, 4);
-    residual = h + layers * padded(net.gate, 4);
-    skips = residual + padded(net.residual_parts() * net.channels, 4);
-    const int skip_floats = layers * net.skip_parts() * net.skip;
-    sums = skips + padded(skip_floats > parts * most ? skip_floats : parts * most, 4);
-    scores = sums + padded(most, 4);
-    inbox = scores + padded(net.num_parameters() + 2 * sampler::kRuns, 4);
-    lane_inbox = 0;
-    for (int i = 0; i < num_ports(net); ++i) lane_inbox += padded(port_floats(net, {i}), 4);
-    end = inbox + 2 * lanes * lane_inbox;
-  }
-
-  RTA_HD int arrival(const Net& net, Port port, int lane, int parity) const {
-    int at = inbox + (2 * lane + parity) * lane_inbox;
-    for (int i = 0; i < port.number; ++i) at += padded(port_floats(net, {i}), 4);
-    return at;
+ private:
+  // The first row of a matrix that block b has: whole tiles each.
+  RTA_HD int row_of(int m, int b) const {
+    const int unit = net.tiles ? kTile : 1;
+    const int row = share_begin(divided_up(net.rows[m], unit), net.blocks, b) * unit;
+    return row < net.rows[m] ? row : net.rows[m];
   }
 };
 

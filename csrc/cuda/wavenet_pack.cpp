@@ -32,17 +32,24 @@ class Image {
   void fill_layer(int l, const Weights::Layer& layer) {
     for (int tap = 0; tap < net_.kernel; ++tap) {
       const bool newest = tap + 1 == net_.kernel;
-      put(newest ? share_.newest_tap(l) : share_.older_tap(l, tap), 2 * net_.gate, net_.channels,
-          [&](int row, int c) {
-            return layer.conv[(std::ptrdiff_t{row} * net_.channels + c) * net_.kernel + tap];
-          });
+      const int begin = newest ? share_.newest_tap(l) : share_.older_tap(l, tap);
+      const auto weight = [&](int row, int c) {
+        return layer.conv[(std::ptrdiff_t{row} * net_.channels + c) * net_.kernel + tap];
+      };
+      if (net_.tiles) {
+        put_halves(begin, weight);
+      } else {
+        put(begin, 2 * net_.gate, net_.channels, weight);
+      }
     }
     const auto out = [&](int row, int k) { return layer.out[std::ptrdiff_t{row} * net_.gate + k]; };
     put(share_.residual(l), net_.channels, net_.gate, out);
     put(share_.skip(l), net_.skip, net_.gate,
         [&](int row, int k) { return out(net_.channels + row, k); });
     for (int row = 0; row < net_.channels + net_.skip; ++row) {
-      put_bias(share_.layer_bias(l) + row, layer.out_bias[row]);
+      const int first =
+          row < net_.channels ? share_.residual_bias(l) : share_.skip_bias(l) - net_.channels;
+      put_bias(first + row, layer.out_bias[row]);
     }
   }
 
@@ -52,6 +59,10 @@ class Image {
   void put(int begin, int rows, int depth, const F& weight) {
     for (int row = 0; row < rows; ++row) {
       for (int k = 0; k < depth; ++k) {
+        if (net_.tiles) {
+          put_in_tile(begin, row / kTile, row % kTile, k, depth, weight(row, k));
+          continue;
+        }
         std::uint32_t* words = to_[begin + std::ptrdiff_t{k / net_.each()} * rows + row].words;
         const int i = k % net_.each();
         if (net_.halves) {
@@ -61,6 +72,24 @@ class Image {
         }
       }
     }
+  }
+
+  // What is gated and its gate: a tile of the one, then one of the other.
+  template <class F>
+  void put_halves(int begin, const F& weight) {
+    for (int row = 0; row < 2 * net_.gate; ++row) {
+      const int half = row / net_.gate, gate = row % net_.gate;
+      for (int k = 0; k < net_.channels; ++k) {
+        put_in_tile(begin, 2 * (gate / kTile) + half, gate % kTile, k, net_.channels,
+                    weight(row, k));
+      }
+    }
+  }
+  // Where wavenet_tiles.h has it.
+  void put_in_tile(int begin, int tile, int row, int k, int depth, float weight) {
+    const int step = tile * divided_up(depth, kTile) + k / kTile, quad = k % kTile / 4;
+    const int lane = row % 8 * 4 + quad, word = row / 8 + k % 4 / 2 * 2;
+    to_[begin + step * kWarp + lane].words[word] |= std::uint32_t{to_bf16(weight)} << 16 * (k % 2);
   }
 
   const Net& net_;
@@ -82,6 +111,7 @@ void take_sizes(const Weights& weights, int blocks, bool strict, Net& net) {
   net.levels = weights.levels;
   net.halves = weights.halves;
   net.strict = strict;
+  net.tiles = weights.dot && !strict;
   net.blocks = blocks;
   net.softmax = weights.softmax;
   net.codes = weights.codes;

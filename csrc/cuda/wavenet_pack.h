@@ -28,7 +28,8 @@ struct Weights {
   int levels = 0;  // 0: `embedding` is a matrix of `width` inputs
   const float* embedding = nullptr;
   const float* embedding_bias = nullptr;
-  bool halves = false;
+  bool halves = false;  // stored in bf16
+  bool dot = false;     // inputs too
   bool softmax = false;
   heads::Softmax codes{};  // with its table
   heads::Mixture mixture{};

@@ -141,12 +141,12 @@ class Reader {
   void take_format(wavenet::Weights& net, const LayerContext& context, const std::string& slot,
                    int inputs) {
     const WeightFormat format = context.format(slot, inputs).format;
-    if (format != WeightFormat::fp32 && format != WeightFormat::bf16) {
-      refuse("is neither in fp32 nor in bf16");
-    }
-    const bool halves = format == WeightFormat::bf16;
-    if (known_ && halves != net.halves) refuse("has matrices in two formats");
+    if (format == WeightFormat::int8) refuse("is in int8");
+    const bool dot = format == WeightFormat::bf16dot, halves = format != WeightFormat::fp32;
+    if (dot && context.device() == Device::cuda_strict) refuse("is in bf16dot, in the CPU's order");
+    if (known_ && (halves != net.halves || dot != net.dot)) refuse("has matrices in two formats");
     net.halves = halves;
+    net.dot = dot;
     known_ = true;
   }
 

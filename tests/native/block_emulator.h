@@ -1,6 +1,6 @@
 // The blocks of the persistent WaveNet kernel in turns on the host: after every phase and message
 // chance says which block goes on, and in which order its threads run. A block's memory and every
-// place of a message that was read hold NaN, and the order of messages is watched.
+// place of a message that is not needed any more hold NaN, and the order of messages is watched.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -78,11 +78,13 @@ class Turns {
 class BlockEmulator {
  public:
   // `resident` groups of each image are copied into the block, as a GPU's have them.
-  BlockEmulator(const wavenet::Net& net, const wavenet::Call& call, int num_threads, int resident,
-                unsigned seed)
+  BlockEmulator(const wavenet::Net& net, const wavenet::Call& call, wavenet::Way way,
+                int num_threads, int resident, unsigned seed)
       : net_(net),
         call_(call),
-        room_(net, call.lanes),
+        way_(way),
+        lanes_(wavenet::bunch_of(way)),
+        room_(net, call.lanes, way),
         threads_(static_cast<std::size_t>(num_threads)),
         resident_(std::min(resident, net.image_groups)),
         turns_(net.blocks, seed) {
@@ -121,10 +123,11 @@ class BlockEmulator {
 
  private:
   struct Mail {  // of one place
-    std::int64_t step = -1;
+    int step = -1;
     int floats = 0;
+    int received = 0;  // the step after the last one that was
   };
-  using Place = std::tuple<int, int, int, int>;  // block, port, lane, parity
+  using Place = std::tuple<int, int, int>;  // block, port, bunch
 
   class Links {
    public:
@@ -135,11 +138,12 @@ class BlockEmulator {
           [&](int thread) { f(wavenet::Thread{thread, static_cast<int>(all_.threads_.size())}); });
       all_.turns_.yield(block_, nullptr);
     }
-    const float* receive(wavenet::Port port, int lane, int step) {
-      return all_.receive(block_, port, lane, step);
+    const float* receive(wavenet::Port port, int bunch, int step) {
+      return all_.receive(block_, port, bunch, step);
     }
-    void send(wavenet::Port port, int lane, int step, const float* from, int first, int last) {
-      for (int to = first; to < last; ++to) all_.deliver(block_, to, port, lane, step, from);
+    void send(wavenet::Port port, int bunch, int step, const float* from, int row, int first,
+              int last) {
+      for (int to = first; to < last; ++to) all_.deliver(block_, to, port, bunch, step, from, row);
       all_.turns_.yield(block_, nullptr);
     }
 
@@ -153,7 +157,10 @@ class BlockEmulator {
     Links links(*this, block);
     const wavenet::Group* image = images_[at].data();
     float* memory = memory_[at].get();
-    wavenet::Block<Links>(net_, call_, links, room_, block, memory, image, resident_).run();
+    wavenet::with_products(way_, [&]<class Products>() {
+      wavenet::Block<Links, Products>(net_, call_, links, room_, block, memory, image, resident_)
+          .run();
+    });
   }
   template <class F>
   void in_any_order(const F& f) {
@@ -161,39 +168,48 @@ class BlockEmulator {
     const std::vector<int> order = threads_;
     for (const int thread : order) f(thread);
   }
-  float* place(int block, wavenet::Port port, int lane, int parity) {
-    return memory_[static_cast<std::size_t>(block)].get() + room_.arrival(net_, port, lane, parity);
+  float* place(int block, wavenet::Port port, int bunch) {
+    return memory_[static_cast<std::size_t>(block)].get() + room_.arrival(port, bunch);
   }
+  int floats_of(wavenet::Port port) const { return lanes_ * wavenet::port_floats(net_, port); }
 
-  const float* receive(int block, wavenet::Port port, int lane, int step) {
-    const int floats = wavenet::port_floats(net_, port), parity = step % 2;
-    Mail& mail = mail_[{block, port.number, lane, parity}];
-    turns_.yield(block,
-                 [&mail, floats, step] { return mail.step == step && mail.floats == floats; });
-    int& last = received_[{block, port.number, lane, 0}];
-    require(last == step, "a message is read twice, or one was not read");
-    last = step + 1;
-    // The message before is not needed any more.
-    std::fill_n(place(block, port, lane, 1 - parity), floats, kNan);
-    const float* from = place(block, port, lane, parity);
+  const float* receive(int block, wavenet::Port port, int bunch, int step) {
+    Mail& mail = mail_[{block, port.number, bunch}];
+    turns_.yield(block, [&mail, all = floats_of(port), step] {
+      return mail.step == step && mail.floats == all;
+    });
+    require(mail.received == step, "a message is read twice, or one was not read");
+    mail.received = step + 1;
+    const float* from = place(block, port, bunch);
     if (port.number == wavenet::matrix_input(net_.num_matrices).number) {
-      parameters_[{lane, step}].assign(from, from + floats);
+      const int lanes = std::min(lanes_, call_.lanes - bunch * lanes_);
+      for (int i = 0; i < lanes; ++i) {
+        const float* row = from + i * wavenet::port_row(net_, port);
+        parameters_[{bunch * lanes_ + i, step}].assign(row, row + net_.num_parameters());
+      }
     }
     return from;
   }
-  void deliver(int block, int to, wavenet::Port port, int lane, int step, const float* from) {
-    Mail& mail = mail_[{to, port.number, lane, step % 2}];
+  void deliver(int block, int to, wavenet::Port port, int bunch, int step, const float* from,
+               int row) {
+    Mail& mail = mail_[{to, port.number, bunch}];
+    const int place_row = wavenet::port_row(net_, port);
+    float* const there = place(to, port, bunch);
     if (mail.step != step) {
-      require(mail.step == (step < 2 ? -1 : step - 2), "a place of a message is skipped");
-      mail = {step, 0};
+      require(mail.step == step - 1, "a place of a message is skipped");
+      require(mail.received == step, "a message is sent before the last one was read");
+      mail.step = step;
+      mail.floats = 0;
+      std::fill_n(there, lanes_ * place_row, kNan);
     }
-    require(received_[{to, port.number, lane, 0}] >= step,
-            "a message is sent before the last one was read");
     const wavenet::Range senders = wavenet::senders(net_, port, to);
     require(block >= senders.begin && block < senders.end, "a message is from another block");
     const wavenet::Range own = wavenet::slice(net_, port, block);
-    std::copy_n(from, own.end - own.begin, place(to, port, lane, step % 2) + own.begin);
-    mail.floats += own.end - own.begin;
+    for (int i = 0; i < lanes_; ++i) {
+      std::copy(from + i * row, from + i * row + (own.end - own.begin),
+                there + i * place_row + own.begin);
+    }
+    mail.floats += lanes_ * (own.end - own.begin);
   }
   static void require(bool condition, const char* what) {
     if (!condition) throw std::logic_error(what);
@@ -201,6 +217,8 @@ class BlockEmulator {
 
   const wavenet::Net& net_;
   const wavenet::Call& call_;
+  wavenet::Way way_;
+  int lanes_;  // of a bunch
   wavenet::Room room_;
   std::vector<int> threads_;
   int resident_;
@@ -208,7 +226,6 @@ class BlockEmulator {
   std::vector<AlignedFloats> memory_;
   std::vector<std::vector<wavenet::Group>> images_;
   std::map<Place, Mail> mail_;
-  std::map<Place, int> received_;
   std::map<std::pair<int, int>, std::vector<float>> parameters_;
 };
 

@@ -22,17 +22,18 @@ const Net& Gpu::net() const { return parts_->packed.net; }
 std::int64_t Gpu::ring_floats() const { return parts_->packed.ring_floats; }
 std::size_t Gpu::mail_bytes(int) const { return 0; }
 void Gpu::launch(const Call& call, char*, void*) const {
-  BlockEmulator(parts_->packed.net, call, 5, 100, ++parts_->calls).run();
+  const Net& net = parts_->packed.net;
+  BlockEmulator(net, call, way_of(net, call.lanes), 5, 100, ++parts_->calls).run();
 }
 
 }  // namespace wavenet
 
 namespace {
 
-std::shared_ptr<const Model> on_gpu(const Case& c) {
+std::shared_ptr<const Model> on_gpu(const Case& c, Device device = Device::cuda_strict) {
   Precision precision;
   precision.format = c.precision.format;
-  precision.device = Device::cuda_strict;
+  precision.device = device;
   return std::make_shared<const Model>(c.program, precision);
 }
 
@@ -57,7 +58,8 @@ std::vector<float> handed_on(const Case& c, int lane, int split,
 
 TEST(GpuSession, GivesTheBitsOfTheCpuAndStatesMoveBetweenTheTwo) {
   if (is_v2(*best_level())) GTEST_SKIP() << "this processor has no fma";
-  for (const Shape& shape : {kCodes, kLogistic, kGaussian, kVectors, in_halves(kWide)}) {
+  for (const Shape& shape :
+       {kCodes, kLogistic, kGaussian, kVectors, in_format(kWide, WeightFormat::bf16)}) {
     const Case c(shape, 3, 0);
     const std::vector<float> expected = c.on_the_cpu();
     const std::shared_ptr<const Model> gpu = on_gpu(c);
@@ -92,6 +94,83 @@ TEST(GpuSession, LanesPromptsAndEndsAreThoseOfTheCpu) {
     };
     EXPECT_TRUE(same_bits(run(on_gpu(c)), run(c.model)));
   }
+}
+
+// Lanes are held, reset and ended at any time, in calls of any length.
+std::vector<float> come_and_go(const Case& c, const std::shared_ptr<const Model>& model,
+                               unsigned seed) {
+  std::mt19937 chance(seed);
+  const auto one_of = [&](unsigned count) { return chance() % count == 0; };
+  Session session = make_session(model, c.lanes, kFrames);
+  std::vector<float> audio(c.samples() * static_cast<std::size_t>(c.lanes), 0.0f);
+  std::vector<bool> ended(static_cast<std::size_t>(c.lanes), false);
+  for (int lane = 0; lane < c.lanes; ++lane) {
+    session.restart(lane, c.settings[static_cast<std::size_t>(lane)]);
+  }
+  for (int frame = 0; frame < kFrames;) {
+    const int frames = std::min(kFrames - frame, 1 + static_cast<int>(chance() % 3));
+    for (int lane = 0; lane < c.lanes; ++lane) {
+      const auto at = static_cast<std::size_t>(lane);
+      session.hold(lane, one_of(4));
+      if (one_of(8)) {
+        session.reset(lane);
+        ended[at] = false;
+      } else if (!ended[at] && one_of(12)) {
+        session.end(lane, frame + 1);
+        ended[at] = true;
+      }
+    }
+    session.process(c.input.data() + frame * c.row(), kFrames * c.row(),
+                    audio.data() + frame * c.shape.hop * c.shape.values,
+                    static_cast<std::ptrdiff_t>(c.samples()), frames);
+    frame += frames;
+  }
+  return audio;
+}
+
+TEST(GpuSession, BunchesOfLanesThatComeAndGoAreThoseOfTheCpu) {
+  if (is_v2(*best_level())) GTEST_SKIP() << "this processor has no fma";
+  unsigned seed = 1;
+  for (const Shape& shape :
+       {kCodes, kWide, kLogistic, kGaussian, kVectors, in_format(kSplit, WeightFormat::bf16)}) {
+    for (const int lanes : {3, 8, 13, 20}) {
+      const Case c(shape, lanes, static_cast<int>(seed % 3));
+      ++seed;
+      EXPECT_TRUE(same_bits(come_and_go(c, on_gpu(c), seed), come_and_go(c, c.model, seed)))
+          << shape.channels << " channels, " << lanes << " lanes";
+    }
+  }
+}
+
+// A Gaussian's samples move with its parameters, and what is fed back with them: a value that
+// rounds to another bf16 is 2^-8 of itself away, and steps that follow add to that.
+TEST(GpuSession, TilesAreNearTheCpu) {
+  for (const Shape& shape : {kGaussian, kVectors}) {
+    const Case c(in_format(shape, WeightFormat::bf16dot), 11, 2);
+    const std::shared_ptr<const Model> gpu = on_gpu(c, Device::cuda);
+    const std::vector<float> found = come_and_go(c, gpu, 7), near = come_and_go(c, c.model, 7);
+    float most = 0.0f;
+    for (std::size_t i = 0; i < near.size(); ++i) {
+      most = std::max(most, std::fabs(found[i] - near[i]));
+    }
+    EXPECT_LE(most, 5e-2f);
+    EXPECT_NE(found, near);  // or they were done as on the CPU
+  }
+}
+
+TEST(GpuSession, StatesOfTilesMoveToTheCpuAndBack) {
+  const Case c(in_format(kGaussian, WeightFormat::bf16dot), 2, 0);
+  const std::shared_ptr<const Model> gpu = on_gpu(c, Device::cuda);
+  const std::vector<float> whole = handed_on(c, 1, kFrames, {gpu});
+  EXPECT_TRUE(same_bits(handed_on(c, 1, 2, {gpu}), whole));
+  const std::vector<float> moved = handed_on(c, 1, 1, {gpu, c.model});
+  for (std::size_t i = 0; i < whole.size(); ++i) EXPECT_NEAR(moved[i], whole[i], 1e-2f);
+}
+
+// In the CPU's order there are no tensor cores: the loop goes step by step, in the CPU's bits.
+TEST(GpuSession, StrictBf16DotHasTheBitsOfTheCpu) {
+  const Case c(in_format(kWide, WeightFormat::bf16dot), 9, 2);
+  EXPECT_TRUE(same_bits(come_and_go(c, on_gpu(c), 5), come_and_go(c, c.model, 5)));
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ struct Shape {
   int hop;
   int mode;  // of the sampler
   bool gaussian;
-  bool halves;
+  WeightFormat format = WeightFormat::fp32;
 };
 
 inline ProgramSpec program_of(const Shape& s) {
@@ -87,7 +87,7 @@ constexpr int kFrames = 6;
 struct Case {
   Case(const Shape& s, int num_lanes, int prompt_steps)
       : shape(s), lanes(num_lanes), program(program_of(s)) {
-    precision.format = s.halves ? WeightFormat::bf16 : WeightFormat::fp32;
+    precision.format = s.format;
     model = std::make_shared<const Model>(program, precision);
     weights = loop_weights(LayerContext(program, 0, precision));
     input = random_floats(static_cast<std::size_t>(lanes * kFrames * row()), 0.5f);
@@ -114,6 +114,18 @@ struct Case {
                     static_cast<std::ptrdiff_t>(samples()), kFrames);
     return audio;
   }
+  // Of these frames of one lane's input alone; NaN elsewhere.
+  std::vector<float> on_the_cpu(int lane, const std::vector<int>& frames) const {
+    const int each = shape.hop * shape.values;
+    std::vector<float> audio(samples(), kNan);
+    Session session = make_session(model, 1, kFrames);
+    session.restart(0, settings[static_cast<std::size_t>(lane)]);
+    for (const int frame : frames) {
+      session.process(input.data() + (lane * kFrames + frame) * row(), 0,
+                      audio.data() + frame * each, 0, 1);
+    }
+    return audio;
+  }
 
   Shape shape;
   int lanes;
@@ -125,37 +137,43 @@ struct Case {
   std::vector<LaneSettings> settings;
 };
 
-// The same by emulated blocks, in calls of so many frames.
+// The same by emulated blocks, in calls of so many frames; or, each lane in its own ones of them.
 struct Emulated {
   struct How {
     int blocks, threads, resident, frames;
     bool strict;
     unsigned seed;
+    wavenet::Way way = wavenet::Way::one;
+    bool all_frames = true;
+    int only = -1;  // this lane; -1: all
   };
 
   Emulated(const Case& c, const How& how)
-      : packed(wavenet::pack(c.weights, how.blocks, how.strict)) {
+      : packed(wavenet::pack(c.weights, how.blocks, how.strict)),
+        parameters(static_cast<std::size_t>(c.lanes)),
+        frames(static_cast<std::size_t>(c.lanes)) {
     const auto lanes = static_cast<std::size_t>(c.lanes);
     std::vector<float> rings(lanes * static_cast<std::size_t>(packed.ring_floats) + 16);
     float* aligned = rings.data();
     while (reinterpret_cast<std::uintptr_t>(aligned) % 16 != 0) ++aligned;
     std::vector<float> values(lanes * static_cast<std::size_t>(c.shape.values), 0.5f);
     audio.assign(lanes * c.samples(), kNan);
-    std::int64_t position = 0;
+    std::mt19937 chance(how.seed);
     for (int frame = 0; frame < kFrames; frame += how.frames) {
-      const int frames = std::min(how.frames, kFrames - frame);
+      const int count = std::min(how.frames, kFrames - frame);
       std::vector<wavenet::Lane> starts;
-      for (const LaneSettings& each : c.settings) {
-        starts.push_back(
-            {{each.seed, each.stream, static_cast<std::uint32_t>(c.program.operations[0].output)},
-             position,
-             each.prompt.data(),
-             static_cast<std::int64_t>(each.prompt.size()) / c.shape.values,
-             0,
-             frames * c.shape.hop});
+      for (std::size_t lane = 0; lane < lanes; ++lane) {
+        int begin = 0, end = count;
+        if (!how.all_frames) {
+          begin = std::max(0, some(chance, -1, count - 1));
+          end = std::max(begin, some(chance, -1, count));
+        }
+        if (how.only >= 0 && how.only != static_cast<int>(lane)) end = begin;
+        starts.push_back(start_of(c, lane, begin, end));
+        for (int t = begin; t < end; ++t) frames[lane].push_back(frame + t);
       }
       const wavenet::Call call{c.lanes,
-                               frames,
+                               count,
                                c.shape.hop,
                                c.shape.mode >= 2,
                                c.input.data() + frame * c.row(),
@@ -166,14 +184,14 @@ struct Emulated {
                                packed.ring_floats,
                                values.data(),
                                c.shape.values,
-                               audio.data() + position * c.shape.values,
+                               audio.data() + frame * c.shape.hop * c.shape.values,
                                static_cast<std::int64_t>(c.samples()),
                                c.shape.values};
-      BlockEmulator emulator(packed.net, call, how.threads, how.resident, how.seed);
+      BlockEmulator emulator(packed.net, call, how.way, how.threads, how.resident, how.seed);
       emulator.run();
-      for (int step = 0; step < call.frames * call.hop; ++step, ++position) {
-        for (int lane = 0; lane < c.lanes; ++lane) {
-          parameters.push_back(emulator.parameters(lane, step));  // [step][lane]
+      for (std::size_t lane = 0; lane < lanes; ++lane) {
+        for (int step = 0; step < starts[lane].steps; ++step) {
+          parameters[lane].push_back(emulator.parameters(static_cast<int>(lane), step));
         }
       }
     }
@@ -181,19 +199,35 @@ struct Emulated {
 
   wavenet::Packed packed;
   std::vector<float> audio;
-  std::vector<std::vector<float>> parameters;
+  // Of each lane: what its steps were drawn from, and which frames it has made.
+  std::vector<std::vector<std::vector<float>>> parameters;
+  std::vector<std::vector<int>> frames;
+
+ private:
+  static int some(std::mt19937& chance, int least, int most) {
+    return std::uniform_int_distribution<int>(least, most)(chance);
+  }
+  wavenet::Lane start_of(const Case& c, std::size_t lane, int begin, int end) const {
+    const LaneSettings& each = c.settings[lane];
+    return {{each.seed, each.stream, static_cast<std::uint32_t>(c.program.operations[0].output)},
+            static_cast<std::int64_t>(frames[lane].size()) * c.shape.hop,
+            each.prompt.data(),
+            static_cast<std::int64_t>(each.prompt.size()) / c.shape.values,
+            begin,
+            (end - begin) * c.shape.hop};
+  }
 };
 
-inline const Shape kCodes{18, 3, 5, 2, {1, 3, 2, 1}, {9, 24}, 0, 1, 3, 0, false, false};
-inline const Shape kWide{40, 16, 24, 3, {1, 2, 5}, {37, 40, 30}, 0, 1, 2, 3, false, false};
-inline const Shape kLogistic{24, 20, 12, 2, {2, 1, 4, 1, 7}, {18, 15}, 5, 1, 2, 2, false, false};
-inline const Shape kGaussian{6, 5, 7, 1, {1, 1}, {8}, 1, 4, 4, 0, true, false};
-inline const Shape kVectors{16, 5, 7, 2, {1, 2}, {72}, 1, 36, 2, 0, true, false};
-inline const Shape kDeep{70, 68, 140, 2, {1, 2}, {130, 20}, 0, 1, 2, 0, false, false};
-inline const Shape kSplit{16, 36, 12, 2, {1, 9}, {40, 16}, 0, 1, 3, 1, false, false};
+inline const Shape kCodes{18, 3, 5, 2, {1, 3, 2, 1}, {9, 24}, 0, 1, 3, 0, false};
+inline const Shape kWide{40, 16, 24, 3, {1, 2, 5}, {37, 40, 30}, 0, 1, 2, 3, false};
+inline const Shape kLogistic{24, 20, 12, 2, {2, 1, 4, 1, 7}, {18, 15}, 5, 1, 2, 2, false};
+inline const Shape kGaussian{6, 5, 7, 1, {1, 1}, {8}, 1, 4, 4, 0, true};
+inline const Shape kVectors{16, 5, 7, 2, {1, 2}, {72}, 1, 36, 2, 0, true};
+inline const Shape kDeep{70, 68, 140, 2, {1, 2}, {130, 20}, 0, 1, 2, 0, false};
+inline const Shape kSplit{16, 36, 12, 2, {1, 9}, {40, 16}, 0, 1, 3, 1, false};
 
-inline Shape in_halves(Shape shape) {
-  shape.halves = true;
+inline Shape in_format(Shape shape, WeightFormat format) {
+  shape.format = format;
   return shape;
 }
 
