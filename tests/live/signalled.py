@@ -35,9 +35,10 @@ def main() -> None:
             signal_every_thread()
         time.sleep(0.5)
         before, until = live.stats().seconds, time.monotonic() + PATIENCE_SECONDS
-        while live.stats().seconds < before + 0.5 and time.monotonic() < until:
+        heard = 0.0
+        while heard < 0.5 and time.monotonic() < until:
             time.sleep(0.05)
-        heard = live.stats().seconds - before
+            heard = live.stats().seconds - before
     print(json.dumps({"events": [event.text for event in events], "seconds": heard}))
 
 
