@@ -41,15 +41,7 @@ struct RingInputs {
   }
 };
 
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-RTA_HD void add_step(const Group& w, const gpu::Quad& x, float (&sum)[4]) {
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
-      "{%8, %9}, {%0, %1, %2, %3};"
-      : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
-      : "r"(w.words[0]), "r"(w.words[1]), "r"(w.words[2]), "r"(w.words[3]), "r"(x.low),
-        "r"(x.high));
-}
-#endif
+RTA_HD gpu::Quad row_of(const Group& w, int i) { return {w.words[i], w.words[i + 2]}; }
 
 // A lane's sum += N tiles of weights, each of `steps` steps of k, times the inputs.
 // inputs_of(lane): what that lane reads.
@@ -69,11 +61,7 @@ RTA_HD void add_tiles(const Group* weights, int steps, int lane, const InputsOf&
       RTA_UNROLL
       for (int n = 0; n < N; ++n) {
         const Group w = weights[(n * steps + step) * kWarp + lane];
-        if (chain == 0) {
-          add_step(w, x, sum[n]);
-        } else {
-          add_step(w, x, others[chain - 1][n]);
-        }
+        gpu::add_step(row_of(w, 0), row_of(w, 1), x, chain == 0 ? sum[n] : others[chain - 1][n]);
       }
     }
   }
@@ -91,7 +79,7 @@ RTA_HD void add_tiles(const Group* weights, int steps, int lane, const InputsOf&
       for (int n = 0; n < N; ++n) {
         const Group& w = weights[(n * steps + step) * kWarp + lane / 4 * 4 + j];
         for (int i = 0; i < 4; ++i) {
-          const gpu::Quad row{w.words[i / 2], w.words[i / 2 + 2]};
+          const gpu::Quad row = row_of(w, i / 2);
           for (int k = 0; k < 4; ++k) sum[n][i] = fma(row[k], x[i % 2][k], sum[n][i]);
         }
       }

@@ -88,6 +88,17 @@ struct TileWeights {
   }
 };
 
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+// A lane's sum += 16 k of its two rows times those of its output.
+RTA_HD void add_step(const Quad& row, const Quad& next, const Quad& output, float (&sum)[4]) {
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+      "{%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
+      : "r"(row.low), "r"(next.low), "r"(row.high), "r"(next.high), "r"(output.low),
+        "r"(output.high));
+}
+#endif
+
 // A lane's sums before the first product.
 template <int N>
 RTA_HD void start_tiles(const Matrix& m, const int (&outputs)[N], int lane, float (&sum)[N][4]) {
@@ -107,14 +118,7 @@ RTA_HD void add_tiles(int lane, int taps, int steps, const Rows& rows_of, const 
   for (int tap = 0, k = 0; tap < taps; ++tap) {
     for (int s = 0; s < steps; ++s, ++k) {
       const Quad a = rows.at(0, tap, s), b = rows.at(1, tap, s);
-      for (int n = 0; n < N; ++n) {
-        const Quad w = weights.at(n, k);
-        asm volatile(
-            "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, "
-            "{%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-            : "+f"(sum[n][0]), "+f"(sum[n][1]), "+f"(sum[n][2]), "+f"(sum[n][3])
-            : "r"(a.low), "r"(b.low), "r"(a.high), "r"(b.high), "r"(w.low), "r"(w.high));
-      }
+      for (int n = 0; n < N; ++n) add_step(a, b, weights.at(n, k), sum[n]);
     }
   }
 #else

@@ -69,7 +69,7 @@ struct AlongTime {
   int y_row;     // zeros outside the signal
 
   RTA_HD std::int64_t teams(int /*ticks*/) const { return std::int64_t{reach.timing.lanes} * rows; }
-  RTA_HD int lane(int team, int /*ticks*/) const { return team / rows; }
+  RTA_HD bool is_held(int team, int /*ticks*/) const { return reach.timing.held[team / rows] != 0; }
   RTA_HD int phases(int ticks) const { return 1 + reach.timing.frames * ticks; }
 
   RTA_HD void begin(const Cell& cell, int team, int thread, int threads, int ticks) const {
@@ -130,7 +130,9 @@ struct AgainstTime {
   RTA_HD std::int64_t teams(int ticks) const {
     return std::int64_t{reach.timing.lanes} * chunks(ticks);
   }
-  RTA_HD int lane(int team, int ticks) const { return team / chunks(ticks); }
+  RTA_HD bool is_held(int team, int ticks) const {
+    return reach.timing.held[team / chunks(ticks)] != 0;
+  }
   RTA_HD int phases(int ticks) const {
     return 1 + (*whole != 0 ? reach.timing.frames * ticks + reach.kept : chunk + lookahead);
   }
@@ -161,7 +163,7 @@ struct AgainstTime {
 
  private:
   RTA_HD float* h_of(const Cell& cell, int team, int ticks) const {
-    return h.of(lane(team, ticks)) + std::ptrdiff_t{team % chunks(ticks)} * 3 * cell.stride;
+    return h.of(team / chunks(ticks)) + std::ptrdiff_t{team % chunks(ticks)} * 3 * cell.stride;
   }
 };
 
@@ -180,7 +182,7 @@ struct AlongBands {
   RTA_HD std::int64_t teams(int ticks) const {
     return std::int64_t{timing.lanes} * timing.frames * ticks;
   }
-  RTA_HD int lane(int team, int ticks) const { return team / (timing.frames * ticks); }
+  RTA_HD bool is_held(int team, int ticks) const { return timing.held[lane(team, ticks)] != 0; }
   RTA_HD int phases(int /*ticks*/) const { return 1 + bands; }
 
   RTA_HD void begin(const Cell& cell, int team, int thread, int threads, int ticks) const {
@@ -205,6 +207,7 @@ struct AlongBands {
   }
 
  private:
+  RTA_HD int lane(int team, int ticks) const { return team / (timing.frames * ticks); }
   RTA_HD float* h_of(const Cell& cell, int team, int ticks) const {
     const int t = team % (timing.frames * ticks);
     return h.of(lane(team, ticks)) + std::ptrdiff_t{t} * 3 * cell.stride;
@@ -233,8 +236,7 @@ struct Walk {
     return with([ticks](const auto& walk) { return walk.phases(ticks); });
   }
   RTA_HD void operator()(int team, int phase, int thread, int ticks) const {
-    const bool held = with([&](const auto& walk) { return is_held(walk.lane(team, ticks)); });
-    if (held) return;
+    if (with([&](const auto& walk) { return walk.is_held(team, ticks); })) return;
     if (phase == 0) {
       return with([&](const auto& walk) { walk.begin(cell, team, thread, Threads, ticks); });
     }
@@ -259,12 +261,6 @@ struct Walk {
     if (kind == Kind::along_time) return f(time);
     if (kind == Kind::against_time) return f(back);
     return f(bands);
-  }
-  RTA_HD bool is_held(int lane) const {
-    const Timing& timing = kind == Kind::along_time     ? time.reach.timing
-                           : kind == Kind::against_time ? back.reach.timing
-                                                        : bands.timing;
-    return timing.held[lane] != 0;
   }
 };
 
