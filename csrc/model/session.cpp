@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kMaxLanes = 1 << 14;
 constexpr int kMaxThreads = 64;
+constexpr std::size_t kMaxLaneFloats = std::size_t{1} << 28;  // of state: 1 GiB
 // The most frames that go through a matrix together: enough to be bound by arithmetic and not by
 // reads of the weights, few enough that a batch's signals stay in the cache.
 constexpr int kBatchLanes = 16;
@@ -84,8 +85,8 @@ Session::Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, d
     }
     const BufferSpec& in = model_->buffers()[static_cast<std::size_t>(op.inputs[0])];
     wiring_.push_back({in.delay, in.frames, max_frames(op), op.output, op.control,
-                       buffer_offsets_[static_cast<std::size_t>(op.output)], lane_floats_,
-                       op.inputs, num_inputs});
+                       buffer_offsets_[static_cast<std::size_t>(op.output)], op.inputs,
+                       num_inputs});
     num_inputs += op.inputs.size();
     const std::int64_t frames =
         std::int64_t{model_->buffers()[static_cast<std::size_t>(op.inputs[0])].frames} *
@@ -94,7 +95,8 @@ Session::Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, d
       throw std::length_error("a call of " + std::to_string(frames) +
                               " frames is too long; ask for fewer ticks");
     }
-    lane_floats_ = checked_sum(lane_floats_, op.layer->state_floats(max_frames(op)), max_floats);
+    lane_floats_ = checked_sum(lane_floats_, op.layer->state_floats(max_frames(op)),
+                               std::min(max_floats, kMaxLaneFloats));
     scratch = std::max(scratch, op.layer->scratch_floats(static_cast<int>(frames)));
     most_inputs = std::max(most_inputs, op.inputs.size());
     most_frames = std::max(most_frames, max_frames(op));
@@ -397,7 +399,7 @@ Call Session::make_call(Desk& desk, std::size_t slot, std::size_t index, Ticks t
       begin,
       end,
       position,
-      lane_memory(lane_index) + wiring.state_offset,
+      state_of(lane_index, index),
       desk.scratch.get(),
       wiring.control >= 0 ? control_values(desk, wiring.control, ticks, wiring.frames) : nullptr,
       whole_};

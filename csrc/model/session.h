@@ -39,8 +39,8 @@ class Session {
 
   // `ramp_frames`: source frames over which a control moves to a new value. `threads`: how many may
   // work at once (model/threads.h), on one lane. Throws std::invalid_argument for impossible
-  // numbers and std::length_error where signals, state and scratch would hold more than
-  // `max_floats` together.
+  // numbers and std::length_error where a lane's state would hold more than 1 GiB, or signals,
+  // state and scratch more than `max_floats` together.
   Session(std::shared_ptr<const Model> model, int lanes, int max_ticks, double ramp_frames,
           std::vector<float> controls, int threads = 1,
           std::size_t max_floats = std::size_t{1} << 30);
@@ -143,7 +143,7 @@ class Session {
     int max_frames;      // of the pieces that are under way together
     int output;          // the buffer
     int control;
-    std::size_t output_offset, state_offset;
+    std::size_t output_offset;
     std::span<const int> inputs;
     std::size_t first_inputs;  // of a desk: where its own begin
   };

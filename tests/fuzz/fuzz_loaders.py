@@ -8,6 +8,7 @@ The cases are those of tests/unit/test_*_fuzz.py: the same files to begin with, 
 from __future__ import annotations
 
 import random
+import resource
 import signal
 import sys
 import tempfile
@@ -28,6 +29,7 @@ MODULES = {
     "checkpoint": ("test_checkpoint_fuzz", "CHECKPOINTS"),
 }
 LARGEST_SEED = 1 << 17  # small files are changed and tried more often
+LARGE = 1 << 18  # KB more than any case before
 
 
 def show_sources() -> None:
@@ -38,6 +40,10 @@ def show_sources() -> None:
     for name in [each for each in sys.modules if each.split(".")[0] == "rtaudio"]:
         if sys.modules[name] is not _native:
             del sys.modules[name]
+
+
+def peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def main() -> None:
@@ -57,8 +63,14 @@ def main() -> None:
 
         def try_one(data: bytes) -> None:
             path.write_bytes(data)
+            before = peak()
             for _ in fuzzed.attempt(path, random.Random(zlib.crc32(data))):
                 pass
+            # Where memory ends libFuzzer stops too late to know the case.
+            if peak() > before + LARGE:
+                kept = Path(f"build/large-{name}-{peak() >> 10}-MB{fuzzed.suffix}")
+                kept.write_bytes(data)
+                print(f"a case took {peak() - before >> 10} MB more; kept as {kept}")
 
         def mutate(data: bytes, max_size: int, seed: int) -> bytes:
             try:
@@ -67,7 +79,8 @@ def main() -> None:
                 changed = b""
             return changed if 0 < len(changed) <= max_size else atheris.Mutate(data, max_size)
 
-        options = [f"-max_len={2 * LARGEST_SEED}", *sys.argv[3:], corpus]
+        limits = [f"-max_len={2 * LARGEST_SEED}", f"-rss_limit_mb={fuzzed.resident >> 20}"]
+        options = [*sys.argv[3:], *limits, corpus]
         atheris.Setup([sys.argv[0], *options], try_one, custom_mutator=mutate)
         atheris.Fuzz()
 

@@ -29,6 +29,7 @@ class Fuzzed:
     suffix: str
     outcomes: tuple[str, ...]
     memory: int  # bytes of addresses
+    resident: int = 3000 << 20  # bytes in use
     seeds: Callable[[Path], list[bytes]]  # may leave other files in the folder of the cases
     mutate: Callable[[random.Random, bytes], bytes]
     attempt: Callable[[Path, random.Random], Iterable[str]]  # an outcome for each way to open it

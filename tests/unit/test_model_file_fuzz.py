@@ -97,6 +97,7 @@ MODELS = Fuzzed(
     suffix=".safetensors",
     outcomes=("runs", "refused", "stopped"),
     memory=6 << 30,  # a stream may hold 4 GiB
+    resident=6 << 30,
     seeds=seeds,
     mutate=lambda rng, data: Mutator(rng).mutate(data),
     attempt=attempt,

@@ -344,6 +344,13 @@ def test_streams_that_cannot_be(model: Model, options: dict[str, Any]) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_small_file_cannot_ask_for_much_memory() -> None:
+    graph = graph_of(Conv1d(outputs=1200, kernel_size=2, dilation=1 << 18, groups=1200), 1200)
+    long_past = Model.from_graph(graph, graph.initial_tensors(0))
+    with pytest.raises(RtaudioError, match=r"state is larger than 1024 MiB; .* a smaller model"):
+        long_past.stream(channels=1200, max_ticks=1)
+
+
 # ---- saved states --------------------------------------------------------------------------------
 
 
