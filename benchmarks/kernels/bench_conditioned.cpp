@@ -72,6 +72,8 @@ class Net {
                            0.0f,
                            0.0f};
     stack.is_whole = has_whole_tiles(stack);
+    const ConditionedStage stage{nullptr, 0, stack, width};
+    const ConditionedNet net{&stage, 1, width, width, 0, width};
     const auto x = random(static_cast<std::size_t>(row * block));
     std::vector<float> outputs[2];
     double ns[2];
@@ -83,14 +85,13 @@ class Net {
       }
       const AlignedFloats state = make_aligned_floats(floats);
       const AlignedFloats scratch = make_aligned_floats(
-          (planes ? conditioned_planes_scratch_floats : conditioned_rows_scratch_floats)(
-              shape_.channels, shape_.channels, shape_.channels, false));
+          planes ? conditioned_planes_scratch_floats(net) : conditioned_rows_scratch_floats(net));
       std::vector<float> y(x.size());
       std::int64_t position = 0;
       const auto run = [&] {
-        (planes ? k.conditioned_planes : k.conditioned_rows)(stack, state.get(), block, position,
-                                                             block, 0, block, x.data(), y.data(),
-                                                             row, scratch.get());
+        (planes ? k.conditioned_planes : k.conditioned_rows)(
+            net, {state.get(), block, position, block, 0, block, x.data(), row, y.data(), row,
+                  scratch.get()});
         position += block;
       };
       for (int i = 0; i < 20; ++i) run();

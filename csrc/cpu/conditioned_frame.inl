@@ -60,10 +60,10 @@ RTA_HD void whole_frame_layer(const ConditionedStack& stack, const ConditionedLa
   x = x + residual.total();
 }
 
-// K, L: the taps that layers have.
+// K, L: the taps that layers have. Returns the end of their state.
 template <int C, int K, int L, Unary F>
-void whole_frame(const ConditionedStack& stack, float* state, int max_frames, std::int64_t position,
-                 bool is_valid, const float* in, float* out) {
+float* whole_frame(const ConditionedStack& stack, float* state, int max_frames,
+                   std::int64_t position, bool is_valid, const float* in, float* out) {
   const Vec condition(in[C]);
   Vec x = load_first(in, C), s = load_first(in + C + 1, C);
   for (int l = 0; l < stack.num_layers; ++l) {
@@ -80,10 +80,11 @@ void whole_frame(const ConditionedStack& stack, float* state, int max_frames, st
   store_first(out, C, x);
   out[C] = in[C];
   store_first(out + C + 1, C, s);
+  return state;
 }
 
-using WholeFrame = void (*)(const ConditionedStack& stack, float* state, int max_frames,
-                            std::int64_t position, bool is_valid, const float* in, float* out);
+using WholeFrame = float* (*)(const ConditionedStack& stack, float* state, int max_frames,
+                              std::int64_t position, bool is_valid, const float* in, float* out);
 // For stacks with whole tiles.
 WholeFrame find_whole_frame(const ConditionedStack& stack) {
   if (stack.activation == Unary::leaky_relu) return whole_frame<8, 6, 15, Unary::leaky_relu>;

@@ -1,4 +1,4 @@
-// A stack of dilated layers under one condition, time in lanes: layer after layer over a chunk of
+// Stacks of dilated layers under one condition, time in lanes: layer after layer over a chunk of
 // frames, so that a layer's weights are read once a chunk.
 
 // x into the ring, zeros outside [begin, end). What a tile writes beyond the call's last frame lies
@@ -48,6 +48,20 @@ RTA_HD void add_to_planes(float* planes, int output, const Vec (&sum)[G][V]) {
   RTA_UNROLL for (int g = 0; g < G; ++g, to += kPlaneChunk) {
     RTA_UNROLL for (int v = 0; v < V; ++v) {
       store(to + v * kLanes, load(to + v * kLanes) + sum[g][v]);
+    }
+  }
+}
+
+// f.operator()<V>(t) for tiles of V vectors.
+template <class F>
+RTA_HD void for_each_tile(int count, const F& f) {
+  for (int t = 0; t < count;) {
+    if (count - t > kLanes && kPlaneVectors > 1) {
+      f.template operator()<kPlaneVectors>(t);
+      t += kPlaneVectors * kLanes;
+    } else {
+      f.template operator()<1>(t);
+      t += kLanes;
     }
   }
 }
@@ -113,40 +127,65 @@ void conditioned_tile(const ConditionedStack& stack, const ConditionedLayer& lay
                     [&]<int G>(int o, Vec(&sum)[G][V]) { add_to_planes(at.x, o, sum); });
 }
 
-void conditioned_planes(const ConditionedStack& stack, float* state, int max_frames,
-                        std::int64_t position, int num_frames, int valid_begin, int valid_end,
-                        const float* in, float* out, std::ptrdiff_t row, float* scratch) {
-  const std::ptrdiff_t width = stack.channels + 1 + stack.skip_channels;
-  const ConditionedScratch planes{scratch, scratch + stack.channels * kPlaneChunk,
-                                  scratch + (stack.channels + 1) * kPlaneChunk,
-                                  scratch + width * kPlaneChunk};
-  for (int begin = 0; begin < num_frames; begin += kPlaneChunk) {
-    const int count = num_frames - begin < kPlaneChunk ? num_frames - begin : kPlaneChunk;
-    rows_to_planes(in + begin * row, row, static_cast<int>(width), count, scratch, kPlaneChunk);
-    if (stack.is_whole && valid_begin <= begin && valid_end >= begin + count) {
-      whole_chunk(stack, state, max_frames, position + begin, count, planes);
-      planes_to_rows(scratch, kPlaneChunk, static_cast<int>(width), count, out + begin * row, row);
-      continue;
-    }
-    float* history = state;
-    for (int l = 0; l < stack.num_layers; ++l) {
-      const ConditionedLayer& layer = stack.layers[l];
-      const int frames = plane_ring_frames((layer.kernel_size - 1) * layer.dilation, max_frames);
-      const PlaneRing ring{history + kPlanePad, plane_floats(frames), frames};
-      history += stack.channels * ring.plane;
-      for (int t = 0; t < count;) {
-        const ConditionedScratch at{planes.x + t, planes.condition + t, planes.skip + t, planes.z};
-        const int from = valid_begin - begin - t, to = valid_end - begin - t;
-        const std::int64_t now = position + begin + t;
-        if (count - t > kLanes && kPlaneVectors > 1) {
-          conditioned_tile<kPlaneVectors>(stack, layer, ring, now, at, from, to);
-          t += kPlaneVectors * kLanes;
-        } else {
-          conditioned_tile<1>(stack, layer, ring, now, at, from, to);
-          t += kLanes;
-        }
+// The planes of a chunk's `count` frames through a stack; returns the end of its state.
+float* planes_through_stack(const ConditionedStack& stack, const ConditionedCall& call,
+                            float* state, int begin, int count, float* planes, float* z) {
+  const ConditionedScratch all{planes, planes + stack.channels * kPlaneChunk,
+                               planes + (stack.channels + 1) * kPlaneChunk, z};
+  const std::int64_t position = call.position + begin;
+  if (stack.is_whole && call.valid_begin <= begin && call.valid_end >= begin + count) {
+    return whole_chunk(stack, state, call.max_frames, position, count, all);
+  }
+  for (int l = 0; l < stack.num_layers; ++l) {
+    const ConditionedLayer& layer = stack.layers[l];
+    const int history = (layer.kernel_size - 1) * layer.dilation;
+    const int frames = plane_ring_frames(history, call.max_frames);
+    const PlaneRing ring{state + kPlanePad, plane_floats(frames), frames};
+    state += stack.channels * ring.plane;
+    for_each_tile(count, [&]<int V>(int t) {
+      const ConditionedScratch at{all.x + t, all.condition + t, all.skip + t, z};
+      conditioned_tile<V>(stack, layer, ring, position + t, at, call.valid_begin - begin - t,
+                          call.valid_end - begin - t);
+    });
+  }
+  return state;
+}
+
+void map_planes(const ConditionedMap& map, const float* x, float* y, int count) {
+  std::int32_t offsets[kMaxPlaneDepth];
+  for (int k = 0; k < map.matrix.depth; ++k) offsets[k] = (map.from + k) * kPlaneChunk;
+  for_each_tile(count, [&]<int V>(int t) {
+    float* const to = y + map.to * kPlaneChunk + t;
+    for_each_plane<V>(map.matrix, {x + t, offsets}, 0, map.matrix.outputs,
+                      [&]<int G>(int o, Vec(&sum)[G][V]) {
+                        RTA_UNROLL for (int g = 0; g < G; ++g) {
+                          RTA_UNROLL for (int v = 0; v < V; ++v) {
+                            store(to + (o + g) * kPlaneChunk + v * kLanes, sum[g][v]);
+                          }
+                        }
+                      });
+  });
+}
+
+void conditioned_planes(const ConditionedNet& net, const ConditionedCall& call) {
+  float* x = call.scratch;
+  float* y = x + net.width * kPlaneChunk;
+  float* const z = y + net.width * kPlaneChunk;
+  for (int begin = 0; begin < call.num_frames; begin += kPlaneChunk) {
+    const int left = call.num_frames - begin, count = left < kPlaneChunk ? left : kPlaneChunk;
+    rows_to_planes(call.in + begin * call.in_row, call.in_row, net.inputs, count, x, kPlaneChunk);
+    float* state = call.state;
+    for (int s = 0; s < net.num_stages; ++s) {
+      const ConditionedStage& stage = net.stages[s];
+      for (int m = 0; m < stage.num_maps; ++m) map_planes(stage.maps[m], x, y, count);
+      if (stage.num_maps > 0) {
+        float* const made = y;
+        y = x;
+        x = made;
       }
+      state = planes_through_stack(stage.stack, call, state, begin, count, x, z);
     }
-    planes_to_rows(scratch, kPlaneChunk, static_cast<int>(width), count, out + begin * row, row);
+    planes_to_rows(x + net.first_output * kPlaneChunk, kPlaneChunk, net.outputs, count,
+                   call.out + begin * call.out_row, call.out_row);
   }
 }

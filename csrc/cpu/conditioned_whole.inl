@@ -166,9 +166,10 @@ WholeTile find_whole_tile(const ConditionedStack& stack, int taps) {
   return stack.channels == 8 ? whole_tile<8, 3, Unary::tanh> : whole_tile<16, 3, Unary::tanh>;
 }
 
-// All layers for `count` frames from `position` on, a chunk at most.
-void whole_chunk(const ConditionedStack& stack, float* state, int max_frames, std::int64_t position,
-                 int count, const ConditionedScratch& planes) {
+// All layers for `count` frames from `position` on, a chunk at most; returns the end of their
+// state.
+float* whole_chunk(const ConditionedStack& stack, float* state, int max_frames,
+                   std::int64_t position, int count, const ConditionedScratch& planes) {
   const int channels = stack.channels;
   ChunkRing ring = chunk_ring(stack.layers[0], state, max_frames, position);
   for (int t = 0; t < count; t += kLanes) {
@@ -189,4 +190,5 @@ void whole_chunk(const ConditionedStack& stack, float* state, int max_frames, st
     }
     ring = next;
   }
+  return state;
 }

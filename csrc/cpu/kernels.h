@@ -176,6 +176,42 @@ struct ConditionedStack {
   float activation_a, activation_b, gate_a, gate_b;
   bool is_whole = false;  // has_whole_tiles(), found at construction
 };
+// A matrix of one tap: the channels that it makes stand from `to` on, those that it reads from
+// `from` on.
+struct ConditionedMap {
+  PackedMatrix matrix;
+  int from, to;
+};
+// What maps, by rising `to`, make of the signal before, if there are any; then its way through a
+// stack, if that has layers. Maps or stack make `width` channels.
+struct ConditionedStage {
+  const ConditionedMap* maps;
+  int num_maps;
+  ConditionedStack stack;
+  int width;
+};
+// Stages one after the other. `outputs` channels from first_output on leave the last.
+struct ConditionedNet {
+  const ConditionedStage* stages;
+  int num_stages;
+  int inputs, outputs, first_output;
+  int width;  // the most channels of a signal
+};
+// Rows of a call. Frames outside [valid_begin, valid_end) enter the histories as zeros. The state
+// is the layers' histories one after the other, for calls of up to max_frames, *_state_floats each;
+// scratch: conditioned_*_scratch_floats.
+struct ConditionedCall {
+  float* state;
+  int max_frames;
+  std::int64_t position;
+  int num_frames;
+  int valid_begin, valid_end;
+  const float* in;
+  std::ptrdiff_t in_row;
+  float* out;
+  std::ptrdiff_t out_row;
+  float* scratch;
+};
 // Whether a stack has a shape of amplifiers' models, for which there are kernels without branches.
 constexpr bool has_whole_tiles(const ConditionedStack& stack) {
   const bool is_plain =
@@ -293,17 +329,10 @@ struct Kernels {
   // in the order of the layers. scratch: see gated_stack_scratch_floats.
   void (*gated_stack)(const GatedLane* lanes, int num_lanes, int num_frames,
                       std::ptrdiff_t skip_step, float* scratch);
-  // Rows [x; c; s] of channels, 1 and skip_channels, `row` floats apart, through all layers; c is
-  // copied. Frames outside [valid_begin, valid_end) of this call enter the histories as zeros.
-  // Time in lanes (planes; fp32 alone) or channels in lanes (rows): the same bits, another state,
-  // which is the layers' histories one after the other, *_state_floats each. scratch: see
-  // conditioned_*_scratch_floats.
-  void (*conditioned_planes)(const ConditionedStack& stack, float* state, int max_frames,
-                             std::int64_t position, int num_frames, int valid_begin, int valid_end,
-                             const float* in, float* out, std::ptrdiff_t row, float* scratch);
-  void (*conditioned_rows)(const ConditionedStack& stack, float* state, int max_frames,
-                           std::int64_t position, int num_frames, int valid_begin, int valid_end,
-                           const float* in, float* out, std::ptrdiff_t row, float* scratch);
+  // Stacks work on signals [x; c; s] of channels, 1 and skip_channels; c stays as it is. Time in
+  // lanes (planes) or channels in lanes (rows): the same bits, another state.
+  void (*conditioned_planes)(const ConditionedNet& net, const ConditionedCall& call);
+  void (*conditioned_rows)(const ConditionedNet& net, const ConditionedCall& call);
   // Rows h of frames `index` on, after the network's first layer, through all layers; skips: the
   // sum for as many frames from index - ahead * (sum of the dilations) on. Both have rows of `row`.
   void (*diffwave)(const DiffWave& net, const DiffWaveMemory& memory, std::int64_t index,
@@ -375,15 +404,31 @@ constexpr std::size_t row_state_floats(int channels, int history, int max_frames
   return static_cast<std::size_t>(2 * row_ring_frames(history, max_frames)) *
          static_cast<std::size_t>((channels + 15) / 16 * 16);
 }
-constexpr std::size_t conditioned_planes_scratch_floats(int channels, int hidden, int skip,
-                                                        bool gated) {
-  return static_cast<std::size_t>(channels + 1 + skip) * kPlaneChunk +
-         static_cast<std::size_t>(hidden) * (gated ? 2 : 1) * kPlanePad;
+// Two signals, and what a stack needs beside them.
+constexpr std::size_t conditioned_planes_scratch_floats(const ConditionedNet& net) {
+  int most = 0;
+  for (int i = 0; i < net.num_stages; ++i) {
+    const ConditionedStack& stack = net.stages[i].stack;
+    const int wide = stack.hidden * (stack.gated ? 2 : 1);
+    most = wide > most ? wide : most;
+  }
+  return static_cast<std::size_t>(net.width) * 2 * kPlaneChunk +
+         static_cast<std::size_t>(most) * kPlanePad;
 }
-constexpr std::size_t conditioned_rows_scratch_floats(int channels, int hidden, int skip,
-                                                      bool gated) {
+// Rows are as long as matmul may write from any channel on.
+constexpr std::size_t conditioned_row(const ConditionedNet& net) {
+  return static_cast<std::size_t>((net.width + 31) / 16 * 16);
+}
+constexpr std::size_t conditioned_rows_scratch_floats(const ConditionedNet& net) {
   auto up = [](int n) { return static_cast<std::size_t>((n + 15) / 16 * 16); };
-  return kTileFrames * (2 * up(channels) + 2 * up(skip) + up(hidden) * (gated ? 2 : 1));
+  std::size_t most = 0;
+  for (int i = 0; i < net.num_stages; ++i) {
+    const ConditionedStack& s = net.stages[i].stack;
+    const std::size_t each =
+        2 * up(s.channels) + 2 * up(s.skip_channels) + up(s.hidden) * (s.gated ? 2 : 1);
+    most = each > most ? each : most;
+  }
+  return kTileFrames * (2 * conditioned_row(net) + most);
 }
 constexpr std::size_t fft_scratch_floats(int n) { return 6 * static_cast<std::size_t>(n) + 8192; }
 

@@ -104,13 +104,17 @@ RTA_HD void transpose(Vec (&rows)[kLanes]) {
 }
 
 // Rows of frames to planes, and back. Frames up to the next multiple of 16 are written as zeros.
-// One channel that is left over is moved alone.
+// One channel that is left over is moved alone, and at once where it is all there is.
 void rows_to_planes(const float* rows, std::ptrdiff_t row, int channels, int num_frames,
                     float* planes, std::ptrdiff_t plane) {
   for (int t = 0; t < num_frames; t += kLanes) {
     const int frames = num_frames - t < kLanes ? num_frames - t : kLanes;
     for (int c = 0; c < channels; c += kLanes) {
       const int count = channels - c < kLanes ? channels - c : kLanes;
+      if (row == 1) {
+        store(planes + t, load_part(rows + t, frames));
+        break;
+      }
       if (count == 1) {
         float* to = planes + c * plane + t;
         for (int i = 0; i < kLanes; ++i) to[i] = i < frames ? rows[(t + i) * row + c] : 0.0f;
@@ -131,6 +135,10 @@ void planes_to_rows(const float* planes, std::ptrdiff_t plane, int channels, int
     const int frames = num_frames - t < kLanes ? num_frames - t : kLanes;
     for (int c = 0; c < channels; c += kLanes) {
       const int count = channels - c < kLanes ? channels - c : kLanes;
+      if (row == 1) {
+        store_part(rows + t, frames, load(planes + t));
+        break;
+      }
       if (count == 1) {
         for (int i = 0; i < frames; ++i) rows[(t + i) * row + c] = planes[c * plane + t + i];
         break;

@@ -107,10 +107,10 @@ void Layer::record(Recorder&) const {
 }
 
 std::unique_ptr<Layer> make_layer(const LayerContext& context) {
-  for (auto* make : {make_conv, make_conv2d, make_gated_stack, make_conditioned_stack,
-                     make_recurrent, make_bidirectional, make_band_recurrent, make_pointwise,
-                     make_arrange, make_resample, make_cumulative, make_oscillator, make_spectral,
-                     make_noise, make_join, make_feedback, make_refine}) {
+  for (auto* make : {make_conv, make_conv2d, make_gated_stack, make_conditioned_net, make_recurrent,
+                     make_bidirectional, make_band_recurrent, make_pointwise, make_arrange,
+                     make_resample, make_cumulative, make_oscillator, make_spectral, make_noise,
+                     make_join, make_feedback, make_refine}) {
     if (auto layer = make(context)) return layer;
   }
   context.fail("is of a kind this engine does not know: update rtaudio");

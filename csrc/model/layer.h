@@ -194,7 +194,7 @@ std::unique_ptr<Layer> make_layer(const LayerContext& context);
 std::unique_ptr<Layer> make_conv(const LayerContext& context);
 std::unique_ptr<Layer> make_conv2d(const LayerContext& context);
 std::unique_ptr<Layer> make_gated_stack(const LayerContext& context);
-std::unique_ptr<Layer> make_conditioned_stack(const LayerContext& context);
+std::unique_ptr<Layer> make_conditioned_net(const LayerContext& context);
 std::unique_ptr<Layer> make_feedback(const LayerContext& context);
 // `loop`: the same on the CPU, whose state has the same specs.
 std::unique_ptr<Layer> make_gpu_feedback(const LayerContext& context, std::unique_ptr<Layer> loop);

@@ -25,6 +25,7 @@ from rtaudio.graph import (
     ComplexCompress,
     ComplexGain,
     ComplexPower,
+    ConditionedNet,
     ConditionedStack,
     Conv1d,
     Conv2d,
@@ -91,10 +92,10 @@ def _stack(num_layers: int) -> GatedStack:
     )
 
 
-def _amplifier() -> ConditionedStack:
+def _amplifier(channels: int = 16) -> ConditionedStack:
     return ConditionedStack(
-        channels=16,
-        hidden=16,
+        channels=channels,
+        hidden=channels,
         kernel_sizes=(3,) * 10,
         dilations=tuple(2**i for i in range(10)),
         functions=(Activation(function="tanh"),),
@@ -151,6 +152,11 @@ _POOLED = Serial(layers=(Pool(size=4, mode="max_with_index"), Unpool(size=4)))
 CASES: dict[str, Case] = {
     "gated_stack": Case("64 channels, k 3, 8 layers", _stack(8), 64),
     "conditioned_stack": Case("16 channels, k 3, 10 layers", _amplifier(), 33),
+    "conditioned_net": Case(
+        "16 and 8 channels, k 3, 2 x 10 layers",
+        ConditionedNet(stacks=(_amplifier(), _amplifier(8)), outputs=1),
+        1,
+    ),
     "conv1d": Case("64 to 64, k 3", Conv1d(outputs=64, kernel_size=3), 64),
     "conv_transpose1d": Case(
         "64 to 32, k 8, stride 4", ConvTranspose1d(outputs=32, kernel_size=8, stride=4), 64

@@ -4,7 +4,7 @@ from rtaudio.graph.arrange import BandUnfold, Permute, Tile
 from rtaudio.graph.band_recurrent import BandRNN, BandScan
 from rtaudio.graph.chain import Chain
 from rtaudio.graph.composite import Merge, Residual, Serial
-from rtaudio.graph.conditioned import ConditionedStack
+from rtaudio.graph.conditioned import ConditionedNet, ConditionedStack
 from rtaudio.graph.conv import Conv1d, ConvTranspose1d, GatedStack, Linear, Tail
 from rtaudio.graph.conv2d import BandMean, Conv2d, ConvTranspose2d
 from rtaudio.graph.cumulative import CumulativeNorm, WindowAttention
@@ -69,6 +69,7 @@ __all__ = [
     "ComplexCompress",
     "ComplexGain",
     "ComplexPower",
+    "ConditionedNet",
     "ConditionedStack",
     "ConstantPort",
     "ControlPort",

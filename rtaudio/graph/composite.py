@@ -79,8 +79,6 @@ class Unrolled(Composite):
 class Fused(Composite):
     """A composite that one native operation serves. Its definition is `expansion`."""
 
-    dilations: tuple[int, ...]
-
     def expansion(self) -> Serial:
         """The same in plain layers, with the same tensors by the same paths."""
         raise NotImplementedError
@@ -90,7 +88,7 @@ class Fused(Composite):
         raise NotImplementedError
 
     def num_layers(self, channels: int) -> int:
-        return len(self.dilations)
+        return len(self.history())
 
     def children(self) -> tuple[Layer, ...]:
         return (self.expansion(),)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from typing import ClassVar
 
 from rtaudio.errors import GraphError
@@ -13,6 +15,7 @@ from rtaudio.graph.layer import MAX_FRAMES, Kernel, Layer, check_channels, check
 from rtaudio.graph.pointwise import FUNCTIONS, Activation, Channels, Gate
 
 MAX_WIDTH = 1 << 14
+MAX_STACKS = 64
 
 
 @frozen
@@ -31,6 +34,7 @@ class ConditionedStack(Fused):
     hidden: int
     skip_channels: int = 0
     kernel_sizes: tuple[int, ...]
+    dilations: tuple[int, ...]
     functions: tuple[Layer, ...]
 
     def __post_init__(self) -> None:
@@ -64,8 +68,13 @@ class ConditionedStack(Fused):
         """Channels of s."""
         return self.skip_channels or self.hidden
 
+    @property
+    def total(self) -> int:
+        """Channels of [x; c; s]."""
+        return self.channels + 1 + self.width
+
     def out_channels(self, channels: int) -> int:
-        check_channels(self, channels, self.channels + 1 + self.width)
+        check_channels(self, channels, self.total)
         return channels
 
     def history(self) -> tuple[int, ...]:
@@ -152,6 +161,88 @@ class ConditionedStack(Fused):
             parts += ["out.skip.weight", "out.skip.bias"]
         names = [f"layers.{i}.{part}" for i in range(len(self.dilations)) for part in parts]
         return Kernel("conditioned_stack", ints, floats, {n: n for n in names})
+
+
+@frozen
+class ConditionedNet(Fused):
+    """Conditioned stacks one after the other with the matrices around them: "input" makes the
+    first one's [x; c; s] of the signal, "join" the next one's of what leaves a stack, x of x, s of
+    s and c as a matrix says, and "output" makes `outputs` channels of the last s (0: s leaves).
+    """
+
+    kind: ClassVar[str] = "conditioned_net"
+
+    stacks: tuple[Layer, ...]
+    outputs: int = 0
+
+    def __post_init__(self) -> None:
+        check_range(
+            self,
+            stacks=(len(self.stacks), 1, MAX_STACKS),
+            outputs=(self.outputs, 0, MAX_WIDTH),
+        )
+        if not all(isinstance(each, ConditionedStack) for each in self.stacks):
+            raise GraphError(f"{self.kind}: stacks must be conditioned stacks.")
+
+    def out_channels(self, channels: int) -> int:
+        return self.outputs or _stack(self.stacks[-1]).width
+
+    def history(self) -> tuple[int, ...]:
+        return tuple(each for stack in self.stacks for each in _stack(stack).history())
+
+    def macs_per_frame(self, channels: int) -> float:
+        stacks = [_stack(each) for each in self.stacks]
+        macs = float(channels * stacks[0].total + stacks[-1].width * self.outputs)
+        for before, after in itertools.pairwise(stacks):
+            macs += (before.channels + 1) * (after.channels + 1) + before.width * after.width
+        return macs + sum(each.macs_per_frame(each.total) for each in stacks)
+
+    def expansion(self) -> Serial:
+        return stacks_in_series(self.stacks, (1,) * len(self.stacks), self.outputs)
+
+    def kernel(self, channels: int) -> Kernel:
+        ints = {"num_stacks": len(self.stacks), "outputs": self.outputs}
+        floats: dict[str, float] = {}
+        names = ["input.weight", "input.bias"]
+        for i, stack in enumerate(self.stacks):
+            own, path = stack.kernel(channels), f"arrays.{i}."
+            ints |= {path + name: value for name, value in own.ints.items()}
+            floats |= {path + name: value for name, value in own.floats.items()}
+            names += [path + name for name in own.tensors]
+            if i > 0:
+                parts = ("x.linear.weight", "head.conv.weight", "head.conv.bias")
+                names += [f"join.{i - 1}.{part}" for part in parts]
+        if self.outputs:
+            names += ["output.conv.weight", "output.conv.bias"]
+        return Kernel(self.kind, ints, floats, {n: n for n in names})
+
+
+def stacks_in_series(
+    stacks: tuple[Layer, ...], head_sizes: tuple[int, ...], outputs: int
+) -> Serial:
+    """The layers of a ConditionedNet, whose heads are convolutions of `head_sizes` taps here."""
+    first = _stack(stacks[0])
+    layers: list[Layer] = [Linear(name="input", outputs=first.total)]
+    for i, (each, size) in enumerate(zip(stacks, head_sizes, strict=True)):
+        stack = _stack(each)
+        layers.append(dataclasses.replace(stack, name=f"arrays.{i}"))
+        s = Channels(begin=stack.channels + 1, end=stack.total)
+        if i + 1 == len(stacks):
+            head = (Conv1d(name="conv", outputs=outputs, kernel_size=size),) if outputs else ()
+            layers.append(Serial(name="output", layers=(s, *head)))
+            break
+        after = _stack(stacks[i + 1])
+        linear = Linear(name="linear", outputs=after.channels + 1, bias=False)
+        conv = Conv1d(name="conv", outputs=after.width, kernel_size=size)
+        x = Serial(name="x", layers=(Channels(begin=0, end=stack.channels + 1), linear))
+        to_head = Serial(name="head", layers=(s, conv))
+        layers.append(Merge(op="cat", name=f"join.{i}", branches=(x, to_head)))
+    return Serial(layers=tuple(layers))
+
+
+def _stack(layer: Layer) -> ConditionedStack:
+    assert isinstance(layer, ConditionedStack)  # checked at construction
+    return layer
 
 
 def _activation(layer: Layer) -> Activation:

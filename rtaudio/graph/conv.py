@@ -232,6 +232,7 @@ class GatedStack(Fused):
     gate_channels: int
     skip_channels: int
     kernel_size: int
+    dilations: tuple[int, ...]
     conditioned: bool = False
 
     def __post_init__(self) -> None:

@@ -5,27 +5,29 @@ One array, x [channels], c the audio itself, s the head's sum [head_channels]:
 
     x = R x                                              (matrix "input")
     for each layer: h = f(conv(x) + V c), s = s + S h, x = x + W h + b
-    s = conv(s)                                          ("heads")
+    s = conv(s)                                          (matrix "conv")
 
 The next array takes x and s on. `gate` makes it h = f(z_a) g(z_b) over halves of z.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
+from rtaudio.errors import GraphError
 from rtaudio.graph import (
     Activation,
-    Channels,
+    ConditionedNet,
     ConditionedStack,
     Conv1d,
     Graph,
     Layer,
     Linear,
-    Merge,
     Serial,
     StreamPort,
 )
+from rtaudio.graph.conditioned import stacks_in_series
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,42 +63,32 @@ class Head:
 
 def wavenet(arrays: tuple[LayerArray, ...], head: Head | None, sample_rate: int) -> Graph:
     """Raises GraphError for sizes that do not fit one another."""
-    first = arrays[0]
-    layers: list[Layer] = [
-        # [x; c; s]; s starts from a constant.
-        Linear(name="input", outputs=first.channels + 1 + first.width),
-    ]
-    for i, array in enumerate(arrays):
-        layers.append(
-            ConditionedStack(
-                name=f"arrays.{i}",
-                channels=array.channels,
-                hidden=array.hidden,
-                skip_channels=array.head_channels or 0,
-                kernel_sizes=array.kernel_sizes,
-                dilations=array.dilations,
-                functions=(array.activation, *((array.gate,) if array.gate else ())),
+    for before, after in pairwise(arrays):
+        if before.head_outputs != after.width:
+            raise GraphError(
+                f"an array's head makes {before.head_outputs} channels, but the next array sums "
+                f"{after.width} channels."
             )
+    stacks = tuple(
+        ConditionedStack(
+            channels=array.channels,
+            hidden=array.hidden,
+            skip_channels=array.head_channels or 0,
+            kernel_sizes=array.kernel_sizes,
+            dilations=array.dilations,
+            functions=(array.activation, *((array.gate,) if array.gate else ())),
         )
-        begin = array.channels + 1
-        to_head = Serial(
-            name="head" if i + 1 < len(arrays) else "output",
-            layers=(
-                Channels(begin=begin, end=begin + array.width),
-                Conv1d(name="conv", outputs=array.head_outputs, kernel_size=array.head_kernel_size),
-            ),
-        )
-        if i + 1 < len(arrays):
-            on = Serial(
-                name="x",
-                layers=(
-                    Channels(begin=0, end=begin),
-                    Linear(name="linear", outputs=arrays[i + 1].channels + 1, bias=False),
-                ),
-            )
-            layers.append(Merge(op="cat", name=f"join.{i}", branches=(on, to_head)))
-        else:
-            layers.append(to_head)
+        for array in arrays
+    )
+    sizes, outputs = tuple(array.head_kernel_size for array in arrays), arrays[-1].head_outputs
+    layers: list[Layer]
+    if all(size == 1 for size in sizes):
+        layers = [ConditionedNet(name="net", stacks=stacks, outputs=outputs)]
+    elif all(size == 1 for size in sizes[:-1]):
+        conv = Conv1d(name="conv", outputs=outputs, kernel_size=sizes[-1])
+        layers = [ConditionedNet(name="net", stacks=stacks), Serial(name="output", layers=(conv,))]
+    else:
+        layers = [replace(stacks_in_series(stacks, sizes, outputs), name="net")]
     if head is not None:
         for i, size in enumerate(head.kernel_sizes):
             inputs = head.channels if i else arrays[-1].head_outputs

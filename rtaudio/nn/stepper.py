@@ -213,5 +213,5 @@ def _expansion(layer: Layer) -> Layer:
     import dataclasses
 
     if isinstance(layer, Fused):
-        return dataclasses.replace(layer.expansion(), name=layer.name)
+        return dataclasses.replace(rebuilt(layer.expansion(), _expansion), name=layer.name)
     return layer

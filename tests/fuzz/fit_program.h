@@ -51,6 +51,7 @@ class Fitter : private FitTools {
       return tensor("weight", {out_.channels, number("levels", 1, 1 << 8)});
     }
     if (kind == "conditioned_stack") return conditioned_stack();
+    if (kind == "conditioned_net") return conditioned_net();
     if (kind == "refine") return refine();
     if (kind == "gru") return cell(3, c, number("hidden", 1, 1 << 12), 1);
     if (kind == "lstm") return cell(4, c, number("hidden", 1, 1 << 12), 1);
@@ -252,29 +253,61 @@ class Fitter : private FitTools {
   void conditioned_stack() {
     const int skip = fixed("skip_channels", std::clamp(number("skip_channels", 1, kMost), 1,
                                                        std::max(1, in_.channels - 2)));
-    const int channels = fixed("channels", std::max(1, in_.channels - 1 - skip));
-    const bool matrix = number("skip_matrix", 0, 1) == 1;
-    const int hidden = matrix ? number("hidden", 1, 256) : fixed("hidden", skip);
-    const int wide = number("gated", 0, 1) == 1 ? 2 * hidden : hidden;
+    fixed("channels", std::max(1, in_.channels - 1 - skip));
+    conditioned_layers("");
+  }
+
+  // The numbers and tensors of a stack, whose sizes are there.
+  void conditioned_layers(const std::string& path) {
+    const int skip = number(path + "skip_channels", 1, kMost);
+    const int channels = number(path + "channels", 1, kMost);
+    const bool matrix = number(path + "skip_matrix", 0, 1) == 1;
+    const int hidden = matrix ? number(path + "hidden", 1, 256) : fixed(path + "hidden", skip);
+    const int wide = number(path + "gated", 0, 1) == 1 ? 2 * hidden : hidden;
     for (const std::string function : {"activation", "gate"}) {
-      number(function, 0, static_cast<int>(Unary::count) - 1);
-      real(function + "_a");
-      real(function + "_b");
+      number(path + function, 0, static_cast<int>(Unary::count) - 1);
+      real(path + function + "_a");
+      real(path + function + "_b");
     }
-    const int layers = number("num_layers", 1, 8);
+    const int layers = number(path + "num_layers", 1, 8);
     for (int i = 0; i < layers; ++i) {
-      const std::string index = std::to_string(i), path = "layers." + index + ".";
-      const int kernel = number("kernel." + index, 1, 64);
-      number("dilation." + index, 1, 1 << 10);
-      tensor(path + "in.past.conv.weight", {wide, channels, kernel});
-      tensor(path + "in.past.conv.bias", {wide});
-      tensor(path + "in.now.condition.weight", {wide, 1});
-      tensor(path + "out.residual.weight", {channels, hidden});
-      tensor(path + "out.residual.bias", {channels});
+      const std::string index = std::to_string(i), layer = path + "layers." + index + ".";
+      const int kernel = number(path + "kernel." + index, 1, 64);
+      number(path + "dilation." + index, 1, 1 << 10);
+      tensor(layer + "in.past.conv.weight", {wide, channels, kernel});
+      tensor(layer + "in.past.conv.bias", {wide});
+      tensor(layer + "in.now.condition.weight", {wide, 1});
+      tensor(layer + "out.residual.weight", {channels, hidden});
+      tensor(layer + "out.residual.bias", {channels});
       if (!matrix) continue;
-      tensor(path + "out.skip.weight", {skip, hidden});
-      tensor(path + "out.skip.bias", {skip});
+      tensor(layer + "out.skip.weight", {skip, hidden});
+      tensor(layer + "out.skip.bias", {skip});
     }
+  }
+
+  void conditioned_net() {
+    const int stacks = number("num_stacks", 1, 4), outputs = number("outputs", 0, 256);
+    int channels = 0, skip = 0;
+    for (int i = 0; i < stacks; ++i) {
+      const std::string path = "arrays." + std::to_string(i) + ".";
+      const int before = channels + 1, sums = skip;
+      channels = number(path + "channels", 1, 256);
+      skip = number(path + "skip_channels", 1, 256);
+      if (i == 0) {
+        tensor("input.weight", {channels + 1 + skip, in_.channels});
+        tensor("input.bias", {channels + 1 + skip});
+      } else {
+        const std::string join = "join." + std::to_string(i - 1) + ".";
+        tensor(join + "x.linear.weight", {channels + 1, before});
+        tensor(join + "head.conv.weight", {skip, sums, 1});
+        tensor(join + "head.conv.bias", {skip});
+      }
+      conditioned_layers(path);
+    }
+    out_.channels = outputs > 0 ? outputs : skip;
+    if (outputs == 0) return;
+    tensor("output.conv.weight", {outputs, skip, 1});
+    tensor("output.conv.bias", {outputs});
   }
 
   void refine() {

@@ -56,6 +56,7 @@ class ProgramMutator {
                                         "conv_transpose1d",
                                         "gated_stack",
                                         "conditioned_stack",
+                                        "conditioned_net",
                                         "conditioned_gated_stack",
                                         "feedback",
                                         "embedding",

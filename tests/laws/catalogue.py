@@ -15,6 +15,7 @@ from rtaudio.graph import (
     ComplexCompress,
     ComplexGain,
     ComplexPower,
+    ConditionedNet,
     ConditionedStack,
     Conv1d,
     ConvTranspose1d,
@@ -112,6 +113,78 @@ EXAMPLES: dict[str, tuple[Layer, int]] = {
             functions=(Activation(function="leaky_relu", a=0.01),),
         ),
         7,
+    ),
+    "conditioned_net": (
+        ConditionedNet(
+            stacks=(
+                ConditionedStack(
+                    channels=16,
+                    hidden=16,
+                    kernel_sizes=(3, 3),
+                    dilations=(1, 2),
+                    functions=(Activation(function="tanh"),),
+                ),
+                ConditionedStack(
+                    channels=8,
+                    hidden=8,
+                    kernel_sizes=(3,),
+                    dilations=(3,),
+                    functions=(Activation(function="tanh"),),
+                ),
+                ConditionedStack(
+                    channels=3,
+                    hidden=6,
+                    skip_channels=5,
+                    kernel_sizes=(2,),
+                    dilations=(2,),
+                    functions=(Activation(function="tanh"), Activation(function="sigmoid")),
+                ),
+            ),
+            outputs=2,
+        ),
+        1,
+    ),
+    "conditioned_net without an output": (
+        ConditionedNet(
+            stacks=(
+                ConditionedStack(
+                    channels=8,
+                    hidden=8,
+                    kernel_sizes=(6, 15),
+                    dilations=(1, 1),
+                    functions=(Activation(function="leaky_relu", a=0.01),),
+                ),
+            ),
+        ),
+        2,
+    ),
+    "conditioned_net wide behind a delay": (
+        Serial(
+            layers=(
+                Conv1d(outputs=3, kernel_size=3, lookahead_frames=2),
+                ConditionedNet(
+                    stacks=(
+                        ConditionedStack(
+                            channels=5,
+                            hidden=20,
+                            kernel_sizes=(2, 3),
+                            dilations=(1, 5),
+                            functions=(Activation(function="silu"),),
+                        ),
+                        ConditionedStack(
+                            channels=35,
+                            hidden=7,
+                            skip_channels=18,
+                            kernel_sizes=(3,),
+                            dilations=(2,),
+                            functions=(Activation(function="relu"),),
+                        ),
+                    ),
+                    outputs=20,
+                ),
+            )
+        ),
+        2,
     ),
     "conditioned_stack gated": (
         ConditionedStack(

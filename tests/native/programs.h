@@ -219,6 +219,54 @@ inline ProgramSpec stack_program() {
   return p.take();
 }
 
+// Stacks under one condition: two and their matrices as one operation, then one alone.
+inline ProgramSpec conditioned_program() {
+  ProgramBuilder::Ints ints{{"num_stacks", 2}, {"outputs", 0}};
+  ProgramBuilder::Floats floats;
+  ProgramBuilder::Shapes shapes{{"input.weight", {17, 1}},
+                                {"input.bias", {17}},
+                                {"join.0.x.linear.weight", {4, 9}},
+                                {"join.0.head.conv.weight", {5, 8, 1}},
+                                {"join.0.head.conv.bias", {5}}};
+  const auto add = [&](const std::string& path, int channels, int skip, bool gated) {
+    ints.insert({{path + "channels", channels},
+                 {path + "hidden", channels},
+                 {path + "skip_channels", skip},
+                 {path + "skip_matrix", gated},
+                 {path + "gated", gated},
+                 {path + "num_layers", 1},
+                 {path + "activation", static_cast<int>(Unary::tanh)},
+                 {path + "gate", static_cast<int>(Unary::sigmoid)},
+                 {path + "kernel.0", 3},
+                 {path + "dilation.0", 2}});
+    for (const std::string name : {"activation_a", "activation_b", "gate_a", "gate_b"}) {
+      floats[path + name] = 0.0;
+    }
+    const int wide = gated ? 2 * channels : channels;
+    const std::string layer = path + "layers.0.";
+    shapes.insert({{layer + "in.past.conv.weight", {wide, channels, 3}},
+                   {layer + "in.past.conv.bias", {wide}},
+                   {layer + "in.now.condition.weight", {wide, 1}},
+                   {layer + "out.residual.weight", {channels, channels}},
+                   {layer + "out.residual.bias", {channels}}});
+    if (gated) {
+      shapes.insert(
+          {{layer + "out.skip.weight", {skip, channels}}, {layer + "out.skip.bias", {skip}}});
+    }
+  };
+  ProgramBuilder p({1, 1, 0});
+  add("arrays.0.", 8, 8, false);
+  add("arrays.1.", 3, 5, true);
+  int y = p.add("conditioned_net", {0}, {5, 1, 0}, ints, shapes, floats);
+  ints.clear();
+  shapes.clear();
+  add("", 20, 20, false);
+  y = p.conv(y, {41, 1, 0}, 2);
+  y = p.add("conditioned_stack", {y}, {41, 1, 0}, ints, shapes, floats);
+  p.conv(y, {1, 1, 0}, 1);
+  return p.take();
+}
+
 // Maps [band][channel]: convolutions over bands and frames, cells along time and along bands.
 inline ProgramSpec map_program() {
   ProgramBuilder p({5, 2, 0});
@@ -389,6 +437,7 @@ inline std::vector<std::pair<std::string, ProgramSpec>> all_programs() {
   return {{"spectral", spectral_program()},
           {"convolution", convolution_program()},
           {"stack", stack_program()},
+          {"conditioned", conditioned_program()},
           {"map", map_program()},
           {"memory", memory_program()},
           {"autoregressive", autoregressive_program()},

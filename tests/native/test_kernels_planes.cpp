@@ -69,15 +69,17 @@ struct Conditioned {
                            0.0f,           0.0f};
     stack.is_whole = has_whole_tiles(stack);
     EXPECT_EQ(stack.is_whole, shape.is_whole);
+    const ConditionedStage stage{nullptr, 0, stack, width()};
+    const ConditionedNet net{&stage, 1, width(), width(), 0, width()};
     std::vector<float> state(floats, 0.0f), y(x.size() + 1, kGuard);
-    std::vector<float> scratch(
-        (planes ? conditioned_planes_scratch_floats : conditioned_rows_scratch_floats)(
-            shape.channels, shape.hidden, shape.skip, shape.gated));
+    std::vector<float> scratch(planes ? conditioned_planes_scratch_floats(net)
+                                      : conditioned_rows_scratch_floats(net));
     const int frames = static_cast<int>(x.size()) / width();
     for (int t = 0; t < frames; t += block) {
       (planes ? k.conditioned_planes : k.conditioned_rows)(
-          stack, state.data(), max_frames, t, std::min(block, frames - t), valid_begin - t,
-          valid_end - t, x.data() + t * width(), y.data() + t * width(), width(), scratch.data());
+          net,
+          {state.data(), max_frames, t, std::min(block, frames - t), valid_begin - t, valid_end - t,
+           x.data() + t * width(), width(), y.data() + t * width(), width(), scratch.data()});
     }
     EXPECT_EQ(y.back(), kGuard);
     y.pop_back();

@@ -47,7 +47,10 @@ def read_nam(path: Path) -> Imported:
         config = read_config(content.get("config"))
         graph = wavenet(tuple(a.array for a in config.arrays), config.head, rate)
         with np.errstate(over="ignore", invalid="ignore"):  # check_tensors finds it
-            tensors = _tensors(config, _Weights(content.get("weights")))
+            tensors = {
+                name if name in graph.tensor_specs else f"net.{name}": tensor
+                for name, tensor in _tensors(config, _Weights(content.get("weights"))).items()
+            }
         graph.check_tensors(tensors)
     except (ModelFileError, GraphError) as error:
         raise ModelFileError(f"{path}: {error}") from error
