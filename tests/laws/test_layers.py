@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from rtaudio import verify_streaming
-from rtaudio.graph import Feedback, Layer, Refine
+from rtaudio.graph import ConditionedNet, Feedback, Layer, Refine
+from rtaudio.graph.chain import walk
 from rtaudio.graph.composite import Fused
 from rtaudio.graph.layer import Composite
 from rtaudio.graph.serialize import INTERNAL_KINDS
 from rtaudio.runtime.laws import graph_of
+from rtaudio.runtime.model import Model
 
 from .catalogue import EXAMPLES
 from .random_graphs import random_graph
@@ -58,6 +61,29 @@ def test_declared_receptive_field_is_the_measured_one(name: str) -> None:
     report = verify_streaming(layer, channels=channels)
     back, ahead = (math.ceil(v) for v in report.measured_field)
     assert (back, ahead) == (plan.receptive_past, plan.lookahead_samples)
+
+
+NETS = [
+    each
+    for layer, _ in EXAMPLES.values()
+    for each in walk(layer)
+    if isinstance(each, ConditionedNet)
+]
+
+
+@pytest.mark.parametrize("net", NETS, ids=lambda net: str(net.out_channels(3)))
+@pytest.mark.parametrize("block", [1, 5, 16, 70])
+def test_a_net_of_stacks_has_the_bits_of_its_layers(net: ConditionedNet, block: int) -> None:
+    x = np.random.default_rng(1).standard_normal((150, 3)).astype(np.float32)
+    answers = []
+    for each in (net, net.expansion()):
+        graph = graph_of(each, 3)
+        stream = Model.from_graph(graph, graph.initial_tensors(0)).stream(
+            channels=3, max_ticks=block
+        )
+        parts = [stream.push(x[at : at + block]) for at in range(0, len(x), block)]
+        answers.append(np.concatenate(parts))
+    np.testing.assert_array_equal(*answers)
 
 
 def test_every_kind_has_an_example() -> None:
