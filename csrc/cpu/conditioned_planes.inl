@@ -151,12 +151,20 @@ float* planes_through_stack(const ConditionedStack& stack, const ConditionedCall
   return state;
 }
 
+// Where the channels of a chunk stand.
+struct ChunkOffsets {
+  std::int32_t at[kMaxMapDepth];
+  constexpr ChunkOffsets() : at() {
+    for (int k = 0; k < kMaxMapDepth; ++k) at[k] = k * kPlaneChunk;
+  }
+};
+constexpr ChunkOffsets kChunkOffsets;
+
 void map_planes(const ConditionedMap& map, const float* x, float* y, int count) {
-  std::int32_t offsets[kMaxPlaneDepth];
-  for (int k = 0; k < map.matrix.depth; ++k) offsets[k] = (map.from + k) * kPlaneChunk;
+  x += map.from * kPlaneChunk;
   for_each_tile(count, [&]<int V>(int t) {
     float* const to = y + map.to * kPlaneChunk + t;
-    for_each_plane<V>(map.matrix, {x + t, offsets}, 0, map.matrix.outputs,
+    for_each_plane<V>(map.matrix, {x + t, kChunkOffsets.at}, 0, map.matrix.outputs,
                       [&]<int G>(int o, Vec(&sum)[G][V]) {
                         RTA_UNROLL for (int g = 0; g < G; ++g) {
                           RTA_UNROLL for (int v = 0; v < V; ++v) {

@@ -391,6 +391,7 @@ constexpr std::int32_t plane_floats(int ring_frames) {
 // The deepest matrix that planes take (offsets stand on the stack); their histories have less than
 // 2^31 floats.
 constexpr int kMaxPlaneDepth = 1024;
+constexpr int kMaxMapDepth = 64;  // of a map between stacks
 constexpr std::size_t plane_state_floats(int channels, int history, int max_frames) {
   return static_cast<std::size_t>(channels) *
          static_cast<std::size_t>(plane_floats(plane_ring_frames(history, max_frames)));

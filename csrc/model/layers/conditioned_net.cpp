@@ -11,7 +11,6 @@ namespace {
 constexpr int kMaxStacks = 64;
 // Narrow stacks run with time in lanes, unless calls bring too few frames to fill vectors.
 constexpr int kFewestFrames = 12;
-constexpr int kMostSides = 33;  // channels that enter or leave then: [x; c; s] of 16
 
 class Net final : public Layer {
   using Layout = ConditionedLayers::Layout;
@@ -155,7 +154,7 @@ class Net final : public Layer {
   void bind() {
     maps_.resize(std::max(maps_.size(), stacks_.size()));
     int most = std::max(inputs_, outputs());
-    is_narrow_ = most <= kMostSides;
+    is_narrow_ = most <= kMaxMapDepth;
     for (std::size_t i = 0; i < maps_.size(); ++i) {
       auto& views = views_.emplace_back();
       for (const Map& map : maps_[i]) views.push_back({map.matrix.view(), map.from, map.to});
