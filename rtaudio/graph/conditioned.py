@@ -15,7 +15,7 @@ from rtaudio.graph.layer import MAX_FRAMES, Kernel, Layer, check_channels, check
 from rtaudio.graph.pointwise import FUNCTIONS, Activation, Channels, Gate
 
 MAX_WIDTH = 1 << 14
-MAX_STACKS = 64
+MAX_STACKS = 16
 
 
 @frozen

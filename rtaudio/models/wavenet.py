@@ -27,7 +27,7 @@ from rtaudio.graph import (
     Serial,
     StreamPort,
 )
-from rtaudio.graph.conditioned import stacks_in_series
+from rtaudio.graph.conditioned import MAX_STACKS, stacks_in_series
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,13 +82,13 @@ def wavenet(arrays: tuple[LayerArray, ...], head: Head | None, sample_rate: int)
     )
     sizes, outputs = tuple(array.head_kernel_size for array in arrays), arrays[-1].head_outputs
     layers: list[Layer]
-    if all(size == 1 for size in sizes):
-        layers = [ConditionedNet(name="net", stacks=stacks, outputs=outputs)]
-    elif all(size == 1 for size in sizes[:-1]):
+    if len(stacks) > MAX_STACKS or any(size > 1 for size in sizes[:-1]):
+        layers = [replace(stacks_in_series(stacks, sizes, outputs), name="net")]
+    elif sizes[-1] > 1:
         conv = Conv1d(name="conv", outputs=outputs, kernel_size=sizes[-1])
         layers = [ConditionedNet(name="net", stacks=stacks), Serial(name="output", layers=(conv,))]
     else:
-        layers = [replace(stacks_in_series(stacks, sizes, outputs), name="net")]
+        layers = [ConditionedNet(name="net", stacks=stacks, outputs=outputs)]
     if head is not None:
         for i, size in enumerate(head.kernel_sizes):
             inputs = head.channels if i else arrays[-1].head_outputs

@@ -77,6 +77,13 @@ CONFIGS: dict[str, dict[str, Any]] = {
         ],
         "head": None,
     },
+    "many arrays": {
+        "layers": [
+            flat(2 if i else 1, 2, 1 if i == 16 else 2, False, dilations=[1 + i % 3])
+            for i in range(17)
+        ],
+        "head": None,
+    },
     "everything": {
         "layers": [
             deep(

@@ -8,7 +8,7 @@
 namespace rtaudio {
 namespace {
 
-constexpr int kMaxStacks = 64;
+constexpr int kMaxStacks = 16;
 // Narrow stacks run with time in lanes, unless calls bring too few frames to fill vectors.
 constexpr int kFewestFrames = 12;
 
