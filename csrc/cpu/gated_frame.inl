@@ -163,12 +163,14 @@ RTA_HD void sum_panel(Vec (&sum)[1][V], const W* w, int depth, int output, const
   }
 }
 
-// One layer; next: the step of the one that follows, null for the last.
-template <int V, class W>
+// One layer; next: the step of the one that follows, null for the last. kWidth: the channels of x
+// and of the gate where the compiler may know them, else 0.
+template <int V, class W, int kWidth>
 void frame_layer(const GatedStack& stack, const FrameStep& step, const FrameStep* next,
                  bool is_valid, bool is_first, float* gated, float* skip) {
   constexpr int kPanel = V * kLanes;
-  const int gate = stack.gate_channels, channels = stack.channels;
+  const int gate = kWidth > 0 ? kWidth : stack.gate_channels;
+  const int channels = kWidth > 0 ? kWidth : stack.channels;
   const auto* const conv = static_cast<const W*>(step.conv);
   const auto* const out = static_cast<const W*>(step.out);
   Vec a[1][V], b[1][V];
@@ -208,11 +210,19 @@ void frame_layer(const GatedStack& stack, const FrameStep& step, const FrameStep
   }
 }
 
+template <int V>
+FrameLayer find_half_layer(int width) {
+  return width == 64    ? frame_layer<V, HalfPair, 64>
+         : width == 128 ? frame_layer<V, HalfPair, 128>
+                        : frame_layer<V, HalfPair, 0>;
+}
 FrameLayer find_layer(const GatedStack& stack) {
   if (!is_in_panels(stack)) return nullptr;
   const PackedMatrix& m = stack.layers[0].weights->conv;
-  if (m.format == WeightFormat::fp32) return frame_layer<4, float>;
-  return m.in_wide_panels ? frame_layer<8, HalfPair> : frame_layer<4, HalfPair>;
+  // Loops over weights of fp32 wait for reads alone: a known length does not help them.
+  if (m.format == WeightFormat::fp32) return frame_layer<4, float, 0>;
+  const int width = stack.channels == stack.gate_channels ? stack.channels : 0;
+  return m.in_wide_panels ? find_half_layer<8>(width) : find_half_layer<4>(width);
 }
 
 // False, and nothing is done, where a frame does not go through the layers like this.

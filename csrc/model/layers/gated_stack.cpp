@@ -70,24 +70,23 @@ class Stack final : public Layer {
            static_cast<std::size_t>(frames) * static_cast<std::size_t>(padded(channels_));
   }
 
+  // A lane by itself has no array of lanes, which a loop's weights drive out of the caches.
   void process(const Call& call) const noexcept RTA_NONBLOCKING override {
-    process_lanes({&call, 1});
+    float* const table = call.scratch + table_offset();
+    GatedLane lane = lane_of(call, table, table + table_floats());
+    if (knows_next(call)) sum_ahead(call, lane.stack);
+    call.kernels.gated_stack(&lane, 1, call.num_frames, row_floats(skip_), call.scratch);
   }
   void process_lanes(std::span<const Call> calls) const noexcept RTA_NONBLOCKING override {
+    if (calls.size() == 1) return process(calls[0]);
     std::array<GatedLane, kGatedRows> lanes;
     for (std::size_t first = 0; first < calls.size(); first += lanes.size()) {
       const auto batch = calls.subspan(first, std::min(lanes.size(), calls.size() - first));
       float* table = batch[0].scratch + table_offset();
       float* const room = table + batch.size() * table_floats();
       for (std::size_t i = 0; i < batch.size(); ++i, table += table_floats()) {
-        const Call& call = batch[i];
-        lanes[i] = {begin(call, table, room), call.position, call.valid_begin, call.valid_end,
-                    call.output};
-        if (!conditioned_) continue;
-        lanes[i].condition = call.inputs[0] + channels_;
-        lanes[i].condition_step = input_row();
+        lanes[i] = lane_of(batch[i], table, room);
       }
-      if (calls.size() == 1 && knows_next(calls[0])) sum_ahead(calls[0], lanes[0].stack);
       batch[0].kernels.gated_stack(lanes.data(), static_cast<int>(batch.size()),
                                    batch[0].num_frames, row_floats(skip_), batch[0].scratch);
     }
@@ -149,6 +148,15 @@ class Stack final : public Layer {
   }
 
  private:
+  GatedLane lane_of(const Call& call, float* table, float* room) const noexcept {
+    GatedLane lane{begin(call, table, room), call.position, call.valid_begin, call.valid_end,
+                   call.output};
+    if (conditioned_) {
+      lane.condition = call.inputs[0] + channels_;
+      lane.condition_step = input_row();
+    }
+    return lane;
+  }
   // Takes a call's rows in and builds the kernel's table of layers, with this stream's rings, which
   // a loop keeps from step to step. room: for the rows, padded.
   GatedStack begin(const Call& call, float* floats, float* room) const noexcept {
