@@ -17,7 +17,7 @@ RTA_HD int argmax(const float* x, int count) {
 }
 
 RTA_HD float largest(const float* x, int count) {
-  constexpr int kLanes = 8;  // independent, for their speed: a maximum has no order
+  constexpr int kLanes = 32;  // independent, for their speed: a maximum has no order
   float most[kLanes];
   for (int lane = 0; lane < kLanes; ++lane) most[lane] = x[0];
   int i = 0;
@@ -34,15 +34,15 @@ RTA_HD float largest(const float* x, int count) {
 constexpr int kRuns = 16;
 RTA_HD int run_length(int count) { return (count + kRuns - 1) / kRuns; }
 
-// The sums of the runs [first, first + num), side by side.
+// The sums of the runs [first, first + num); processors look far enough ahead to take several.
 RTA_HD void sum_runs(const float* weights, int count, int first, int num, float* sums) {
   const int length = run_length(count);
-  for (int run = 0; run < num; ++run) sums[run] = 0.0f;
-  for (int i = 0; i < length; ++i) {
-    for (int run = 0; run < num; ++run) {
-      const int at = (first + run) * length + i;
-      sums[run] += at < count ? weights[at] : 0.0f;
-    }
+  for (int run = 0; run < num; ++run) {
+    int at = (first + run) * length;
+    const int end = at + length < count ? at + length : count;
+    float sum = 0.0f;
+    for (; at < end; ++at) sum += weights[at];
+    sums[run] = sum;
   }
 }
 

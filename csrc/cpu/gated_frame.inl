@@ -163,6 +163,11 @@ RTA_HD void sum_panel(Vec (&sum)[1][V], const W* w, int depth, int output, const
   }
 }
 
+// A row that is about to be written, and was last used as many frames ago as its queue is long.
+RTA_HD void expect_row(const float* row, int channels) {
+  for (int c = 0; c < channels; c += 16) __builtin_prefetch(row + c, 1);
+}
+
 // One layer; next: the step of the one that follows, null for the last. kWidth: the channels of x
 // and of the gate where the compiler may know them, else 0.
 template <int V, class W, int kWidth>
@@ -173,6 +178,10 @@ void frame_layer(const GatedStack& stack, const FrameStep& step, const FrameStep
   const int channels = kWidth > 0 ? kWidth : stack.channels;
   const auto* const conv = static_cast<const W*>(step.conv);
   const auto* const out = static_cast<const W*>(step.out);
+  if (next != nullptr) {
+    expect_row(next->x, channels);
+    expect_row(next->x + next->mirror, channels);
+  }
   Vec a[1][V], b[1][V];
   if (gate < kPanel) {  // both halves are one panel
     sum_panel(a, conv, channels, 0, step.start, step.x);
