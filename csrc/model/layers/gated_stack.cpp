@@ -169,7 +169,8 @@ class Stack final : public Layer {
     }
     const float* rows = call.inputs[0];
     const std::ptrdiff_t in_row = input_row();
-    if (in_row != padded(channels_)) {
+    const bool is_one = call.num_frames == 1 && channels_ == padded(channels_);
+    if (in_row != padded(channels_) && !is_one) {
       for (int t = 0; t < call.num_frames; ++t) {
         std::copy_n(rows + t * in_row, channels_, room + t * padded(channels_));
       }
