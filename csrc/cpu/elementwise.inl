@@ -24,9 +24,7 @@ RTA_HD void map(const float* x, float* y, std::size_t n, const F& f) {
 }
 
 void unary(Unary function, const float* x, float* y, std::size_t n, float a, float b) {
-  with_unary(function, [&]<Unary F>() {
-    map(x, y, n, [=](Vec v) { return apply<F>(v, a, b); });
-  });
+  with_unary(function, [&]<Unary F>() { map(x, y, n, [=](Vec v) { return apply<F>(v, a, b); }); });
 }
 
 void add(const float* a, const float* b, float* y, std::size_t n) {

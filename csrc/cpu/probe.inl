@@ -87,9 +87,8 @@ std::int64_t multiply_adds(WeightFormat format, std::int64_t rounds, float* sum)
 #endif
   FloatSum factor;
   __builtin_memset(&factor, 0x3f, sizeof factor);  // 0.747
-  keep(sum, Probe::run<FloatSum>(rounds, [=](FloatSum s, std::int64_t, int) {
-         return multiply_add(s, factor);
-       }));
+  keep(sum, Probe::run<FloatSum>(
+                rounds, [=](FloatSum s, std::int64_t, int) { return multiply_add(s, factor); }));
   return steps;
 }
 
