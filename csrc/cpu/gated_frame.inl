@@ -220,10 +220,12 @@ void frame_layer(const GatedStack& stack, const FrameStep& step, const FrameStep
 }
 
 template <int V>
-FrameLayer find_half_layer(int width) {
-  return width == 64    ? frame_layer<V, HalfPair, 64>
-         : width == 128 ? frame_layer<V, HalfPair, 128>
-                        : frame_layer<V, HalfPair, 0>;
+FrameLayer find_half_layer([[maybe_unused]] int width) {
+#if defined(__AVX2__)  // vectors of four lanes make these several times as long
+  if (width == 64) return frame_layer<V, HalfPair, 64>;
+  if (width == 128) return frame_layer<V, HalfPair, 128>;
+#endif
+  return frame_layer<V, HalfPair, 0>;
 }
 FrameLayer find_layer(const GatedStack& stack) {
   if (!is_in_panels(stack)) return nullptr;
