@@ -316,6 +316,12 @@ def test_a_tensor_that_claims_more_than_it_holds(tmp_path, capsys, dims, kind):
     fails(capsys, ["import", path], 1, "no tensors" if 0 in dims else "'w' is broken")
 
 
+def test_a_tensor_whose_name_is_not_text(tmp_path, capsys):
+    path = write_onnx(tmp_path / "a.onnx", {"some_name": np.ones(3, np.float32)})
+    path.write_bytes(path.read_bytes().replace(b"some_name", b"some_\xffame"))
+    fails(capsys, ["import", path], 1, "name is not text")
+
+
 def test_models_lists_what_there_is(capsys, monkeypatch):
     monkeypatch.setattr(Importer, "installed", lambda self: None)
     assert main(["models"]) == 0

@@ -111,6 +111,10 @@ def _tensors(path: Path, content: bytes) -> Tensors:
         ) from None
     tensors: Tensors = {}
     for name, proto in _protos(model.graph):
+        if not isinstance(name, str):  # bytes, where they are no UTF-8
+            raise ModelFileError(
+                f"{path}: a tensor's name is not text ({name!r:.60}); get the file again."
+            )
         if proto.data_location == onnx.TensorProto.EXTERNAL:
             raise ModelFileError(
                 f"{path} keeps tensor {name!r:.60} in another file; give one that holds its "
