@@ -194,7 +194,8 @@ class Mutator:
             elif kind == 5 and isinstance(value, list):
                 container[key] = value * rng.choice([0, 2, 30])
             elif kind == 6 and isinstance(container, dict):
-                container[rng.choice(["name", "stride", "x", "bias"])] = rng.choice(NASTY)
+                name = rng.choice(["name", "stride", "x", "bias"])
+                container[name] = copy.deepcopy(rng.choice(NASTY))
             else:
                 container[key] = copy.deepcopy(rng.choice(NASTY))
 
@@ -278,10 +279,10 @@ def join(header: dict[str, Any], body: bytes) -> bytes:
 
 
 def _places(tree: Any) -> list[tuple[Any, Any]]:
-    """(container, key) of everything inside."""
+    """(container, key) of everything inside; of more than MAX_PLACES some."""
     found: list[tuple[Any, Any]] = []
     stack = [tree]
-    while stack:
+    while stack and len(found) <= MAX_PLACES:
         node = stack.pop()
         if isinstance(node, dict):
             keys: list[Any] = list(node)
